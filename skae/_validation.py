@@ -1,0 +1,118 @@
+"""Validation of parameters and data: the only file with scikit-learn's private names."""
+
+import numbers
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    check_non_negative,
+    validate_data,
+)
+
+__all__ = [
+    "FLOAT_DTYPES",
+    "Interval",
+    "InvalidParameterError",
+    "StrOptions",
+    "check_codes",
+    "check_domain",
+    "check_hidden_layer_sizes",
+    "check_is_fitted",
+    "check_rows_like",
+    "check_weights",
+    "fit_context",
+    "integers_from",
+    "reals",
+    "validate_data",
+]
+
+# The first is what other dtypes are converted to.
+FLOAT_DTYPES = [np.float64, np.float32]
+
+fit_context = _fit_context
+
+
+def integers_from(low):
+    """Return the constraint of an integer of at least `low`."""
+    return Interval(numbers.Integral, low, None, closed="left")
+
+
+def reals(low, high, closed):
+    """Return the constraint of a real number in an interval."""
+    return Interval(numbers.Real, low, high, closed=closed)
+
+
+def check_hidden_layer_sizes(hidden_layer_sizes):
+    """Return the widths as a tuple of positive ints.
+
+    Raises
+    ------
+    ValueError
+        If there is anything else among them.
+    """
+    sizes = np.ravel(hidden_layer_sizes) if np.size(hidden_layer_sizes) else ()
+    for size in sizes:
+        if not isinstance(size, numbers.Integral) or size < 1:
+            raise ValueError(
+                "The 'hidden_layer_sizes' parameter must hold widths of at least 1, "
+                f"from the input towards the code. Got {hidden_layer_sizes!r} instead."
+            )
+    return tuple(int(size) for size in sizes)
+
+
+def check_weights(sample_weight, X):
+    """Return sample weights of shape (n_samples,) in float64, or None."""
+    if sample_weight is None:
+        return None
+    return _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+
+
+def check_rows_like(estimator, X, like, name, *, same_length):
+    """Return `X`, validated as more rows of the data `like`.
+
+    Used for data beside the X of a fit, such as `X_val`.
+    """
+    X = check_array(X, dtype=FLOAT_DTYPES, estimator=estimator, input_name=name)
+    expected = like.shape if same_length else ("n_rows", like.shape[1])
+    if X.shape[1] != like.shape[1] or (same_length and len(X) != len(like)):
+        raise ValueError(
+            f"{name} must have shape ({expected[0]}, {expected[1]}) to go with X. "
+            f"Got {X.shape} instead."
+        )
+    return X.astype(like.dtype, copy=False)
+
+
+def check_codes(estimator, Z, n_components):
+    """Return codes of shape (n_samples, n_components), validated."""
+    name = type(estimator).__name__
+    Z = check_array(Z, dtype=FLOAT_DTYPES, estimator=estimator)
+    if Z.shape[1] != n_components:
+        raise ValueError(
+            f"X has {Z.shape[1]} features, but the codes that {name} was fitted to "
+            f"give, and inverse_transform expects, have n_components_={n_components}."
+        )
+    return Z
+
+
+def check_domain(X, link, name, *, whom):
+    """Raise a ValueError if `X` has values outside the range of `link`."""
+    if link == "exp":
+        check_non_negative(X, whom)
+    if link not in ("logistic", "tanh"):
+        return
+    low, high = (0, 1) if link == "logistic" else (-1, 1)
+    if X.min() < 0 and low == 0:
+        check_non_negative(X, whom)
+    if X.min() < low or X.max() > high:
+        raise ValueError(
+            f"{name} must lie in [{low}, {high}] for {whom}, whose outputs do. Got "
+            f"values from {X.min():.6g} to {X.max():.6g}. Scale the data with "
+            f"MinMaxScaler(feature_range=({low}, {high}), clip=True), or choose "
+            "another loss."
+        )

@@ -1,0 +1,1 @@
+"""Networks: `torch.nn.Module` classes with `encode` and `decode`."""

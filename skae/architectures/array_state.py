@@ -1,0 +1,35 @@
+"""Modules that are pickled as numpy arrays."""
+
+import numpy as np
+import torch
+from torch import nn
+
+
+class ArrayStateModule(nn.Module):
+    """A module whose pickle is its constructor's arguments and numpy arrays.
+
+    Such a pickle can be memory-mapped by joblib and read on any device: it
+    always loads on the CPU. Subclasses call ``self._remember(...)`` with their
+    constructor's keyword arguments.
+    """
+
+    def _remember(self, **arguments):
+        self._arguments = arguments
+
+    def __getstate__(self):
+        arrays = {k: v.detach().cpu().numpy() for k, v in self.state_dict().items()}
+        return {"arguments": self._arguments, "arrays": arrays}
+
+    def __setstate__(self, state):
+        self.__init__(**state["arguments"])
+        # Copied: the arrays may be read-only memory maps, which torch lacks.
+        tensors = {k: torch.from_numpy(np.array(v)) for k, v in state["arrays"].items()}
+        self.to(next(iter(tensors.values())).dtype)
+        self.load_state_dict(tensors)
+        self.eval()
+
+    def __deepcopy__(self, memo):
+        copied = type(self).__new__(type(self))
+        copied.__setstate__(self.__getstate__())
+        device = next(iter(self.state_dict().values())).device
+        return copied.to(device).train(self.training)

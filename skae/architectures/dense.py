@@ -1,0 +1,127 @@
+r"""The dense autoencoder, plain or as a correction of a linear map.
+
+With a linear path E, D (principal axes: E = V^T, D = V)
+
+.. math:: z = E (u - b) + r f(u), \qquad u' = D z + r g(z / s),
+
+where f and g are multilayer perceptrons whose last layers start at zero, s the
+standard deviations of the codes and r the root mean square of what the linear
+map leaves unexplained. At the start it *is* the linear map; r makes the first
+steps of an adaptive optimiser small against the residual, not against the data.
+Without a linear path z = f(u) and u' = g(z).
+"""
+
+import torch
+from torch import Tensor
+
+from skae.architectures.array_state import ArrayStateModule
+from skae.architectures.layers import MLP
+
+
+class DenseAutoencoder(ArrayStateModule):
+    """Encoder and decoder of dense layers in the network's own space.
+
+    Parameters
+    ----------
+    n_features, n_components : int
+    hidden_layer_sizes : sequence of int
+        From the input towards the code; the decoder mirrors it.
+    activation : str
+    linear_path : bool
+        Whether there is a linear map beside the perceptrons; `set_linear_path`
+        gives it its values.
+    tied_weights, dropout, batch_norm
+        As in the estimators.
+    """
+
+    def __init__(
+        self,
+        n_features,
+        n_components,
+        hidden_layer_sizes,
+        activation,
+        *,
+        linear_path,
+        tied_weights=False,
+        dropout=0.0,
+        batch_norm=False,
+    ):
+        super().__init__()
+        self._remember(
+            n_features=n_features,
+            n_components=n_components,
+            hidden_layer_sizes=tuple(hidden_layer_sizes),
+            activation=activation,
+            linear_path=linear_path,
+            tied_weights=tied_weights,
+            dropout=dropout,
+            batch_norm=batch_norm,
+        )
+        sizes = (n_features, *hidden_layer_sizes, n_components)
+        options = {"dropout": dropout, "batch_norm": batch_norm}
+        self.linear_path = linear_path
+        self.f = MLP(sizes, activation, **options)
+        tied_to = self.f if tied_weights else None
+        self.g = MLP(sizes[::-1], activation, tied_to=tied_to, **options)
+        if linear_path:
+            for name, shape in [
+                ("linear_encoder", (n_components, n_features)),
+                ("linear_decoder", (n_features, n_components)),
+                ("code_offset", (n_components,)),
+                ("code_scale", (n_components,)),
+                ("correction_scale", ()),
+            ]:
+                self.register_buffer(name, torch.zeros(shape, dtype=torch.float32))
+
+    def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Map rows (n_rows, n_features) to codes (n_rows, n_components)."""
+        if not self.linear_path:
+            return self.f(u, generator)
+        linear = u @ self.linear_encoder.T - self.code_offset
+        return linear + self.correction_scale * self.f(u, generator)
+
+    def decode(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Map codes to reconstructions in the network's space."""
+        if not self.linear_path:
+            return self.g(z, generator)
+        correction = self.correction_scale * self.g(z / self.code_scale, generator)
+        return z @ self.linear_decoder.T + correction
+
+    def forward(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Reconstruct rows."""
+        return self.decode(self.encode(u, generator), generator)
+
+    def initialize(self, init, generator):
+        """Draw the weights; with a linear path the last layers are zero."""
+        self.f.initialize(init, generator, zero_last=self.linear_path)
+        self.g.initialize(init, generator, zero_last=self.linear_path)
+
+    @torch.no_grad()
+    def set_linear_path(self, linear_map, code_scale, correction_scale):
+        """Start from a `LinearMap` exactly, whatever the activation.
+
+        `code_scale` of shape (n_components,) holds positive standard deviations
+        of the codes, `correction_scale` is the residual's root mean square.
+        """
+        offset = linear_map.encoder @ linear_map.offset
+        for name, value in [
+            ("linear_encoder", linear_map.encoder),
+            ("linear_decoder", linear_map.decoder),
+            ("code_offset", offset),
+            ("code_scale", code_scale),
+            ("correction_scale", correction_scale),
+        ]:
+            getattr(self, name).copy_(torch.as_tensor(value))
+        self._cancel_constants()
+
+    def _cancel_constants(self):
+        """Make f and g zero where their last weight matrices do not.
+
+        With tied weights g ends in f's first matrix, which is not zero, but g
+        begins with f's last, which is: g is a constant, phi(0) passed on.
+        """
+        was_training = self.training
+        self.eval()
+        zeros = torch.zeros(1, self.linear_decoder.shape[1]).to(self.linear_decoder)
+        self.g.layers[-1].bias.sub_(self.g(zeros)[0])
+        self.train(was_training)

@@ -1,0 +1,165 @@
+"""Layers whose randomness comes from a generator that is passed in."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_MAXOUT_PIECES = 2
+
+ACTIVATIONS = {
+    "identity": lambda h: h,
+    "logistic": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "leaky_relu": F.leaky_relu,
+    "elu": F.elu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "maxout": lambda h: h.unflatten(-1, (-1, _MAXOUT_PIECES)).amax(-1),
+}
+
+_RECTIFIERS = ("relu", "leaky_relu", "maxout")
+
+
+def _fan_in(weight):
+    return 1.0 / math.sqrt(weight.shape[1])
+
+
+def _uniform(weight, generator):
+    bound = _fan_in(weight)
+    nn.init.uniform_(weight, -bound, bound, generator=generator)
+
+
+def _normal(weight, generator):
+    nn.init.normal_(weight, std=_fan_in(weight), generator=generator)
+
+
+def _truncated_normal(weight, generator):
+    std = _fan_in(weight)
+    nn.init.trunc_normal_(
+        weight, std=std, a=-2 * std, b=2 * std, generator=generator
+    )
+
+
+def _constant(weight, generator):
+    nn.init.constant_(weight, 1.0 / weight.shape[1])
+
+
+def _kaiming(draw):
+    return lambda weight, generator: draw(
+        weight, nonlinearity="relu", generator=generator
+    )
+
+
+INITIALIZERS = {
+    "xavier_uniform": lambda w, g: nn.init.xavier_uniform_(w, generator=g),
+    "xavier_normal": lambda w, g: nn.init.xavier_normal_(w, generator=g),
+    "kaiming_uniform": _kaiming(nn.init.kaiming_uniform_),
+    "kaiming_normal": _kaiming(nn.init.kaiming_normal_),
+    "orthogonal": lambda w, g: nn.init.orthogonal_(w, generator=g),
+    "truncated_normal": _truncated_normal,
+    "uniform": _uniform,
+    "normal": _normal,
+    "constant": _constant,
+    "zeros": lambda w, g: nn.init.zeros_(w),
+    "ones": lambda w, g: nn.init.ones_(w),
+}
+
+
+def resolve_init(init, activation):
+    """Return the initializer's name: "auto" is He's for rectifiers, else Glorot's."""
+    if init != "auto":
+        return init
+    return "kaiming_uniform" if activation in _RECTIFIERS else "xavier_uniform"
+
+
+def dropout(h, rate, generator):
+    """Zero each value with probability `rate` and divide the rest by 1 - rate."""
+    kept = torch.empty_like(h).bernoulli_(1.0 - rate, generator=generator)
+    return h * kept.div_(1.0 - rate)
+
+
+class Dense(nn.Module):
+    """An affine layer, optionally with the transposed weight of another one.
+
+    Unlike `torch.nn.Linear` it draws nothing when it is made: `initialize` does.
+    """
+
+    def __init__(self, n_inputs, n_outputs, *, tied_to=None):
+        super().__init__()
+        self.tied = tied_to is not None
+        self.weight = (
+            tied_to.weight
+            if self.tied
+            else nn.Parameter(torch.zeros(n_outputs, n_inputs, dtype=torch.float32))
+        )
+        self.bias = nn.Parameter(torch.zeros(n_outputs, dtype=torch.float32))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return F.linear(h, self.weight.T if self.tied else self.weight, self.bias)
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation that takes the running statistics for a single row."""
+
+    def forward(self, h: Tensor) -> Tensor:
+        if self.training and len(h) == 1:
+            return F.batch_norm(
+                h, self.running_mean, self.running_var, self.weight, self.bias
+            )
+        return super().forward(h)
+
+
+class MLP(nn.Module):
+    """Dense layers with an activation between them and none after the last.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths from input to output, so ``len(sizes) - 1`` layers.
+    activation : str
+        A key of `ACTIVATIONS`.
+    dropout : float
+        Rate after each hidden activation, in training only.
+    batch_norm : bool
+        Normalise before each hidden activation.
+    tied_to : MLP or None
+        The mirror image whose transposed weights this one uses.
+    """
+
+    def __init__(self, sizes, activation, *, dropout, batch_norm, tied_to=None):
+        super().__init__()
+        self.activation = activation
+        self.dropout = dropout
+        self.layers = nn.ModuleList()
+        self.norms = nn.ModuleList()
+        pieces = _MAXOUT_PIECES if activation == "maxout" else 1
+        for i in range(1, len(sizes)):
+            hidden = i < len(sizes) - 1
+            width = sizes[i] * (pieces if hidden else 1)
+            mirror = tied_to.layers[-i] if tied_to is not None else None
+            self.layers.append(Dense(sizes[i - 1], width, tied_to=mirror))
+            if hidden and batch_norm:
+                self.norms.append(BatchNorm(width, dtype=torch.float32))
+
+    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        activate = ACTIVATIONS[self.activation]
+        for i, layer in enumerate(self.layers[:-1]):
+            h = layer(h)
+            if self.norms:
+                h = self.norms[i](h)
+            h = activate(h)
+            if self.training and self.dropout > 0:
+                h = dropout(h, self.dropout, generator)
+        return self.layers[-1](h)
+
+    def initialize(self, init, generator, *, zero_last=False):
+        """Draw the weights that are its own; biases start at zero."""
+        draw = INITIALIZERS[init]
+        for layer in self.layers:
+            if not layer.tied:
+                draw(layer.weight.data, generator)
+        if zero_last and not self.layers[-1].tied:
+            nn.init.zeros_(self.layers[-1].weight)

@@ -1,0 +1,66 @@
+"""Rows in tensors, and the batches of an epoch."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Rows(NamedTuple):
+    """Aligned rows of a data set or of a batch.
+
+    Attributes
+    ----------
+    x : Tensor of shape (n_rows, n_features)
+        The input, in the network's space.
+    target : Tensor of shape (n_rows, n_features)
+        What is to be reconstructed, in the space of the loss; often `x` itself.
+    weight : Tensor of shape (n_rows,) or None
+        Sample weights with mean 1 over the training rows.
+    """
+
+    x: Tensor
+    target: Tensor
+    weight: Tensor | None = None
+
+    def take(self, index: Tensor) -> "Rows":
+        """Return the rows at `index`, in its order."""
+        return self.apply(lambda tensor: tensor.index_select(0, index))
+
+    def apply(self, function) -> "Rows":
+        """Return rows with `function` applied to each tensor, once to shared ones."""
+        x = function(self.x)
+        target = x if self.target is self.x else function(self.target)
+        return Rows(x, target, None if self.weight is None else function(self.weight))
+
+    def split(self, n_parts: int) -> Iterator["Rows"]:
+        """Yield `n_parts` consecutive parts of near-equal size."""
+        x = torch.tensor_split(self.x, n_parts)
+        shared = self.target is self.x
+        target = x if shared else torch.tensor_split(self.target, n_parts)
+        weight = [None] * n_parts
+        if self.weight is not None:
+            weight = torch.tensor_split(self.weight, n_parts)
+        return map(Rows, x, target, weight)
+
+    def __len__(self):
+        # The number of rows, not of fields.
+        return self.x.shape[0]
+
+
+def epoch_batches(rows, batch_size, *, shuffle, generator):
+    """Yield the batches of one epoch, ceil(n / batch_size) of near-equal size.
+
+    Near-equal sizes leave no batch of one row behind, which batch
+    normalisation could not take.
+    """
+    if shuffle:
+        order = torch.randperm(len(rows), generator=generator, device=rows.x.device)
+        rows = rows.take(order)
+    yield from rows.split(-(-len(rows) // batch_size))
+
+
+def weighted_mean(values, weight):
+    """Mean of per-row `values`, weighted where there are weights."""
+    return values.mean() if weight is None else (values * weight).mean()

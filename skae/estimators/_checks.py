@@ -1,0 +1,77 @@
+"""What the parameters and the data must agree on before a fit."""
+
+import warnings
+
+import numpy as np
+
+from skae._validation import (
+    FLOAT_DTYPES,
+    check_domain,
+    check_hidden_layer_sizes,
+    check_rows_like,
+    check_weights,
+    validate_data,
+)
+from skae.estimators._start import Samples, Setup, default_hidden_layer_sizes
+from skae.linear import resolve_n_components
+from skae.losses import resolve_link
+
+_DEFAULT_N_COMPONENTS = 32
+
+
+def check_samples(estimator, X, X_target, X_val, sample_weight, *, reset):
+    """Return validated `Samples` of a fit and of its validation rows, or None."""
+    X = validate_data(estimator, X, dtype=FLOAT_DTYPES, reset=reset)
+    name = type(estimator).__name__
+    link = resolve_link(estimator.loss, estimator.out_activation)
+    weight = check_weights(sample_weight, X)
+    target = X
+    if X_target is not None:
+        target = check_rows_like(estimator, X_target, X, "X_target", same_length=True)
+    check_domain(X, link, "X", whom=name)
+    check_domain(target, link, "X_target", whom=name)
+    validation = None
+    if X_val is not None:
+        X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
+        check_domain(X_val, link, "X_val", whom=name)
+        validation = Samples(X_val, X_val, None)
+    samples = Samples(X, target, weight)
+    if weight is not None and np.any(weight == 0):
+        # A row of weight zero is a row that is not there.
+        samples = samples.take(np.flatnonzero(weight))
+    return samples, validation
+
+
+def set_up(estimator, samples, seed):
+    """Return the `Setup` of a fit: link, number of components and seed."""
+    link = resolve_link(estimator.loss, estimator.out_activation)
+    return Setup(link, _n_components(estimator, samples.X, seed), seed)
+
+
+def hidden_layer_sizes(estimator, shape):
+    """Return the widths for data of `shape`, and refuse what cannot be built."""
+    if estimator.tied_weights and estimator.activation == "maxout":
+        raise ValueError(
+            "activation='maxout' has several weights a unit, which a mirrored layer "
+            "cannot share. Use tied_weights=False or another activation."
+        )
+    if isinstance(estimator.hidden_layer_sizes, str):
+        return default_hidden_layer_sizes(*shape)
+    return check_hidden_layer_sizes(estimator.hidden_layer_sizes)
+
+
+def _n_components(estimator, X, seed):
+    wanted = estimator.n_components
+    if wanted is None:
+        return min(X.shape[1], _DEFAULT_N_COMPONENTS)
+    if wanted == "mle" or isinstance(wanted, float | np.floating):
+        return resolve_n_components(X, wanted, np.random.RandomState(seed))
+    if wanted > min(X.shape) and estimator.linear_path is not None:
+        warnings.warn(
+            f"n_components={wanted} is more than min(n_samples, n_features)="
+            f"{min(X.shape)}: the components beyond the rank of the data carry nothing "
+            f"on the linear path. Use linear_path=None for an overcomplete code.",
+            UserWarning,
+            stacklevel=6,
+        )
+    return int(wanted)

@@ -1,0 +1,110 @@
+"""What is computed from the training rows once the network is trained.
+
+The head that gives codes the form PCA gives them, and the variances.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from skae.architectures.codec import Head
+from skae.scaling import as_tensor
+
+_CHUNK = 4096
+
+
+class CodeStatistics(NamedTuple):
+    """The head and the variances of the training rows' codes.
+
+    Attributes
+    ----------
+    head : Head
+    explained_variance : ndarray of shape (n_components,)
+        Variance of each code in X's units squared, before whitening.
+    explained_variance_ratio : ndarray of shape (n_components,)
+        Share of X's total variance that each code explains linearly.
+    residual_variance : float
+        Variance of X, summed over the features, that is not reconstructed.
+    """
+
+    head: Head
+    explained_variance: np.ndarray
+    explained_variance_ratio: np.ndarray
+    residual_variance: float
+
+
+def code_statistics(samples, scaling, network, *, whiten):
+    """Compute `CodeStatistics` of `network` on the rows of `samples`.
+
+    Parameters
+    ----------
+    samples : Samples
+        Weights count as repetitions.
+    scaling : Scaling
+    network : nn.Module
+    whiten : bool
+        Whether the head gives codes of unit variance.
+    """
+    weight, unit = samples.weight, float(scaling.scale)
+    weight = np.ones(len(samples.X)) if weight is None else weight
+    codes, squared_residual = _encode_and_compare(samples, scaling, network, weight)
+    count = weight.sum()
+    degrees = count - 1 if count > 1 else count
+    mean = weight @ codes / count
+    centered = codes - mean
+    variances, axes = np.linalg.eigh((centered.T * weight) @ centered / degrees)
+    variances = np.maximum(variances[::-1], 0.0) * unit**2
+    rotation = axes[:, ::-1].T
+    rotated = centered @ rotation.T
+    readout, total = _readout(samples.target, scaling, rotated, weight)
+    rotation = rotation * _signs(readout)[:, np.newaxis]
+    squares = weight @ np.square(rotated) * max(total, 1e-300)
+    explained = np.square(readout).sum(axis=1)
+    ratio = np.divide(explained, squares, out=np.zeros_like(squares), where=squares > 0)
+    deviations = np.sqrt(variances)
+    scale = np.full(len(variances), unit)
+    if whiten:
+        scale = unit / np.where(deviations > 0, deviations, 1.0)
+    return CodeStatistics(
+        Head(mean, rotation, scale), variances, ratio, squared_residual / degrees
+    )
+
+
+def _chunks(X):
+    for start in range(0, len(X), _CHUNK):
+        yield slice(start, start + _CHUNK)
+
+
+@torch.inference_mode()
+def _encode_and_compare(samples, scaling, network, weight):
+    """Return codes in float64 and the weighted sum of squared residuals."""
+    parameter = next(network.parameters())
+    codes, total = [], 0.0
+    for rows in _chunks(samples.X):
+        x = as_tensor(samples.X[rows]).to(torch.float64)
+        target = as_tensor(samples.target[rows]).to(torch.float64)
+        z = network.encode(scaling(x).to(parameter))
+        x_rec = scaling.to_data(network.decode(z).to("cpu", torch.float64))
+        # Scaled before it is squared: 1e200 squared would overflow.
+        residual = ((target - x_rec) / scaling.residual_scale).square().sum(dim=1)
+        total += float(residual @ torch.from_numpy(weight[rows]))
+        codes.append(z.to("cpu", torch.float64))
+    return torch.cat(codes).numpy(), total * scaling.residual_scale**2
+
+
+def _readout(X, scaling, codes, weight):
+    """Return codes^T Xc (n_components, n_features) and ||Xc||^2, Xc in scaled units."""
+    readout, total = 0.0, 0.0
+    for rows in _chunks(X):
+        centered = (X[rows] - scaling.mean) / scaling.residual_scale
+        weighted = centered * weight[rows, np.newaxis]
+        readout = readout + codes[rows].T @ weighted
+        total += np.sum(weighted * centered)
+    return readout, total
+
+
+def _signs(readout):
+    """Return the signs that make each code's largest feature loading positive."""
+    largest = np.abs(readout).argmax(axis=1)
+    return np.where(readout[np.arange(len(readout)), largest] < 0, -1.0, 1.0)

@@ -1,0 +1,100 @@
+"""One fit: split, start, train, and the choice between start and network."""
+
+import numpy as np
+
+from skae.estimators._start import make_start
+from skae.estimators._trainer import FitResult, Trainer
+
+# With fewer rows a mean improvement and its standard error say little.
+_FEWEST_VALIDATION_ROWS = 10
+_FEWEST_ROWS_TO_SPLIT = 100
+
+
+def fit_from_start(estimator, samples, validation, setup, report):
+    """Fit a new model.
+
+    Parameters
+    ----------
+    estimator : BaseAutoencoder
+    samples : Samples
+    validation : Samples or None
+        Given rows (`X_val`); otherwise the estimator's parameters decide
+        whether some of `samples` are set apart.
+    setup : Setup
+    report : callable
+        ``report(trainer)`` returns the monitors that report to the outside.
+    """
+    everything = samples
+    if validation is None:
+        samples, validation = _split(estimator, samples, setup.seed)
+    if not _needs_training(estimator, validation):
+        return _closed_form(estimator, everything, setup)
+    start = make_start(estimator, samples, setup)
+    trainer = Trainer(estimator, start, samples, validation, setup.seed)
+    if estimator.linear_path is not None and trainer.nothing_to_learn():
+        return _closed_form(estimator, everything, setup)
+    trainer.run(report)
+    result = trainer.result()
+    if result.best_epoch == 0 and estimator.linear_path is not None:
+        # No epoch beat the start: the best is the start on all the rows.
+        everywhere = make_start(estimator, everything, setup)
+        result.scaling, result.network = everywhere.scaling, everywhere.network
+        result.state = None
+    return result
+
+
+def fit_further(estimator, start, samples, validation, seed, previous, report):
+    """Train a fitted model for up to `max_iter` more epochs (warm start).
+
+    `previous` is a `Progress` of the fits before.
+    """
+    if validation is None:
+        samples, validation = _split(estimator, samples, seed)
+    trainer = Trainer(estimator, start, samples, validation, seed, previous)
+    trainer.run(report)
+    return trainer.result()
+
+
+def fit_one_epoch(estimator, start, samples, seed, previous):
+    """Train for one epoch, and keep it whatever its loss (`partial_fit`)."""
+    trainer = Trainer(estimator, start, samples, None, seed, previous)
+    trainer.run_one_epoch()
+    return trainer.result()
+
+
+def _split(estimator, samples, seed):
+    """Return training and validation samples, split at random; None for none."""
+    n = len(samples.X)
+    wanted = estimator.early_stopping
+    if wanted == "auto":
+        wanted = n >= _FEWEST_ROWS_TO_SPLIT
+    if not wanted:
+        return samples, None
+    n_validation = int(np.ceil(estimator.validation_fraction * n))
+    if n_validation >= n:
+        raise ValueError(
+            f"early_stopping={estimator.early_stopping!r} sets "
+            f"validation_fraction={estimator.validation_fraction} of the rows apart, "
+            f"which leaves none to train on with n_samples={n}. Use "
+            "early_stopping=False or a smaller fraction."
+        )
+    order = np.random.RandomState(seed).permutation(n)
+    return samples.take(order[n_validation:]), samples.take(order[:n_validation])
+
+
+def _needs_training(estimator, validation):
+    """Whether there is more to do than the linear path in closed form."""
+    if estimator.linear_path is None:
+        return True
+    if estimator._linear_path_is_optimal():
+        return False
+    if validation is None:
+        # To leave the linear path without evidence takes an explicit wish.
+        return estimator.early_stopping is False
+    return len(validation.X) >= _FEWEST_VALIDATION_ROWS
+
+
+def _closed_form(estimator, samples, setup):
+    start = make_start(estimator, samples, setup)
+    trainer = Trainer(estimator, start, samples, None, setup.seed)
+    return FitResult(start.scaling, start.network, 0, 0, [trainer.start_loss])

@@ -1,0 +1,73 @@
+"""A fitted model at work: any number of rows, in chunks, in the dtype of X."""
+
+import copy
+
+import numpy as np
+import torch
+
+from skae._device import inference_device
+from skae._threads import choose_n_threads, limit_threads
+from skae.architectures.codec import Decoder, Encoder
+from skae.scaling import as_tensor
+
+_CHUNK = 1024
+
+
+class Codec:
+    """Encoder and decoder in float32 and float64.
+
+    float32 rows are computed in float32, all others in float64: only that is
+    exact enough for the results not to depend on how rows are batched.
+
+    Parameters
+    ----------
+    scaling, network, head : nn.Module
+    device : torch.device
+    n_threads : int or None
+        None chooses by the work.
+    """
+
+    def __init__(self, scaling, network, head, device, n_threads):
+        self.n_threads = n_threads
+        self.flops_per_row = 2.0 * sum(p.numel() for p in network.parameters())
+        self._modules = {}
+        for dtype in (torch.float32, torch.float64):
+            where = inference_device(device, dtype)
+            parts = [copy.deepcopy(m) for m in (scaling, network, head)]
+            parts = [m.eval().requires_grad_(False).to(where, dtype) for m in parts]
+            self._modules[dtype] = Encoder(*parts), Decoder(*parts), where
+
+    def modules(self, dtype=torch.float32):
+        """Return the encoder and the decoder of a dtype."""
+        return self._modules[dtype][:2]
+
+    def encode(self, X):
+        """Return codes of the rows of an array, in its dtype."""
+        width = len(self._modules[torch.float32][0].head.scale)
+        return self._map(X, width, lambda encoder, decoder, x: encoder(x))
+
+    def decode(self, Z):
+        """Return rows in X's units for an array of codes, in its dtype."""
+        width = len(self._modules[torch.float32][0].scaling.mean)
+        return self._map(Z, width, lambda encoder, decoder, z: decoder(z))
+
+    def squared_residuals(self, X, unit=1.0):
+        """Return each row's sum of squared residuals in units of `unit` squared."""
+
+        def squares(encoder, decoder, x):
+            return ((decoder(encoder(x)) - x) / unit).square().sum(dim=1, keepdim=True)
+
+        return self._map(X, 1, squares)[:, 0]
+
+    @torch.inference_mode()
+    def _map(self, array, width, function):
+        result = np.empty((len(array), width), dtype=array.dtype)
+        dtype = torch.float32 if array.dtype == np.float32 else torch.float64
+        encoder, decoder, device = self._modules[dtype]
+        flops = self.flops_per_row * min(len(array), _CHUNK)
+        with limit_threads(choose_n_threads(self.n_threads, flops)):
+            for start in range(0, len(array), _CHUNK):
+                rows = as_tensor(array[start : start + _CHUNK]).to(device)
+                values = function(encoder, decoder, rows)
+                result[start : start + _CHUNK] = values.cpu().numpy()
+        return result

@@ -1,0 +1,48 @@
+"""Constraints of the parameters that the unsupervised estimators share."""
+
+import numbers
+
+from skae._validation import Interval, StrOptions, integers_from, reals
+from skae.architectures.layers import ACTIVATIONS, INITIALIZERS
+from skae.losses import LOSSES, OUT_ACTIVATIONS
+from skae.training.full_batch import METHODS
+from skae.training.optimizers import OPTIMIZERS
+from skae.training.schedules import SCHEDULES
+
+AUTOENCODER_CONSTRAINTS = {
+    "n_components": [
+        integers_from(1),
+        Interval(numbers.Real, 0, 1, closed="neither"),
+        StrOptions({"mle"}),
+        None,
+    ],
+    "hidden_layer_sizes": ["array-like", StrOptions({"auto"}), integers_from(1)],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "out_activation": [StrOptions(set(OUT_ACTIVATIONS))],
+    "loss": [StrOptions(set(LOSSES))],
+    "init": [StrOptions({"auto", *INITIALIZERS})],
+    "tied_weights": ["boolean"],
+    "dropout": [reals(0, 1, "left")],
+    "batch_norm": ["boolean"],
+    "max_norm": [reals(0, None, "neither"), None],
+    "average": ["boolean"],
+    "alpha": [reals(0, None, "left"), StrOptions({"auto"})],
+    "l1_ratio": [reals(0, 1, "both")],
+    "solver": [StrOptions({*OPTIMIZERS, *METHODS})],
+    "learning_rate_init": [reals(0, None, "neither")],
+    "learning_rate": [StrOptions(set(SCHEDULES))],
+    "batch_size": [integers_from(1), StrOptions({"auto"})],
+    "max_iter": [integers_from(1)],
+    "shuffle": ["boolean"],
+    "tol": [reals(0, None, "left")],
+    "n_iter_no_change": [integers_from(1)],
+    "early_stopping": ["boolean", StrOptions({"auto"})],
+    "validation_fraction": [reals(0, 1, "neither")],
+    "warm_start": ["boolean"],
+    "whiten": ["boolean"],
+    "device": [str],
+    "precision": [StrOptions({"float32", "float64", "bfloat16"})],
+    "n_threads": [integers_from(1), None],
+    "verbose": ["verbose"],
+    "random_state": ["random_state"],
+}

@@ -1,0 +1,50 @@
+"""What an estimator's training parameters mean in numbers."""
+
+import functools
+
+from skae.training.loop import Plan
+from skae.training.optimizers import OPTIMIZERS
+from skae.training.schedules import SCHEDULES
+
+# What `alpha="auto"` stands for with solver="adamw" (measured); 0 with others.
+_DEFAULT_DECAY = 1000.0
+_LARGEST_DEFAULT_BATCH = 128
+
+
+def batch_size_for(estimator, n_samples):
+    """Return the number of rows of a batch."""
+    if estimator.batch_size == "auto":
+        return min(_LARGEST_DEFAULT_BATCH, n_samples)
+    return min(estimator.batch_size, n_samples)
+
+
+def make_plan(estimator, objective, batch_size, count, first_epoch):
+    """Return the `Plan` of a fit to rows whose weights sum to `count`."""
+    alpha = 0.0 if estimator.alpha == "auto" else estimator.alpha / count
+    l1_ratio = estimator.l1_ratio
+    if estimator.solver == "adamw":
+        # Its optimiser has the squared part, as decay outside the gradient.
+        alpha, l1_ratio = alpha * l1_ratio, 1.0
+    return Plan(
+        objective=objective,
+        batch_size=batch_size,
+        schedule=SCHEDULES[estimator.learning_rate](
+            estimator.learning_rate_init, estimator.max_iter, first_epoch
+        ),
+        shuffle=estimator.shuffle,
+        alpha=alpha,
+        l1_ratio=l1_ratio,
+        max_norm=estimator.max_norm,
+        mixed_precision=estimator.precision == "bfloat16",
+    )
+
+
+def make_optimizer(estimator, count):
+    """Return a function of `FlatParameters`, or None for a full-batch solver."""
+    if estimator.solver not in OPTIMIZERS:
+        return None
+    if estimator.solver != "adamw":
+        return OPTIMIZERS[estimator.solver]
+    alpha = _DEFAULT_DECAY if estimator.alpha == "auto" else estimator.alpha
+    decay = min(1.0, alpha * (1 - estimator.l1_ratio) / count)
+    return functools.partial(OPTIMIZERS["adamw"], decoupled_decay=decay)

@@ -1,0 +1,137 @@
+"""Where a fit begins: scaling, network, linear path and what is minimised."""
+
+import copy
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from skae._random import make_generator
+from skae.architectures.layers import resolve_init
+from skae.data import Rows
+from skae.losses import elementwise_loss
+from skae.scaling import Scaling, as_tensor
+
+# Above this many rows and columns a wider network pays for its time (measured).
+_MANY_ROWS, _MANY_COLUMNS = 10_000, 256
+
+
+class Setup(NamedTuple):
+    """What is decided before the first look at a split of the rows."""
+
+    link: str
+    n_components: int
+    seed: int
+
+
+class Start(NamedTuple):
+    """A network to begin from, the scaling around it and its input's noise.
+
+    `corruption` is a function of (rows, generator), or None.
+    """
+
+    scaling: Scaling
+    network: nn.Module
+    corruption: Callable | None
+
+
+class Samples(NamedTuple):
+    """Validated rows of X, what they are to be reconstructed as, and weights.
+
+    `target` is `X` itself unless the fit was given pairs; `weight` may be None.
+    """
+
+    X: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray | None
+
+    @property
+    def count(self):
+        """Number of rows, each counted with its weight."""
+        return float(len(self.X) if self.weight is None else self.weight.sum())
+
+    def take(self, index):
+        """Return the samples at `index`."""
+        X = self.X[index]
+        target = X if self.target is self.X else self.target[index]
+        return Samples(X, target, None if self.weight is None else self.weight[index])
+
+
+class Criterion:
+    """The elementwise loss of a network's output, link and scaling applied."""
+
+    def __init__(self, loss, scaling, dtype, device):
+        self.loss = loss
+        self.link = scaling.link
+        self.residual_scale = 1.0 if self.link == "identity" else scaling.residual_scale
+        self.scaling = copy.deepcopy(scaling).to(device, dtype)
+
+    def __call__(self, output, target):
+        if self.link != "identity":
+            output = self.scaling.outputs(output)
+        return elementwise_loss(
+            self.loss, self.link, output, target, self.residual_scale
+        )
+
+
+def default_hidden_layer_sizes(n_samples, n_features):
+    """Return the widths that ``hidden_layer_sizes="auto"`` stands for."""
+    many = n_samples >= _MANY_ROWS and n_features >= _MANY_COLUMNS
+    return (512, 256) if many else (256, 128)
+
+
+def make_rows(scaling, samples, dtype, device):
+    """Return samples as tensors: input, target in the loss's space, weight."""
+    x = scaling.to_network(samples.X, dtype).to(device)
+    if scaling.link != "identity":
+        target = as_tensor(samples.target).to(device=device, dtype=dtype)
+    elif samples.target is samples.X:
+        target = x
+    else:
+        target = scaling.to_network(samples.target, dtype).to(device)
+    weight = samples.weight
+    if weight is not None:
+        weight = torch.as_tensor(weight / weight.mean(), dtype=dtype, device=device)
+    return Rows(x, target, weight)
+
+
+def make_start(estimator, samples, setup):
+    """Return the `Start` of a fit to `samples`, on the CPU.
+
+    The estimator gives the parameters and the holes `_build_network`,
+    `_linear_map` and `_make_corruption`.
+    """
+    dtype = training_dtype(estimator.precision)
+    scaling = Scaling.fit(samples.target, setup.link, samples.weight)
+    network = estimator._build_network(samples.X.shape, setup.n_components).to(dtype)
+    init = resolve_init(estimator.init, estimator.activation)
+    network.initialize(init, make_generator(setup.seed))
+    x = scaling.to_network(samples.X, torch.float64)
+    corruption = estimator._make_corruption(scaling, x)
+    if estimator.linear_path is not None:
+        paired = samples.target is not samples.X
+        target = scaling.to_network(samples.target, torch.float64) if paired else x
+        rng = np.random.RandomState(setup.seed)
+        linear_map = estimator._linear_map(
+            x, target, setup.n_components, samples.weight, corruption, rng
+        )
+        _set_linear_path(network, linear_map, x, target, corruption, setup.seed)
+    return Start(scaling, network.eval(), corruption)
+
+
+def training_dtype(precision):
+    """Return the dtype of the weights in training."""
+    return torch.float64 if precision == "float64" else torch.float32
+
+
+def _set_linear_path(network, linear_map, x, target, corruption, seed):
+    """Hand the map to the network with the sizes of its codes and residual."""
+    noisy = x if corruption is None else corruption(x, make_generator(seed))
+    codes = (noisy.numpy() - linear_map.offset) @ linear_map.encoder.T
+    deviations = codes.std(axis=0)
+    code_scale = np.where(deviations > 1e-7 * deviations.max(), deviations, 1.0)
+    residual = codes @ linear_map.decoder.T - target.numpy()
+    correction_scale = np.sqrt(np.square(residual).mean())
+    network.set_linear_path(linear_map, code_scale, correction_scale)

@@ -1,0 +1,281 @@
+"""From an estimator's parameters to a run of the training loop."""
+
+import copy
+import math
+import warnings
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sklearn.exceptions import ConvergenceWarning
+from torch import nn
+
+from skae._device import resolve_device
+from skae._random import make_generator
+from skae._threads import choose_n_threads, flops_per_step, limit_threads
+from skae.data import weighted_mean
+from skae.estimators._plan import batch_size_for, make_optimizer, make_plan
+from skae.estimators._start import Criterion, make_rows, training_dtype
+from skae.scaling import Scaling
+from skae.training.callbacks import VerboseMonitor
+from skae.training.early_stopping import EarlyStopping, NotFinite
+from skae.training.full_batch import METHODS, minimize
+from skae.training.loop import row_losses, train
+from skae.training.state import TrainingState
+
+# Share of the variance that is rounding in float32, not signal.
+_NEGLIGIBLE_LOSS = 1e-10
+
+
+class Progress(NamedTuple):
+    """What earlier fits of the same model left.
+
+    Attributes
+    ----------
+    n_epochs, best_epoch : int
+    state : TrainingState or None
+        None where the moments were not kept.
+    """
+
+    n_epochs: int = 0
+    best_epoch: int = 0
+    state: TrainingState | None = None
+
+
+@dataclass
+class FitResult:
+    """What a fit hands to the estimator.
+
+    Attributes
+    ----------
+    scaling : Scaling
+    network : nn.Module
+    best_epoch, n_epochs : int
+        Counted from the first fit of the model.
+    loss_curve, validation_loss_curve : list of float
+        From the start of this fit on, before its first epoch; the second is
+        None without validation rows.
+    state : TrainingState or None
+        For a later `partial_fit` or warm start.
+    interrupted : KeyboardInterrupt or None
+        To be raised again once the estimator is fitted.
+    """
+
+    scaling: Scaling
+    network: nn.Module
+    best_epoch: int
+    n_epochs: int
+    loss_curve: list
+    validation_loss_curve: list | None = None
+    state: TrainingState | None = None
+    interrupted: KeyboardInterrupt | None = None
+
+
+class Trainer:
+    """Trains a model on samples with an estimator's parameters.
+
+    Parameters
+    ----------
+    estimator : BaseAutoencoder
+    start : Start
+        The model to begin from.
+    samples : Samples
+    validation : Samples or None
+    seed : int
+    previous : Progress
+        Of earlier fits of the same model.
+
+    Attributes
+    ----------
+    stopping : EarlyStopping
+        Knows the best epoch and its network.
+    start_loss : float
+        Of the training rows before the first epoch.
+    """
+
+    def __init__(
+        self, estimator, start, samples, validation, seed, previous=Progress()
+    ):
+        self.estimator = estimator
+        self.start = start
+        self.previous = previous
+        self.interrupted = None
+        self._seed = seed
+        batch_size = batch_size_for(estimator, len(samples.X))
+        device, self._n_threads = self._resources(batch_size, len(samples.X))
+        start.network.to(device)
+        dtype = training_dtype(estimator.precision)
+        self._rows = make_rows(start.scaling, samples, dtype, device)
+        self._validation = None
+        if validation is not None:
+            self._validation = make_rows(start.scaling, validation, dtype, device)
+        criterion = Criterion(estimator.loss, start.scaling, dtype, device)
+        objective = estimator._make_objective(criterion, start.corruption)
+        self._plan = make_plan(
+            estimator, objective, batch_size, samples.count, previous.n_epochs
+        )
+        self.start_loss, _ = self._measure(start.network, self._rows)
+        self.state = previous.state or self._begin(device, samples.count)
+        self._history_before = len(self.state.history.get("loss", []))
+        self.stopping = self._make_stopping()
+
+    def nothing_to_learn(self):
+        """Whether the start leaves only rounding errors."""
+        return self.start_loss < _NEGLIGIBLE_LOSS
+
+    def run(self, report):
+        """Train until the epochs are over, a monitor stops or the user does.
+
+        Parameters
+        ----------
+        report : callable
+            ``report(trainer)`` returns further monitors.
+
+        Raises
+        ------
+        ValueError
+            If the loss is not finite before anything good was reached.
+        """
+        monitors = [self.stopping]
+        if self.estimator.verbose:
+            name = type(self.estimator).__name__
+            has_validation = self._validation is not None
+            monitors.append(VerboseMonitor(name, self.stopping, has_validation))
+        try:
+            with limit_threads(self._n_threads):
+                self._run_solver([*monitors, *report(self)])
+        except NotFinite:
+            self._report_not_finite()
+        except KeyboardInterrupt as interrupt:
+            self.interrupted = interrupt
+        self.state.network.eval()
+
+    def run_one_epoch(self):
+        """Take one pass over the rows; its outcome is the result."""
+        with limit_threads(self._n_threads):
+            train(self.state, self._rows, self._plan, 1, [])
+        if not math.isfinite(self.state.history["loss"][-1]):
+            self._report_not_finite()
+        self.stopping.best_epoch = self.state.epoch
+        self.stopping.best_network = self.state.result
+
+    def result(self, network=None):
+        """Return the outcome as a `FitResult`, of `network` or of the best epoch."""
+        losses = self.state.history.get("loss", [])[self._history_before :]
+        validation_curve = None
+        if self._validation is not None:
+            validation_curve = [self._start_validation_loss, *self.stopping.curve]
+        return FitResult(
+            self.start.scaling,
+            (network or self._best_network()).eval(),
+            self.stopping.best_epoch or self.previous.best_epoch,
+            self.state.epoch,
+            [self.start_loss, *losses],
+            validation_curve,
+            self.state,
+            self.interrupted,
+        )
+
+    def _best_network(self):
+        """Return the network to keep; the start's where no epoch was better."""
+        if self.stopping.best_network is not None:
+            return self.stopping.best_network
+        if self._has_usable_start():
+            return self.start.network
+        # Interrupted within the first epoch: what there is, is the best.
+        return self.state.result
+
+    def _has_usable_start(self):
+        """Whether the start is a result, not a random network."""
+        return self.estimator.linear_path is not None or self.previous.n_epochs > 0
+
+    def _resources(self, batch_size, n_samples):
+        """Return the device and the number of threads that the work calls for."""
+        n_parameters = sum(p.numel() for p in self.start.network.parameters())
+        step = flops_per_step(n_parameters, batch_size)
+        whole = step * self.estimator.max_iter * n_samples / batch_size
+        device = resolve_device(self.estimator.device, whole)
+        return device, choose_n_threads(self.estimator.n_threads, step)
+
+    def _measure(self, network, rows):
+        """Return the mean loss of a network and the losses of the rows."""
+        with limit_threads(self._n_threads):
+            losses = row_losses(network, rows, self._plan, self._seed)
+        return float(weighted_mean(losses, rows.weight)), losses
+
+    def _begin(self, device, count):
+        """Return a new `TrainingState` at the start."""
+        state = TrainingState.begin(
+            copy.deepcopy(self.start.network),
+            make_optimizer(self.estimator, count),
+            make_generator(self._seed, device),
+            loss_scale=max(abs(self.start_loss), _NEGLIGIBLE_LOSS),
+            average=self.estimator.average,
+        )
+        state.epoch = self.previous.n_epochs
+        return state
+
+    def _make_stopping(self):
+        baseline, scale, weight = None, self.start_loss, None
+        measure = _training_loss
+        if self._validation is not None:
+            scale, losses = self._measure(self.start.network, self._validation)
+            self._start_validation_loss = scale
+            weight = self._validation.weight
+            # With a linear path, or a fitted model, the start is what to beat.
+            baseline = losses if self._has_usable_start() else None
+
+            def measure(state):
+                return row_losses(
+                    state.result, self._validation, self._plan, self._seed
+                )
+
+        return EarlyStopping(
+            measure,
+            weight=weight,
+            baseline=baseline,
+            n_iter_no_change=self.estimator.n_iter_no_change,
+            tol=self.estimator.tol * abs(scale),
+            on_plateau=self._plan.schedule.reduce,
+        )
+
+    def _run_solver(self, monitors):
+        estimator = self.estimator
+        if estimator.solver not in METHODS:
+            train(self.state, self._rows, self._plan, estimator.max_iter, monitors)
+            return
+        converged = minimize(
+            self.state,
+            self._rows,
+            self._plan,
+            estimator.solver,
+            estimator.max_iter,
+            estimator.tol,
+            monitors,
+        )
+        if not converged:
+            _warn(
+                f"solver={estimator.solver!r} stopped at max_iter="
+                f"{estimator.max_iter} before the gradient was below tol="
+                f"{estimator.tol}. Increase max_iter or tol."
+            )
+
+    def _report_not_finite(self):
+        """Warn where the best weights so far are usable, raise where none are."""
+        what = (
+            f"The loss was not finite in epoch {self.state.epoch} with "
+            f"learning_rate_init={self.estimator.learning_rate_init}. "
+        )
+        remedy = (
+            "Lower learning_rate_init, set max_norm, or check the scale of the data."
+        )
+        if self.stopping.best_network is None and not self._has_usable_start():
+            raise ValueError(what + remedy)
+        _warn(what + f"The result is that of epoch {self.stopping.best_epoch}. " + remedy)
+
+
+def _training_loss(state):
+    return state.history["loss"][-1]
+
+
+def _warn(message):
+    warnings.warn(message, ConvergenceWarning, stacklevel=2)

@@ -1,0 +1,180 @@
+"""The best linear maps in closed form, from which the networks start.
+
+All functions work on centred numpy arrays in float64 and return a `LinearMap`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
+
+# Share of the largest singular value below which an axis counts as rounding.
+_RANK_TOLERANCE = 1e-7
+_RIDGE = 1e-6
+
+
+class LinearMap(NamedTuple):
+    """Codes ``(x - offset) @ encoder.T`` and reconstructions ``z @ decoder.T``.
+
+    `encoder` has shape (n_components, n_features), `decoder` (n_features,
+    n_components), `offset` (n_features,); for principal axes the decoder is the
+    encoder's transpose and the offset 0.
+    """
+
+    encoder: np.ndarray
+    decoder: np.ndarray
+    offset: np.ndarray
+
+
+def resolve_n_components(X, n_components, random_state):
+    """Return the number of components PCA takes for a share or "mle"."""
+    return int(PCA(n_components, random_state=random_state).fit(X).n_components_)
+
+
+def principal_axes(X, n_components, rng, sample_weight=None):
+    """Return the `LinearMap` of PCA on centred data, with rows beyond the rank.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Centred (with `sample_weight`, if there is one).
+    n_components : int
+        May exceed the rank: the encoder's further rows are unit vectors drawn
+        at random, orthogonal to the span where there is room, and the decoder's
+        further columns are zero.
+    rng : numpy.random.RandomState
+    sample_weight : ndarray of shape (n_samples,) or None
+    """
+    axes, singular_values = _weighted_pca(X, n_components, rng, sample_weight)
+    axes = axes[_above_rank_tolerance(singular_values)]
+    return _complete_map(axes, axes.T, np.zeros(X.shape[1]), n_components, rng)
+
+
+def _weighted_pca(X, n_components, rng, sample_weight):
+    """Return axes and singular values of (weighted) PCA, none for constant data."""
+    if sample_weight is not None:
+        # PCA centres what it is given; the rows and their negatives together
+        # have mean zero and the covariance of the weighted rows.
+        scaled = X * np.sqrt(sample_weight / sample_weight.sum())[:, np.newaxis]
+        X = np.vstack([scaled, -scaled])
+    if not np.any(X) or len(X) == 1:
+        return np.empty((0, X.shape[1])), np.empty(0)
+    pca = PCA(min(n_components, *X.shape), random_state=rng).fit(X)
+    return pca.components_, pca.singular_values_
+
+
+def linear_denoiser(X, n_components, moments, rng, sample_weight=None):
+    r"""Return the best denoiser of rank n_components under a known corruption.
+
+    With P = E[x (x~ - b)^T] = a C and Q = Cov(x~) = a^2 C + D the minimum of
+    E ||x - W (x~ - b)||^2 over W of rank k is W = U U^T P Q^{-1}, where U holds
+    the leading k eigenvectors of P Q^{-1} P^T: reduced-rank regression on the
+    corruption's expectation [1]_.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Clean, centred.
+    n_components : int
+    moments : CorruptionMoments
+    rng : numpy.random.RandomState
+    sample_weight : ndarray of shape (n_samples,) or None
+
+    References
+    ----------
+    .. [1] M. Chen, Z. Xu, K. Weinberger and F. Sha, "Marginalized denoising
+       autoencoders for domain adaptation", ICML 2012.
+    """
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    rows = X * np.sqrt(weight / weight.sum())[:, np.newaxis]
+    ridge = max(_RIDGE * np.square(rows).sum() / X.shape[1], 1e-12)
+    diagonal = np.maximum(moments.diagonal, 0.0) + ridge
+    solve = _denoise_few_rows if len(rows) < rows.shape[1] else _denoise_few_columns
+    decoder, encoder = solve(rows, moments.gain, diagonal, n_components)
+    return _complete_map(encoder, decoder, moments.offset, n_components, rng)
+
+
+def _denoise_few_columns(rows, gain, diagonal, n_components):
+    """Return (decoder, encoder) from matrices of n_features x n_features."""
+    covariance = rows.T @ rows
+    noisy = gain**2 * covariance
+    noisy[np.diag_indices_from(noisy)] += diagonal
+    denoiser = linalg.solve(noisy, gain * covariance, assume_a="pos").T
+    decoder = _leading_eigenvectors(gain * denoiser @ covariance, n_components)
+    return decoder, decoder.T @ denoiser
+
+
+def _denoise_few_rows(rows, gain, diagonal, n_components):
+    """Return (decoder, encoder) from matrices of n_samples x n_samples."""
+    # Woodbury: R (a^2 R^T R + D)^{-1} = (I + a^2 R D^{-1} R^T)^{-1} R D^{-1}.
+    weighted = rows / diagonal
+    system = gain**2 * weighted @ rows.T
+    system[np.diag_indices_from(system)] += 1.0
+    half = gain * linalg.solve(system, weighted)
+    # P Q^{-1} P^T = R^T G R has the right singular vectors of G^{1/2} R.
+    gram = gain * half @ rows.T
+    values, vectors = linalg.eigh((gram + gram.T) / 2)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    _, singular, axes = linalg.svd(root.T @ rows, full_matrices=False)
+    kept = singular[:n_components] > _RANK_TOLERANCE * max(singular[0], 1e-300)
+    decoder = axes[:n_components][kept].T
+    return decoder, (rows @ decoder).T @ half
+
+
+def _leading_eigenvectors(matrix, n_components):
+    """Return those of a symmetric matrix above the rank tolerance, as columns."""
+    n_features = len(matrix)
+    first = max(n_features - n_components, 0)
+    values, vectors = linalg.eigh(
+        (matrix + matrix.T) / 2, subset_by_index=[first, n_features - 1]
+    )
+    values, vectors = values[::-1], vectors[:, ::-1]
+    return vectors[:, values > _RANK_TOLERANCE**2 * max(values[0], 1e-300)]
+
+
+def paired_denoiser(X_noisy, X_clean, n_components, rng, sample_weight=None):
+    """Return the best map of rank n_components from noisy to clean rows.
+
+    Ridge regression, then the principal axes of its predictions; for noise that
+    is known only by examples.
+    """
+    offset = np.average(X_noisy, axis=0, weights=sample_weight)
+    noisy = X_noisy - offset
+    alpha = max(_RIDGE * np.square(noisy).sum(), 1e-12)
+    ridge = Ridge(alpha=alpha, fit_intercept=False)
+    coef = ridge.fit(noisy, X_clean, sample_weight=sample_weight).coef_
+    coef = coef.reshape(X_clean.shape[1], -1)
+    axes, singular_values = _weighted_pca(
+        noisy @ coef.T, n_components, rng, sample_weight
+    )
+    axes = axes[_above_rank_tolerance(singular_values)]
+    return _complete_map(axes @ coef, axes.T, offset, n_components, rng)
+
+
+def _above_rank_tolerance(singular_values):
+    largest = singular_values.max(initial=0.0)
+    return singular_values > _RANK_TOLERANCE * largest
+
+
+def _complete_map(encoder, decoder, offset, n_components, rng):
+    """Return a `LinearMap` of n_components, whose codes beyond the rank are inert."""
+    rank, n_features = encoder.shape
+    basis = np.linalg.qr(encoder.T)[0].T if rank else encoder
+    drawn = _random_complement(basis, n_components - rank, rng)
+    missing = np.zeros((n_features, n_components - rank))
+    return LinearMap(
+        np.vstack([encoder, drawn]), np.hstack([decoder, missing]), offset
+    )
+
+
+def _random_complement(basis, n_rows, rng):
+    """Return random unit rows, orthogonal to orthonormal `basis` where possible."""
+    rank, n_features = basis.shape
+    drawn = rng.standard_normal((n_rows, n_features))
+    room = min(n_rows, n_features - rank)
+    if room > 0:
+        outside = drawn[:room] - (drawn[:room] @ basis.T) @ basis
+        drawn[:room] = np.linalg.qr(outside.T)[0].T
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)

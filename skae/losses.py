@@ -1,0 +1,151 @@
+r"""Reconstruction losses: value, link and start, side by side.
+
+A loss compares a network's **output** o with a **target** t, element by
+element. Residual losses work on (link(o) - t) / scale, where scale is the root
+mean square of the centred data, so that 1 is the loss of predicting the mean
+(squared error) whatever the unit of X. Likelihood losses work on logits or
+log-rates, which keeps them stable, and are in nats:
+
+=================  =========================================  ==========
+loss               value                                      link
+=================  =========================================  ==========
+squared_error      r^2                                        identity
+absolute_error     \|r\|                                      identity
+huber              r^2 / 2 if \|r\| <= 1 else \|r\| - 1/2     identity
+log_loss           softplus(o) - t o                          logistic
+poisson            exp(o) - t o                               exp
+kullback_leibler   exp(o) - t o + t log(t) - t                exp
+=================  =========================================  ==========
+
+`link` maps outputs to X's own units and is applied by ``inverse_transform``.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# How far data are drawn into the interior before a link is inverted: the logit
+# of 0 and the logarithm of 0 are infinite.
+_SHRINKAGE = 0.02
+
+
+class Link(NamedTuple):
+    """A map from outputs to X's units.
+
+    `invert_shrunk` maps data back to outputs after drawing them a little into
+    the interior of `domain`; it takes the data and the columns' means.
+    """
+
+    apply: Callable[[Tensor], Tensor]
+    invert_shrunk: Callable[[Tensor, Tensor], Tensor]
+    domain: tuple[float, float]
+
+
+class Loss(NamedTuple):
+    """An elementwise loss and the link that belongs to it.
+
+    `from_residual` is a function of the scaled residual, `from_output` one of
+    (output, target); exactly one of them is set.
+    """
+
+    link: str
+    from_residual: Callable[[Tensor], Tensor] | None = None
+    from_output: Callable[[Tensor, Tensor], Tensor] | None = None
+
+
+def _logit(x, mean):
+    return torch.logit((1 - _SHRINKAGE) * x + _SHRINKAGE / 2)
+
+
+def _arctanh(x, mean):
+    return torch.arctanh((1 - _SHRINKAGE) * x)
+
+
+def _log(x, mean):
+    # Towards the column's mean, so that a column of zeros stays finite.
+    floor = torch.clamp(mean, min=1e-6)
+    return torch.log((1 - _SHRINKAGE) * x + _SHRINKAGE * floor)
+
+
+def _identity(x, mean=None):
+    return x
+
+
+LINKS = {
+    "identity": Link(_identity, _identity, (-math.inf, math.inf)),
+    "logistic": Link(torch.sigmoid, _logit, (0.0, 1.0)),
+    "tanh": Link(torch.tanh, _arctanh, (-1.0, 1.0)),
+    "exp": Link(torch.exp, _log, (0.0, math.inf)),
+}
+
+
+def _huber(residual):
+    return F.huber_loss(residual, torch.zeros_like(residual), reduction="none")
+
+
+def _log_loss(output, target):
+    return F.softplus(output) - target * output
+
+
+def _poisson(output, target):
+    return torch.exp(output) - target * output
+
+
+def _kullback_leibler(output, target):
+    return _poisson(output, target) + torch.xlogy(target, target) - target
+
+
+LOSSES = {
+    "squared_error": Loss("identity", from_residual=torch.square),
+    "absolute_error": Loss("identity", from_residual=torch.abs),
+    "huber": Loss("identity", from_residual=_huber),
+    "log_loss": Loss("logistic", from_output=_log_loss),
+    "poisson": Loss("exp", from_output=_poisson),
+    "kullback_leibler": Loss("exp", from_output=_kullback_leibler),
+}
+
+OUT_ACTIVATIONS = ("auto", "identity", "logistic", "tanh")
+
+
+def resolve_link(loss, out_activation):
+    """Return the name of the link for a loss and an `out_activation`.
+
+    Raises
+    ------
+    ValueError
+        If a likelihood loss is combined with a link that is not its own.
+    """
+    own = LOSSES[loss].link
+    if out_activation in ("auto", own):
+        return own
+    if LOSSES[loss].from_residual is None:
+        raise ValueError(
+            f"The 'out_activation' parameter must be 'auto' with loss={loss!r}, whose "
+            f"link is {own!r}. Got {out_activation!r} instead."
+        )
+    return out_activation
+
+
+def elementwise_loss(loss, link, output, target, residual_scale=1.0):
+    """Return the loss of each element, same shape as `target`.
+
+    Parameters
+    ----------
+    loss, link : str
+        Keys of `LOSSES` and `LINKS`.
+    output, target : Tensor of shape (n_rows, n_features)
+        The network's output before the link; the data in the link's range.
+    residual_scale : float
+        What residuals are divided by; 1 where target and output are already
+        in scaled units.
+    """
+    if LOSSES[loss].from_output is not None:
+        return LOSSES[loss].from_output(output, target)
+    residual = LINKS[link].apply(output) - target
+    if residual_scale != 1.0:
+        residual = residual / residual_scale
+    return LOSSES[loss].from_residual(residual)

@@ -1,0 +1,111 @@
+r"""Between X's units and the network's own space: centred, one global scale.
+
+With t = link^{-1}(x) (shrunk into the interior of the link's domain) a row
+enters the network as u = (t - center) / scale, and the network's output u'
+becomes x' = link(center + scale u'). For the identity link t = x, scale is the
+root mean square of the centred data, and the mean of u^2 is 1. One scale for
+all columns keeps distances and principal axes as they are in X.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skae.architectures.array_state import ArrayStateModule
+from skae.losses import LINKS
+
+
+def as_tensor(array):
+    """Return a tensor over a float array, copied only if it is read-only.
+
+    A tensor has no read-only memory; nothing in skae writes into its input, but
+    torch warns at each such view.
+    """
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+class Scaling(ArrayStateModule):
+    """The affine map and link between X and the network, in float64 buffers.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_features,)
+        Weighted column means, in X's units.
+    residual_scale : float
+        Root mean square of the centred data, in X's units; 1 for constant data.
+    center, center_rest, scale : buffers
+        `center` is rounded to float32 and `center_rest` is what the rounding
+        left, so that centring stays exact when the module runs in float32.
+    """
+
+    def __init__(self, mean, center, scale, residual_scale, link):
+        super().__init__()
+        self._remember(
+            mean=mean,
+            center=center,
+            scale=scale,
+            residual_scale=residual_scale,
+            link=link,
+        )
+        self.link = link
+        self.mean = mean
+        self.residual_scale = residual_scale
+        rounded = center.astype(np.float32).astype(np.float64)
+        rounded[~np.isfinite(rounded)] = center[~np.isfinite(rounded)]
+        for name, value in [
+            ("center", rounded),
+            ("center_rest", center - rounded),
+            ("scale", np.float64(scale)),
+            ("link_mean", mean),
+        ]:
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float64))
+
+    @classmethod
+    def fit(cls, X, link, sample_weight=None):
+        """Compute the means and the scale of an array (n_samples, n_features)."""
+        mean, residual_scale = _moments(np.asarray(X, dtype=np.float64), sample_weight)
+        if link == "identity":
+            return cls(mean, mean, residual_scale, residual_scale, link)
+        mean_ = torch.from_numpy(mean)
+        linked = LINKS[link].invert_shrunk(as_tensor(X).to(torch.float64), mean_)
+        center, scale = _moments(linked.numpy(), sample_weight)
+        return cls(mean, center, scale, residual_scale, link)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map rows of X into the network's space, same shape."""
+        linked = LINKS[self.link].invert_shrunk(x, self.link_mean)
+        return ((linked - self.center) - self.center_rest) / self.scale
+
+    def outputs(self, u: Tensor) -> Tensor:
+        """Map the network's output to values before the link."""
+        return (u * self.scale + self.center_rest) + self.center
+
+    def to_data(self, u: Tensor) -> Tensor:
+        """Map the network's output to X's units."""
+        return LINKS[self.link].apply(self.outputs(u))
+
+    def to_network(self, X, dtype):
+        """Return an array's rows in the network's space as a tensor of `dtype`.
+
+        Centred in float64 before the cast, in chunks so that no float64 copy of
+        the whole is made.
+        """
+        result = torch.empty(X.shape, dtype=dtype)
+        for start in range(0, len(X), 4096):
+            rows = as_tensor(X[start : start + 4096]).to(torch.float64)
+            result[start : start + 4096] = self(rows)
+        return result
+
+
+def _moments(X, sample_weight):
+    """Return weighted column means and the root mean square around them."""
+    # Divided by the largest magnitude first: squares of 1e200 would overflow.
+    largest = np.abs(X).max(initial=0.0)
+    if largest == 0.0:
+        return np.zeros(X.shape[1]), 1.0
+    mean = np.average(X / largest, axis=0, weights=sample_weight) * largest
+    deviation = np.square((X - mean) / largest).mean(axis=1)
+    scale = np.sqrt(np.average(deviation, weights=sample_weight)) * largest
+    # Constant columns leave rounding errors of the mean, not a scale.
+    negligible = 10 * np.finfo(np.float64).eps * largest
+    return mean, float(scale) if scale > negligible else 1.0

@@ -1,0 +1,49 @@
+"""The bridge to scikit-learn's callbacks and the lines of `verbose`."""
+
+
+class CallbackMonitor:
+    """A monitor that reports each epoch as a task of scikit-learn's callbacks.
+
+    Parameters
+    ----------
+    context : sklearn.callback.CallbackContext
+        The fit's own context.
+    task : dict
+        Keyword arguments of the hooks: estimator, X, y, metadata.
+    fitted_attributes : callable
+        ``fitted_attributes(state)`` returns what the estimator would be if the
+        fit ended now; called only if a callback asks for it.
+    """
+
+    def __init__(self, context, task, fitted_attributes):
+        self.context = context
+        self.task = task
+        self.fitted_attributes = fitted_attributes
+
+    def __call__(self, state):
+        epoch = self.context.subcontext(task_name="epoch")
+        epoch.call_on_fit_task_begin(**self.task)
+        return epoch.call_on_fit_task_end(
+            **self.task,
+            reconstruction_attributes=lambda: self.fitted_attributes(state),
+        )
+
+
+class VerboseMonitor:
+    """A monitor that prints one line an epoch."""
+
+    def __init__(self, name, early_stopping, has_validation):
+        self.name = name
+        self.early_stopping = early_stopping
+        self.has_validation = has_validation
+
+    def __call__(self, state):
+        line = f"[{self.name}] epoch {state.epoch}: loss {state.history['loss'][-1]:.6g}"
+        if self.has_validation:
+            stopping = self.early_stopping
+            line += (
+                f", validation loss {stopping.curve[-1]:.6g}"
+                f" (best {stopping.best_loss:.6g} at epoch {stopping.best_epoch})"
+            )
+        print(line)
+        return False

@@ -1,0 +1,98 @@
+"""When to stop, and which epoch to keep."""
+
+import copy
+import math
+
+import torch
+
+
+class NotFinite(Exception):  # noqa: N818 - a signal, handled within a fit
+    """The loss of an epoch was not finite."""
+
+
+class EarlyStopping:
+    """A monitor that keeps the best epoch and stops when none gets better.
+
+    Parameters
+    ----------
+    measure : callable
+        ``measure(state)`` returns the losses of the validation rows (tensor of
+        shape (n_rows,)) or, without validation rows, the epoch's mean loss.
+    weight : Tensor of shape (n_rows,) or None
+        Weights of the validation rows.
+    baseline : Tensor of shape (n_rows,) or None
+        Losses of the start on the validation rows. With it, an epoch can only
+        become the best if its mean improvement on the start exceeds one
+        standard error of that mean.
+    n_iter_no_change : int
+        Epochs without an improvement of `tol` after which to stop.
+    tol : float
+        In units of the loss.
+    on_plateau : callable
+        Asked before stopping; True means that something changed and training
+        goes on.
+
+    Attributes
+    ----------
+    best_loss, best_epoch, best_network
+        Of the best epoch; None as the network means that the start is the best.
+    curve : list of float
+        The measured loss after each epoch.
+    """
+
+    def __init__(
+        self, measure, *, weight, baseline, n_iter_no_change, tol, on_plateau
+    ):
+        self.measure = measure
+        self.weight = weight
+        self.baseline = baseline
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.on_plateau = on_plateau
+        self.best_loss = math.inf if baseline is None else self._mean(baseline)
+        self.best_epoch = 0
+        self.best_network = None
+        self.curve = []
+        self._lowest = self.best_loss
+        self._epochs_without_change = 0
+
+    def __call__(self, state):
+        losses = self.measure(state)
+        loss = losses if isinstance(losses, float) else self._mean(losses)
+        self.curve.append(loss)
+        if not math.isfinite(loss) or not math.isfinite(state.history["loss"][-1]):
+            raise NotFinite
+        if loss < self.best_loss and self._is_evident(losses):
+            self.best_loss = loss
+            self.best_epoch = state.epoch
+            self.best_network = copy.deepcopy(state.result)
+        return self._is_plateau(loss) and not self._go_on()
+
+    def _mean(self, losses):
+        losses = losses.double()
+        if self.weight is None:
+            return float(losses.mean())
+        return float((losses * self.weight).sum() / self.weight.sum())
+
+    def _is_evident(self, losses):
+        """Whether the mean improvement on the start exceeds its standard error."""
+        if self.baseline is None:
+            return True
+        gain = self.baseline.double() - losses.double()
+        mean = self._mean(gain)
+        weight = torch.ones_like(gain) if self.weight is None else self.weight.double()
+        share = weight / weight.sum()
+        standard_error = float((share * (gain - mean)).square().sum().sqrt())
+        return mean > standard_error
+
+    def _is_plateau(self, loss):
+        if loss < self._lowest - self.tol:
+            self._lowest = loss
+            self._epochs_without_change = 0
+        else:
+            self._epochs_without_change += 1
+        return self._epochs_without_change >= self.n_iter_no_change
+
+    def _go_on(self):
+        self._epochs_without_change = 0
+        return self.on_plateau()

@@ -1,0 +1,124 @@
+"""The mini-batch loop: autograd, any network and objective."""
+
+import math
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from skae.data import epoch_batches, weighted_mean
+from skae.penalties import elastic_net_gradient
+
+_EVALUATION_ROWS = 4096
+
+
+@dataclass
+class Plan:
+    """What stays fixed during a fit.
+
+    Attributes
+    ----------
+    objective : callable
+        ``(network, rows, generator) -> {term: losses of shape (n_rows,)}``.
+    batch_size : int
+    shuffle : bool
+    schedule : object with ``rate(progress)``
+    alpha, l1_ratio : float
+        Penalty added to loss / loss_scale; alpha divided by the samples already.
+    max_norm : float or None
+    mixed_precision : bool
+        Run the forward pass in bfloat16.
+    """
+
+    objective: object
+    batch_size: int
+    schedule: object
+    shuffle: bool = True
+    alpha: float = 0.0
+    l1_ratio: float = 0.0
+    max_norm: float | None = None
+    mixed_precision: bool = False
+
+    def autocast(self, device):
+        """Return the context of the forward pass."""
+        if not self.mixed_precision:
+            return nullcontext()
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def train(state, rows, plan, max_iter, monitors):
+    """Run up to `max_iter` epochs, or until a monitor answers stop."""
+    # A caller's no_grad or inference_mode must not reach the loop.
+    with torch.inference_mode(False), torch.enable_grad():
+        for _ in range(max_iter):
+            run_epoch(state, rows, plan)
+            # Each monitor is asked, so that none misses the last epoch.
+            if any([monitor(state) for monitor in monitors]):
+                return
+
+
+def run_epoch(state, rows, plan):
+    """Take one pass over the rows and append its mean losses to the history."""
+    state.network.train()
+    totals = {}
+    n_batches = -(-len(rows) // plan.batch_size)
+    batches = epoch_batches(
+        rows, plan.batch_size, shuffle=plan.shuffle, generator=state.generator
+    )
+    for i, batch in enumerate(batches):
+        rate = plan.schedule.rate(state.epoch + i / n_batches)
+        terms = gradient_step(state, batch, plan, rate)
+        for name, value in terms.items():
+            # Weighted by size: the batches are not all equally long.
+            totals[name] = totals.get(name, 0.0) + value.detach() * len(batch)
+    state.network.eval()
+    state.copy_buffers_to_average()
+    state.epoch += 1
+    # The epoch's only wait for the device.
+    means = {name: float(total) / len(rows) for name, total in totals.items()}
+    state.record({"loss": math.fsum(means.values()), **means})
+
+
+def gradient_step(state, batch, plan, learning_rate):
+    """Take one step and return the batch's mean of each term (scalar tensors)."""
+    parameters = state.parameters
+    terms = loss_terms(state.network, batch, plan, state.generator)
+    parameters.gradient.zero_()
+    (sum(terms.values()) / state.loss_scale).backward()
+    if plan.alpha > 0:
+        penalised = parameters.gradient[: parameters.n_weights]
+        penalised += elastic_net_gradient(
+            parameters.weights, plan.alpha, plan.l1_ratio
+        )
+    state.optimizer.step(parameters, learning_rate)
+    if plan.max_norm is not None:
+        parameters.limit_norms(plan.max_norm)
+    state.step += 1
+    state.update_average()
+    return terms
+
+
+def loss_terms(network, rows, plan, generator):
+    """Return the (weighted) mean of each term of the objective."""
+    with plan.autocast(rows.x.device):
+        terms = plan.objective(network, rows, generator)
+    return {name: weighted_mean(t, rows.weight) for name, t in terms.items()}
+
+
+@torch.no_grad()
+def row_losses(network, rows, plan, seed):
+    """Return the loss of each row, summed over the terms, without dropout.
+
+    Noise is drawn from a generator that starts at `seed`, so each call sees
+    the same draw.
+    """
+    generator = torch.Generator(rows.x.device).manual_seed(seed)
+    was_training = network.training
+    network.eval()
+    losses = []
+    for part in rows.split(-(-len(rows) // _EVALUATION_ROWS)):
+        with plan.autocast(part.x.device):
+            terms = plan.objective(network, part, generator)
+        losses.append(sum(terms.values()).to(torch.float32))
+    network.train(was_training)
+    return torch.cat(losses)
