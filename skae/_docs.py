@@ -1,4 +1,4 @@
-"""placeholder"""
+"""Shared docstrings (to be written)."""
 
 
 def document(cls):

@@ -164,9 +164,7 @@ def _complete_map(encoder, decoder, offset, n_components, rng):
     basis = np.linalg.qr(encoder.T)[0].T if rank else encoder
     drawn = _random_complement(basis, n_components - rank, rng)
     missing = np.zeros((n_features, n_components - rank))
-    return LinearMap(
-        np.vstack([encoder, drawn]), np.hstack([decoder, missing]), offset
-    )
+    return LinearMap(np.vstack([encoder, drawn]), np.hstack([decoder, missing]), offset)
 
 
 def _random_complement(basis, n_rows, rng):

@@ -38,9 +38,7 @@ def _normal(weight, generator):
 
 def _truncated_normal(weight, generator):
     std = _fan_in(weight)
-    nn.init.trunc_normal_(
-        weight, std=std, a=-2 * std, b=2 * std, generator=generator
-    )
+    nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std, generator=generator)
 
 
 def _constant(weight, generator):

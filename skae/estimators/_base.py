@@ -13,7 +13,6 @@ from sklearn.base import (
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.metaestimators import available_if
 
-from skae._device import resolve_device
 from skae._random import draw_seed
 from skae._validation import (
     FLOAT_DTYPES,
@@ -23,9 +22,9 @@ from skae._validation import (
     validate_data,
 )
 from skae.architectures.dense import DenseAutoencoder
+from skae.architectures.summary import network_summary
 from skae.estimators._checks import check_samples, hidden_layer_sizes, set_up
 from skae.estimators._codes import code_statistics
-from skae.architectures.summary import network_summary
 from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
 from skae.estimators._inference import Codec
 from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
@@ -222,9 +221,7 @@ class BaseAutoencoder(
     def _partial_fit(self, X, *, sample_weight, X_target=None):
         first = not hasattr(self, "network_")
         self._check_partial_fit()
-        samples, _ = check_samples(
-            self, X, X_target, None, sample_weight, reset=first
-        )
+        samples, _ = check_samples(self, X, X_target, None, sample_weight, reset=first)
         seed = draw_seed(self.random_state)
         if first:
             start = make_start(self, samples, set_up(self, samples, seed))

@@ -270,7 +270,9 @@ class Trainer:
         )
         if self.stopping.best_network is None and not self._has_usable_start():
             raise ValueError(what + remedy)
-        _warn(what + f"The result is that of epoch {self.stopping.best_epoch}. " + remedy)
+        _warn(
+            what + f"The result is that of epoch {self.stopping.best_epoch}. " + remedy
+        )
 
 
 def _training_loss(state):

@@ -21,6 +21,7 @@ class CallbackMonitor:
         self.fitted_attributes = fitted_attributes
 
     def __call__(self, state):
+        """Report the epoch; return whether a callback asks to stop."""
         epoch = self.context.subcontext(task_name="epoch")
         epoch.call_on_fit_task_begin(**self.task)
         return epoch.call_on_fit_task_end(
@@ -38,7 +39,10 @@ class VerboseMonitor:
         self.has_validation = has_validation
 
     def __call__(self, state):
-        line = f"[{self.name}] epoch {state.epoch}: loss {state.history['loss'][-1]:.6g}"
+        """Print the epoch's losses; never stop."""
+        line = (
+            f"[{self.name}] epoch {state.epoch}: loss {state.history['loss'][-1]:.6g}"
+        )
         if self.has_validation:
             stopping = self.early_stopping
             line += (

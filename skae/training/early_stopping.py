@@ -6,7 +6,7 @@ import math
 import torch
 
 
-class NotFinite(Exception):  # noqa: N818 - a signal, handled within a fit
+class NotFinite(Exception):
     """The loss of an epoch was not finite."""
 
 
@@ -40,9 +40,7 @@ class EarlyStopping:
         The measured loss after each epoch.
     """
 
-    def __init__(
-        self, measure, *, weight, baseline, n_iter_no_change, tol, on_plateau
-    ):
+    def __init__(self, measure, *, weight, baseline, n_iter_no_change, tol, on_plateau):
         self.measure = measure
         self.weight = weight
         self.baseline = baseline
@@ -57,6 +55,13 @@ class EarlyStopping:
         self._epochs_without_change = 0
 
     def __call__(self, state):
+        """Judge the epoch; return whether to stop.
+
+        Raises
+        ------
+        NotFinite
+            If the epoch's loss is not finite.
+        """
         losses = self.measure(state)
         loss = losses if isinstance(losses, float) else self._mean(losses)
         self.curve.append(loss)

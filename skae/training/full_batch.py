@@ -5,7 +5,7 @@ import torch
 from scipy import optimize
 
 from skae.penalties import elastic_net, elastic_net_gradient
-from skae.training.loop import loss_terms
+from skae.training.loop import loss_terms, should_stop
 
 METHODS = {"lbfgs": "L-BFGS-B", "cg": "CG"}
 
@@ -30,7 +30,7 @@ def minimize(state, rows, plan, method, max_iter, tol, monitors):
         function.load(intermediate_result.x)
         state.epoch += 1
         state.record({"loss": float(intermediate_result.fun) * state.loss_scale})
-        stopped = any([monitor(state) for monitor in monitors])
+        stopped = should_stop(monitors, state)
         if stopped:
             raise StopIteration
 

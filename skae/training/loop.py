@@ -52,9 +52,14 @@ def train(state, rows, plan, max_iter, monitors):
     with torch.inference_mode(False), torch.enable_grad():
         for _ in range(max_iter):
             run_epoch(state, rows, plan)
-            # Each monitor is asked, so that none misses the last epoch.
-            if any([monitor(state) for monitor in monitors]):
+            if should_stop(monitors, state):
                 return
+
+
+def should_stop(monitors, state):
+    """Ask each monitor, so that none misses the last epoch."""
+    answers = [monitor(state) for monitor in monitors]
+    return any(answers)
 
 
 def run_epoch(state, rows, plan):
@@ -87,9 +92,7 @@ def gradient_step(state, batch, plan, learning_rate):
     (sum(terms.values()) / state.loss_scale).backward()
     if plan.alpha > 0:
         penalised = parameters.gradient[: parameters.n_weights]
-        penalised += elastic_net_gradient(
-            parameters.weights, plan.alpha, plan.l1_ratio
-        )
+        penalised += elastic_net_gradient(parameters.weights, plan.alpha, plan.l1_ratio)
     state.optimizer.step(parameters, learning_rate)
     if plan.max_norm is not None:
         parameters.limit_norms(plan.max_norm)
