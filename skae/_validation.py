@@ -1,4 +1,4 @@
-"""Validation of parameters and data: the only file with scikit-learn's private names."""
+"""Validation at the door: the only file with scikit-learn's private names."""
 
 import numbers
 

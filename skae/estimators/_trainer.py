@@ -41,6 +41,9 @@ class Progress(NamedTuple):
     state: TrainingState | None = None
 
 
+_NO_PROGRESS = Progress()
+
+
 @dataclass
 class FitResult:
     """What a fit hands to the estimator.
@@ -93,7 +96,7 @@ class Trainer:
     """
 
     def __init__(
-        self, estimator, start, samples, validation, seed, previous=Progress()
+        self, estimator, start, samples, validation, seed, previous=_NO_PROGRESS
     ):
         self.estimator = estimator
         self.start = start

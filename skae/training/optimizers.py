@@ -25,10 +25,9 @@ class _Optimizer:
 
     def __setstate__(self, state):
         for name, value in state.items():
-            is_array = isinstance(value, np.ndarray)
-            setattr(
-                self, name, torch.from_numpy(np.array(value)) if is_array else value
-            )
+            if isinstance(value, np.ndarray):
+                value = torch.from_numpy(np.array(value))
+            setattr(self, name, value)
 
 
 class Adam(_Optimizer):
