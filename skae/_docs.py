@@ -1,5 +1,295 @@
-"""Shared docstrings (to be written)."""
+"""Shared parts of docstrings: one place for a text, and `help()` still complete."""
+
+import inspect
+import textwrap
+
+PARAMETERS = {
+    "n_components": (
+        "int, float, 'mle' or None",
+        """
+        Number of codes. A float in (0, 1) takes the fewest with which PCA explains
+        that share of the variance, 'mle' what PCA takes with 'mle', None
+        ``min(n_features, 32)``. More than ``min(n_samples, n_features)`` is allowed,
+        with a warning where the linear path has nothing to put there.
+        """,
+    ),
+    "hidden_layer_sizes": (
+        "tuple of int, int or 'auto'",
+        """
+        Widths of the encoder's hidden layers, from the input towards the code; the
+        decoder mirrors them. ``()`` is the linear autoencoder. 'auto' is (256, 128),
+        and (512, 256) from 10,000 rows and 256 columns on.
+        """,
+    ),
+    "activation": (
+        "{'silu', 'relu', 'leaky_relu', 'elu', 'gelu', 'tanh', 'logistic', "
+        "'maxout', 'identity'}",
+        """
+        Activation of the hidden layers. 'maxout' takes the larger of two affine
+        pieces a unit, and cannot be tied.
+        """,
+    ),
+    "out_activation": (
+        "{'auto', 'identity', 'logistic', 'tanh'}",
+        """
+        Link between the decoder's output and X; 'auto' is the link of the loss.
+        """,
+    ),
+    "loss": (
+        "{'squared_error', 'absolute_error', 'huber', 'log_loss', 'poisson', "
+        "'kullback_leibler'}",
+        """
+        Reconstruction loss, a mean over rows and features. The first three are of
+        residuals divided by the root mean square of the centred data (so that the
+        squared error is a share of the variance); the others, in nats, are for X in
+        [0, 1] ('log_loss') or X >= 0 ('poisson', 'kullback_leibler').
+        """,
+    ),
+    "linear_path": (
+        "{'pca'} or None",
+        """
+        'pca' adds the networks to the principal axes of the training rows, and
+        training starts from PCA. None is the textbook autoencoder, without it.
+        """,
+    ),
+    "init": (
+        "{'auto', 'xavier_uniform', 'xavier_normal', 'kaiming_uniform', "
+        "'kaiming_normal', 'orthogonal', 'truncated_normal', 'uniform', 'normal', "
+        "'constant', 'zeros', 'ones'}",
+        """
+        How the hidden layers' weights are drawn. 'auto' is 'kaiming_uniform' for
+        relu, leaky_relu and maxout, and 'xavier_uniform' otherwise. 'uniform',
+        'normal' and 'truncated_normal' scale by 1 / sqrt(inputs), 'constant' is
+        1 / inputs.
+        """,
+    ),
+    "tied_weights": (
+        "bool",
+        """
+        Whether the decoder uses the encoder's weights, transposed.
+        """,
+    ),
+    "dropout": (
+        "float in [0, 1)",
+        """
+        Share of hidden activations set to zero in training.
+        """,
+    ),
+    "batch_norm": (
+        "bool",
+        """
+        Whether to normalise each hidden layer's inputs to its activation by batch.
+        """,
+    ),
+    "max_norm": (
+        "float or None",
+        """
+        Largest norm of a unit's incoming weights; longer ones are shrunk to it after
+        each step.
+        """,
+    ),
+    "average": (
+        "bool",
+        """
+        Whether to validate, and to return, an exponential moving average of the
+        weights (decay 0.99 a step, less in the first steps) instead of the last
+        ones. Not used by 'lbfgs' and 'cg'.
+        """,
+    ),
+    "alpha": (
+        "float or 'auto'",
+        """
+        Strength of the penalty on the weight matrices, divided by the number of
+        samples. With ``solver="adamw"`` the squared part is a decoupled decay: each
+        step shrinks the weights by ``learning_rate * min(1, alpha / n_samples)``.
+        'auto' is 1000 for 'adamw' and 0 for the other solvers.
+        """,
+    ),
+    "l1_ratio": (
+        "float in [0, 1]",
+        """
+        Share of the penalty that is on absolute values, as in `ElasticNet`; the rest
+        is on squares.
+        """,
+    ),
+    "solver": (
+        "{'adamw', 'adam', 'sgd', 'rmsprop', 'lbfgs', 'cg'}",
+        """
+        Optimiser. The first four take mini-batches ('sgd' with Nesterov momentum
+        0.9); 'lbfgs' and 'cg' take all rows at once and draw no random order.
+        """,
+    ),
+    "learning_rate_init": (
+        "float",
+        """
+        Learning rate at the start. Not used by 'lbfgs' and 'cg'.
+        """,
+    ),
+    "learning_rate": (
+        "{'constant', 'adaptive', 'cosine'}",
+        """
+        Its schedule: 'adaptive' divides it by five where training would otherwise
+        stop for lack of progress, 'cosine' lowers it to zero over `max_iter` epochs.
+        """,
+    ),
+    "batch_size": (
+        "int or 'auto'",
+        """
+        Rows a step; 'auto' is ``min(128, n_samples)``. An epoch is cut into batches of
+        near-equal size.
+        """,
+    ),
+    "max_iter": (
+        "int",
+        """
+        Most epochs (iterations, for 'lbfgs' and 'cg').
+        """,
+    ),
+    "shuffle": (
+        "bool",
+        """
+        Whether to draw a new order of the rows in each epoch.
+        """,
+    ),
+    "tol": (
+        "float",
+        """
+        An epoch is progress if it lowers the loss by more than `tol` times the loss at
+        the start. For 'lbfgs' and 'cg' also the largest element of the gradient, of
+        the loss divided by that of the start, at which they have converged.
+        """,
+    ),
+    "n_iter_no_change": (
+        "int",
+        """
+        Epochs without progress after which training stops.
+        """,
+    ),
+    "early_stopping": (
+        "bool or 'auto'",
+        """
+        Whether to set rows apart, judge each epoch by them and keep the best. 'auto'
+        does so from 100 rows on; with fewer (and a linear path) the linear path is
+        the result. False judges by the training loss. `X_val` goes before.
+        """,
+    ),
+    "validation_fraction": (
+        "float in (0, 1)",
+        """
+        Share of the rows that early stopping sets apart.
+        """,
+    ),
+    "warm_start": (
+        "bool",
+        """
+        Whether `fit` goes on from where the last one ended, for `max_iter` more epochs.
+        """,
+    ),
+    "whiten": (
+        "bool",
+        """
+        Whether the codes have unit variance on the training rows.
+        """,
+    ),
+    "device": (
+        "str",
+        """
+        'cpu', 'cuda', 'cuda:0', 'mps' or 'auto', which takes a GPU where the work
+        repays the transfer.
+        """,
+    ),
+    "precision": (
+        "{'float32', 'float64', 'bfloat16'}",
+        """
+        Precision of training ('bfloat16' for the products alone). It does not change
+        the dtype of what is returned, which is X's.
+        """,
+    ),
+    "n_threads": (
+        "int or None",
+        """
+        Threads of training and inference; None chooses by the work: one for small
+        networks and in worker processes.
+        """,
+    ),
+    "verbose": (
+        "bool",
+        """
+        Whether to print one line an epoch.
+        """,
+    ),
+    "random_state": (
+        "int, RandomState instance or None",
+        """
+        Seed of the weights, the order of rows, the split and all noise. An int gives
+        the same result in each call.
+        """,
+    ),
+}
+
+ATTRIBUTES = """\
+n_components_ : int
+    Number of codes.
+components_ : ndarray of shape (n_components, n_features)
+    Axes of the linear path, rotated as the codes are; PCA's own where the best is
+    the linear path itself. Only with a linear path.
+explained_variance_ : ndarray of shape (n_components,)
+    Variance of each code on the training rows, before whitening.
+explained_variance_ratio_ : ndarray of shape (n_components,)
+    Share of the total variance that each code explains linearly, at least 0. Their
+    sum is at most `score`; the difference is what the nonlinearity adds.
+noise_variance_ : float
+    Variance left unexplained, a discarded dimension.
+mean_ : ndarray of shape (n_features,)
+    Mean of the training rows.
+n_samples_ : int
+    Number of training rows.
+n_features_in_ : int
+    Number of columns seen in fit.
+feature_names_in_ : ndarray of shape (n_features,)
+    Names of the columns, if X had them and all are strings.
+n_iter_ : int
+    Epochs done, at least 1.
+best_epoch_ : int
+    Epoch whose weights are kept; 0 is the start, the linear path.
+loss_curve_ : list of float
+    Training loss before the first epoch and after each.
+validation_loss_curve_ : list of float or None
+    Loss on the validation rows before the first epoch and after each.
+best_loss_ : float
+    The smallest of `validation_loss_curve_`, or else of `loss_curve_`.
+network_ : torch.nn.Module
+    The network in its own, centred and scaled space.
+encoder_, decoder_ : torch.nn.Module
+    From rows of X to codes and back, for tensors in float32.
+"""
 
 
-def document(cls):
-    return cls
+def document(**own):
+    """Fill ``{parameters}`` and ``{attributes}`` in a class's docstring.
+
+    The parameters are those of its ``__init__``, in that order and with the
+    defaults found there.
+
+    Parameters
+    ----------
+    **own : tuple of (type, text)
+        By parameter, what is special to the class; otherwise `PARAMETERS` has it.
+    """
+    texts = {**PARAMETERS, **own}
+
+    def fill(cls):
+        if cls.__doc__:  # None under `python -OO`
+            signature = inspect.signature(cls).parameters.values()
+            parameters = "\n".join(_entry(p, *texts[p.name]) for p in signature)
+            doc = inspect.cleandoc(cls.__doc__)
+            doc = doc.replace("{parameters}", parameters)
+            cls.__doc__ = doc.replace("{attributes}", ATTRIBUTES.rstrip())
+        return cls
+
+    return fill
+
+
+def _entry(parameter, kind, text):
+    body = textwrap.indent(textwrap.dedent(text).strip(), "    ")
+    return f"{parameter.name} : {kind}, default={parameter.default!r}\n{body}"

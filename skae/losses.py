@@ -34,15 +34,30 @@ _SHRINKAGE = 0.02
 
 
 class Link(NamedTuple):
-    """A map from outputs to X's units.
+    """A map from outputs to X's units, and its inverse on the interior of `domain`.
 
-    `invert_shrunk` maps data back to outputs after drawing them a little into
-    the interior of `domain`; it takes the data and the columns' means.
+    Data are drawn towards `anchor`, a function of the columns' means, before the
+    inverse is taken; None where the inverse is finite everywhere.
     """
 
     apply: Callable[[Tensor], Tensor]
-    invert_shrunk: Callable[[Tensor, Tensor], Tensor]
+    invert: Callable[[Tensor], Tensor]
+    anchor: Callable[[Tensor], Tensor] | None
     domain: tuple[float, float]
+
+    def invert_shrunk(self, x: Tensor, mean: Tensor) -> Tensor:
+        """Map data to outputs; values outside the domain as its nearest."""
+        if self.anchor is None:
+            return self.invert(x)
+        inside = x.clamp(*self.domain)
+        return self.invert(torch.lerp(inside, self.anchor(mean), _SHRINKAGE))
+
+    def restore(self, output: Tensor, mean: Tensor) -> Tensor:
+        """Undo `invert_shrunk`: data as they were, within the domain."""
+        if self.anchor is None:
+            return self.apply(output)
+        shrunk = self.apply(output) - _SHRINKAGE * self.anchor(mean)
+        return (shrunk / (1 - _SHRINKAGE)).clamp(*self.domain)
 
 
 class Loss(NamedTuple):
@@ -57,29 +72,22 @@ class Loss(NamedTuple):
     from_output: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
-def _logit(x, mean):
-    return torch.logit((1 - _SHRINKAGE) * x + _SHRINKAGE / 2)
-
-
-def _arctanh(x, mean):
-    return torch.arctanh((1 - _SHRINKAGE) * x)
-
-
-def _log(x, mean):
-    # Towards the column's mean, so that a column of zeros stays finite.
-    floor = torch.clamp(mean, min=1e-6)
-    return torch.log((1 - _SHRINKAGE) * x + _SHRINKAGE * floor)
-
-
-def _identity(x, mean=None):
+def _identity(x):
     return x
 
 
+def _positive(mean):
+    # Above zero, so that a column of zeros stays finite.
+    return mean.clamp(min=1e-6)
+
+
 LINKS = {
-    "identity": Link(_identity, _identity, (-math.inf, math.inf)),
-    "logistic": Link(torch.sigmoid, _logit, (0.0, 1.0)),
-    "tanh": Link(torch.tanh, _arctanh, (-1.0, 1.0)),
-    "exp": Link(torch.exp, _log, (0.0, math.inf)),
+    "identity": Link(_identity, _identity, None, (-math.inf, math.inf)),
+    "logistic": Link(
+        torch.sigmoid, torch.logit, lambda m: torch.full_like(m, 0.5), (0.0, 1.0)
+    ),
+    "tanh": Link(torch.tanh, torch.arctanh, torch.zeros_like, (-1.0, 1.0)),
+    "exp": Link(torch.exp, torch.log, _positive, (0.0, math.inf)),
 }
 
 

@@ -84,6 +84,10 @@ class Scaling(ArrayStateModule):
         """Map the network's output to X's units."""
         return LINKS[self.link].apply(self.outputs(u))
 
+    def restore(self, u: Tensor) -> Tensor:
+        """Map rows of the network's space back to the X they came from."""
+        return LINKS[self.link].restore(self.outputs(u), self.link_mean)
+
     def to_network(self, X, dtype):
         """Return an array's rows in the network's space as a tensor of `dtype`.
 

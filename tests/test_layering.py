@@ -24,8 +24,9 @@ LAYERS = (
     ("estimators._codes", "estimators._inference", "estimators._parameters"),
     ("estimators._plan",),
     ("estimators._start",),
-    ("estimators._checks", "estimators._trainer"),
+    ("estimators._attributes", "estimators._checks", "estimators._trainer"),
     ("estimators._fit",),
+    ("estimators._fitting",),
     ("estimators._base",),
     # 4: variants, each module in estimators/ that is not named elsewhere
     ("estimators.*",),

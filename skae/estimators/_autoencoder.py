@@ -13,7 +13,7 @@ def reconstruction_error(network, rows, generator, *, criterion):
     return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
 
 
-@document
+@document()
 class AutoencoderTransformer(BaseAutoencoder):
     r"""Nonlinear dimensionality reduction that starts from PCA and never falls behind.
 

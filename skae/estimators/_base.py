@@ -1,10 +1,8 @@
 """The base of all unsupervised autoencoders."""
 
-import copy
 from abc import ABCMeta, abstractmethod
 
 import numpy as np
-import torch
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -13,7 +11,6 @@ from sklearn.base import (
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.metaestimators import available_if
 
-from skae._random import draw_seed
 from skae._validation import (
     FLOAT_DTYPES,
     check_codes,
@@ -23,16 +20,12 @@ from skae._validation import (
 )
 from skae.architectures.dense import DenseAutoencoder
 from skae.architectures.summary import network_summary
-from skae.estimators._checks import check_samples, hidden_layer_sizes, set_up
-from skae.estimators._codes import code_statistics
-from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
-from skae.estimators._inference import Codec
+from skae.estimators._attributes import make_codec
+from skae.estimators._checks import hidden_layer_sizes
+from skae.estimators._fitting import fit_estimator, partially_fit_estimator
 from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
-from skae.estimators._start import Start, make_start
-from skae.estimators._trainer import Progress
 from skae.linear import principal_axes
 from skae.losses import LOSSES
-from skae.training.callbacks import CallbackMonitor
 from skae.training.optimizers import OPTIMIZERS
 
 
@@ -88,7 +81,8 @@ class BaseAutoencoder(
     def _make_corruption(self, scaling, x):
         """Return the noise on the input, a function of (rows, generator), or None.
 
-        `x` are the training rows in the network's space.
+        `x` are the training rows in the network's space. Not asked for data that
+        come in pairs, whose inputs are noisy already.
         """
         return None
 
@@ -133,7 +127,7 @@ class BaseAutoencoder(
             If data or parameters are invalid, or if the loss is not finite before
             anything good was reached.
         """
-        return self._fit(X, y, X_val=X_val, sample_weight=sample_weight)
+        return fit_estimator(self, X, y, X_val=X_val, sample_weight=sample_weight)
 
     def fit_transform(self, X, y=None, *, X_val=None, sample_weight=None):
         """Fit the autoencoder to X and return the codes of X.
@@ -182,121 +176,7 @@ class BaseAutoencoder(
             With ``early_stopping=True``, which needs repeated epochs, and with an
             `n_components` that depends on all the data.
         """
-        return self._partial_fit(X, sample_weight=sample_weight)
-
-    def _fit(self, X, y, *, X_val, sample_weight, X_target=None):
-        warm = self.warm_start and hasattr(self, "network_")
-        samples, validation = check_samples(
-            self, X, X_target, X_val, sample_weight, reset=not warm
-        )
-        context = self._init_callback_context(max_subtasks=self.max_iter)
-        # A scoring callback needs a target, and an autoencoder's is X itself.
-        task = {"estimator": self, "X": X, "y": X if y is None else y}
-        context.call_on_fit_task_begin(**task)
-
-        def report(trainer):
-            def attributes_now(state):
-                result = trainer.result(copy.deepcopy(state.result))
-                return self._fitted_attributes(result, samples, warm)
-
-            return [CallbackMonitor(context, task, attributes_now)]
-
-        seed = draw_seed(self.random_state)
-        if warm:
-            start, previous = self._current_start(samples), self._progress()
-            result = fit_further(
-                self, start, samples, validation, seed, previous, report
-            )
-        else:
-            setup = set_up(self, samples, seed)
-            result = fit_from_start(self, samples, validation, setup, report)
-        attributes = self._fitted_attributes(result, samples, warm)
-        attributes["_training_state"] = result.state if self.warm_start else None
-        vars(self).update(attributes)
-        context.call_on_fit_task_end(**task, reconstruction_attributes=attributes)
-        if result.interrupted is not None:
-            raise result.interrupted
-        return self
-
-    def _partial_fit(self, X, *, sample_weight, X_target=None):
-        first = not hasattr(self, "network_")
-        self._check_partial_fit()
-        samples, _ = check_samples(self, X, X_target, None, sample_weight, reset=first)
-        seed = draw_seed(self.random_state)
-        if first:
-            start = make_start(self, samples, set_up(self, samples, seed))
-            previous = Progress()
-        else:
-            start, previous = self._current_start(samples), self._progress()
-        result = fit_one_epoch(self, start, samples, seed, previous)
-        attributes = self._fitted_attributes(
-            result, samples, warm=not first, keep_head=not first
-        )
-        attributes["_training_state"] = result.state
-        if not first:
-            attributes["n_samples_"] += self.n_samples_
-        vars(self).update(attributes)
-        return self
-
-    def _check_partial_fit(self):
-        if self.early_stopping is True:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        if isinstance(self.n_components, str | float):
-            raise ValueError(
-                "partial_fit needs n_components to be an int or None: what share of "
-                "the variance components explain is known only with all the data. "
-                f"Got {self.n_components!r}."
-            )
-
-    def _current_start(self, samples):
-        """Return the fitted model as the `Start` of further training."""
-        x = self.scaling_.to_network(samples.X, torch.float64)
-        corruption = self._make_corruption(self.scaling_, x)
-        return Start(self.scaling_, copy.deepcopy(self.network_), corruption)
-
-    def _progress(self):
-        """Return the `Progress` of the fits so far."""
-        n_epochs = len(self.loss_curve_) - 1
-        return Progress(n_epochs, self.best_epoch_, self._training_state)
-
-    def _fitted_attributes(self, result, samples, warm, keep_head=False):
-        """Return all fitted attributes as a dictionary."""
-        network, scaling = result.network, result.scaling
-        statistics = code_statistics(samples, scaling, network, whiten=self.whiten)
-        head = self.head_ if keep_head else statistics.head
-        curve, validation_curve = result.loss_curve, result.validation_loss_curve
-        if warm:
-            curve = self.loss_curve_ + curve[1:]
-            if None not in (validation_curve, self.validation_loss_curve_):
-                validation_curve = self.validation_loss_curve_ + validation_curve[1:]
-        n_components = len(statistics.explained_variance)
-        attributes = {
-            "n_components_": n_components,
-            "n_samples_": len(samples.X),
-            "mean_": scaling.mean,
-            "explained_variance_": statistics.explained_variance,
-            "explained_variance_ratio_": statistics.explained_variance_ratio,
-            "noise_variance_": _noise_variance(
-                statistics.residual_variance, samples.X.shape, n_components
-            ),
-            "n_iter_": max(result.n_epochs, 1),
-            "best_epoch_": result.best_epoch,
-            "loss_curve_": curve,
-            "validation_loss_curve_": validation_curve,
-            "best_loss_": min(validation_curve or curve),
-            "network_": network,
-            "scaling_": scaling,
-            "head_": head,
-            "_codec": self._make_codec(scaling, network, head),
-        }
-        if self.linear_path is not None:
-            axes = network.linear_decoder.T.to("cpu", torch.float64)
-            attributes["components_"] = (head.rotation @ axes).numpy()
-        return attributes
-
-    def _make_codec(self, scaling, network, head):
-        device = next(network.buffers(recurse=True), next(network.parameters())).device
-        return Codec(scaling, network, head, device, self.n_threads)
+        return partially_fit_estimator(self, X, sample_weight=sample_weight)
 
     # ----- use -------------------------------------------------------------
 
@@ -437,7 +317,9 @@ class BaseAutoencoder(
     def __setstate__(self, state):
         super().__setstate__(state)
         if "network_" in state:
-            self._codec = self._make_codec(self.scaling_, self.network_, self.head_)
+            self._codec = make_codec(
+                self.scaling_, self.network_, self.head_, self.n_threads
+            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -445,9 +327,3 @@ class BaseAutoencoder(
         link = LOSSES[self.loss].link if self.loss in LOSSES else None
         tags.input_tags.positive_only = link in ("exp", "logistic")
         return tags
-
-
-def _noise_variance(residual_variance, shape, n_components):
-    """Return the residual variance of a discarded dimension, as PCA does."""
-    discarded = min(shape) - n_components
-    return float(residual_variance / discarded) if discarded > 0 else 0.0

@@ -60,6 +60,18 @@ def hidden_layer_sizes(estimator, shape):
     return check_hidden_layer_sizes(estimator.hidden_layer_sizes)
 
 
+def check_partial_fit(estimator):
+    """Refuse what needs all the data at once, or repeated epochs."""
+    if estimator.early_stopping is True:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    if isinstance(estimator.n_components, str | float):
+        raise ValueError(
+            "partial_fit needs n_components to be an int or None: what share of "
+            "the variance components explain is known only with all the data. "
+            f"Got {estimator.n_components!r}."
+        )
+
+
 def _n_components(estimator, X, seed):
     wanted = estimator.n_components
     if wanted is None:

@@ -48,6 +48,11 @@ class Samples(NamedTuple):
     weight: np.ndarray | None
 
     @property
+    def paired(self):
+        """Whether targets were given."""
+        return self.target is not self.X
+
+    @property
     def count(self):
         """Number of rows, each counted with its weight."""
         return float(len(self.X) if self.weight is None else self.weight.sum())
@@ -55,7 +60,7 @@ class Samples(NamedTuple):
     def take(self, index):
         """Return the samples at `index`."""
         X = self.X[index]
-        target = X if self.target is self.X else self.target[index]
+        target = self.target[index] if self.paired else X
         return Samples(X, target, None if self.weight is None else self.weight[index])
 
 
@@ -87,10 +92,10 @@ def make_rows(scaling, samples, dtype, device):
     x = scaling.to_network(samples.X, dtype).to(device)
     if scaling.link != "identity":
         target = as_tensor(samples.target).to(device=device, dtype=dtype)
-    elif samples.target is samples.X:
-        target = x
-    else:
+    elif samples.paired:
         target = scaling.to_network(samples.target, dtype).to(device)
+    else:
+        target = x
     weight = samples.weight
     if weight is not None:
         weight = torch.as_tensor(weight / weight.mean(), dtype=dtype, device=device)
@@ -109,16 +114,29 @@ def make_start(estimator, samples, setup):
     init = resolve_init(estimator.init, estimator.activation)
     network.initialize(init, make_generator(setup.seed))
     x = scaling.to_network(samples.X, torch.float64)
-    corruption = estimator._make_corruption(scaling, x)
+    corruption = _input_noise(estimator, samples, scaling, x)
     if estimator.linear_path is not None:
-        paired = samples.target is not samples.X
-        target = scaling.to_network(samples.target, torch.float64) if paired else x
+        target = x
+        if samples.paired:
+            target = scaling.to_network(samples.target, torch.float64)
         rng = np.random.RandomState(setup.seed)
         linear_map = estimator._linear_map(
             x, target, setup.n_components, samples.weight, corruption, rng
         )
         _set_linear_path(network, linear_map, x, target, corruption, setup.seed)
     return Start(scaling, network.eval(), corruption)
+
+
+def current_start(estimator, samples):
+    """Return a fitted estimator's model as the `Start` of further training."""
+    scaling = estimator.scaling_
+    x = scaling.to_network(samples.X, torch.float64)
+    corruption = _input_noise(estimator, samples, scaling, x)
+    return Start(scaling, copy.deepcopy(estimator.network_), corruption)
+
+
+def _input_noise(estimator, samples, scaling, x):
+    return None if samples.paired else estimator._make_corruption(scaling, x)
 
 
 def training_dtype(precision):

@@ -1,0 +1,76 @@
+"""What a fit leaves on the estimator."""
+
+import numpy as np
+import torch
+
+from skae.estimators._codes import code_statistics
+from skae.estimators._inference import Codec
+
+
+def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False):
+    """Return all fitted attributes as a dictionary.
+
+    Parameters
+    ----------
+    estimator : BaseAutoencoder
+        Its parameters, and its curves so far if `warm`, are read.
+    result : FitResult
+    samples : Samples
+        The training rows, validation rows included.
+    warm : bool
+        Whether to append to the estimator's curves.
+    keep_head : bool
+        Whether codes keep the form that the estimator gives them now.
+    """
+    network, scaling = result.network, result.scaling
+    statistics = code_statistics(samples, scaling, network, whiten=estimator.whiten)
+    head = estimator.head_ if keep_head else statistics.head
+    n_components = len(statistics.explained_variance)
+    attributes = {
+        "n_components_": n_components,
+        "n_samples_": len(samples.X),
+        "mean_": scaling.mean,
+        "explained_variance_": statistics.explained_variance,
+        "explained_variance_ratio_": statistics.explained_variance_ratio,
+        "noise_variance_": _noise_variance(
+            statistics.residual_variance, samples.X.shape, n_components
+        ),
+        "n_iter_": max(result.n_epochs, 1),
+        "best_epoch_": result.best_epoch,
+        **_curves(result, estimator if warm else None),
+        "network_": network,
+        "scaling_": scaling,
+        "head_": head,
+        "_codec": make_codec(scaling, network, head, estimator.n_threads),
+    }
+    if estimator.linear_path is not None:
+        axes = network.linear_decoder.T.to("cpu", torch.float64)
+        attributes["components_"] = (head.rotation @ axes).numpy()
+    return attributes
+
+
+def make_codec(scaling, network, head, n_threads):
+    """Return the `Codec` on the network's device."""
+    device = next(network.parameters()).device
+    return Codec(scaling, network, head, device, n_threads)
+
+
+def _curves(result, before):
+    """Return the loss curves, appended to those of the estimator `before`."""
+    curve, validation_curve = result.loss_curve, result.validation_loss_curve
+    if before is not None:
+        # The first entry is the last one of the fit before.
+        curve = before.loss_curve_ + curve[1:]
+        if None not in (validation_curve, before.validation_loss_curve_):
+            validation_curve = before.validation_loss_curve_ + validation_curve[1:]
+    return {
+        "loss_curve_": curve,
+        "validation_loss_curve_": validation_curve,
+        "best_loss_": min(validation_curve or curve),
+    }
+
+
+def _noise_variance(residual_variance, shape, n_components):
+    """Return the residual variance of a discarded dimension, as PCA does."""
+    discarded = min(shape) - n_components
+    return float(residual_variance / discarded) if discarded > 0 else 0.0

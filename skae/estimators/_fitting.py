@@ -1,0 +1,76 @@
+"""The three ways to fit an estimator: anew, warm, and by one epoch."""
+
+import copy
+
+from skae._random import draw_seed
+from skae.estimators._attributes import fitted_attributes
+from skae.estimators._checks import check_partial_fit, check_samples, set_up
+from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
+from skae.estimators._start import current_start, make_start
+from skae.estimators._trainer import Progress
+from skae.training.callbacks import CallbackMonitor
+
+
+def fit_estimator(estimator, X, y, *, X_val, sample_weight, X_target=None):
+    """Fit an estimator to validated data; from where it is with `warm_start`."""
+    warm = estimator.warm_start and hasattr(estimator, "network_")
+    samples, validation = check_samples(
+        estimator, X, X_target, X_val, sample_weight, reset=not warm
+    )
+    seed = draw_seed(estimator.random_state)
+    context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+    # A scoring callback needs a target, and an autoencoder's is X itself.
+    task = {"estimator": estimator, "X": X, "y": X if y is None else y}
+    context.call_on_fit_task_begin(**task)
+
+    def report(trainer):
+        def attributes_now(state):
+            result = trainer.result(copy.deepcopy(state.result))
+            return fitted_attributes(estimator, result, samples, warm=warm)
+
+        return [CallbackMonitor(context, task, attributes_now)]
+
+    if warm:
+        start, previous = current_start(estimator, samples), _progress(estimator)
+        result = fit_further(
+            estimator, start, samples, validation, seed, previous, report
+        )
+    else:
+        setup = set_up(estimator, samples, seed)
+        result = fit_from_start(estimator, samples, validation, setup, report)
+    attributes = fitted_attributes(estimator, result, samples, warm=warm)
+    # Moments triple a pickle: kept only where they are used again.
+    attributes["_training_state"] = result.state if estimator.warm_start else None
+    vars(estimator).update(attributes)
+    context.call_on_fit_task_end(**task, reconstruction_attributes=attributes)
+    if result.interrupted is not None:
+        raise result.interrupted
+    return estimator
+
+
+def partially_fit_estimator(estimator, X, *, sample_weight, X_target=None):
+    """Take one epoch over validated data; the first call fixes all but the weights."""
+    first = not hasattr(estimator, "network_")
+    check_partial_fit(estimator)
+    samples, _ = check_samples(estimator, X, X_target, None, sample_weight, reset=first)
+    seed = draw_seed(estimator.random_state)
+    if first:
+        start = make_start(estimator, samples, set_up(estimator, samples, seed))
+        previous = Progress()
+    else:
+        start, previous = current_start(estimator, samples), _progress(estimator)
+    result = fit_one_epoch(estimator, start, samples, seed, previous)
+    attributes = fitted_attributes(
+        estimator, result, samples, warm=not first, keep_head=not first
+    )
+    attributes["_training_state"] = result.state
+    if not first:
+        attributes["n_samples_"] += estimator.n_samples_
+    vars(estimator).update(attributes)
+    return estimator
+
+
+def _progress(estimator):
+    """Return the `Progress` of the fits so far."""
+    n_epochs = len(estimator.loss_curve_) - 1
+    return Progress(n_epochs, estimator.best_epoch_, estimator._training_state)
