@@ -16,12 +16,13 @@ from skae.losses import LINKS
 
 
 def as_tensor(array):
-    """Return a tensor over a float array, copied only if it is read-only.
+    """Return a tensor over a float array, copied only where torch needs a copy.
 
-    A tensor has no read-only memory; nothing in skae writes into its input, but
-    torch warns at each such view.
+    A tensor has neither read-only memory (nothing in skae writes into its input,
+    but torch warns at each such view) nor negative strides.
     """
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
+    fits = array.flags.writeable and min(array.strides, default=0) >= 0
+    return torch.from_numpy(array if fits else array.copy())
 
 
 class Scaling(ArrayStateModule):
@@ -50,8 +51,10 @@ class Scaling(ArrayStateModule):
         self.link = link
         self.mean = mean
         self.residual_scale = residual_scale
-        rounded = center.astype(np.float32).astype(np.float64)
-        rounded[~np.isfinite(rounded)] = center[~np.isfinite(rounded)]
+        with np.errstate(over="ignore"):
+            rounded = center.astype(np.float32).astype(np.float64)
+        # Beyond float32's range only float64 is of use.
+        rounded = np.where(np.isfinite(rounded), rounded, center)
         for name, value in [
             ("center", rounded),
             ("center_rest", center - rounded),
