@@ -1,0 +1,102 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skae.data import Rows, epoch_batches, weighted_mean
+
+SIZES = st.integers(1, 60)
+BATCH_SIZES = st.integers(1, 70)
+
+
+def numbered_rows(n, *, paired=True, weighted=True):
+    """Rows whose every field tells which row it is."""
+    x = torch.arange(n, dtype=torch.float32).unsqueeze(1).repeat(1, 3)
+    target = x + 1000 if paired else x
+    return Rows(x, target, x[:, 0] + 0.5 if weighted else None)
+
+
+def batches_of(rows, batch_size, *, shuffle=True, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return list(epoch_batches(rows, batch_size, shuffle=shuffle, generator=generator))
+
+
+def numbers(batches):
+    return torch.cat([batch.x[:, 0] for batch in batches]).long().tolist()
+
+
+@given(SIZES, BATCH_SIZES, st.booleans())
+def test_the_batches_of_an_epoch_hold_each_row_once(n, batch_size, shuffle):
+    batches = batches_of(numbered_rows(n), batch_size, shuffle=shuffle)
+    assert sorted(numbers(batches)) == list(range(n))
+
+
+@given(SIZES, BATCH_SIZES)
+def test_batches_are_as_few_as_may_be_and_of_near_equal_size(n, batch_size):
+    sizes = [len(batch) for batch in batches_of(numbered_rows(n), batch_size)]
+    assert len(sizes) == -(-n // batch_size)
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+
+
+@given(SIZES, BATCH_SIZES, st.booleans(), st.booleans())
+def test_the_fields_of_a_batch_stay_aligned(n, batch_size, paired, weighted):
+    for batch in batches_of(
+        numbered_rows(n, paired=paired, weighted=weighted), batch_size
+    ):
+        shift = 1000 if paired else 0
+        assert torch.equal(batch.target, batch.x + shift)
+        if weighted:
+            assert torch.equal(batch.weight, batch.x[:, 0] + 0.5)
+        else:
+            assert batch.weight is None
+
+
+def test_without_shuffling_rows_come_in_their_order():
+    assert numbers(batches_of(numbered_rows(10), 3, shuffle=False)) == list(range(10))
+
+
+def test_the_order_is_the_generators_own():
+    rows = numbered_rows(50)
+    assert numbers(batches_of(rows, 7)) == numbers(batches_of(rows, 7))
+    assert numbers(batches_of(rows, 7)) != numbers(batches_of(rows, 7, seed=1))
+
+
+def test_a_second_epoch_has_another_order():
+    rows, generator = numbered_rows(50), torch.Generator().manual_seed(0)
+    first, second = (
+        numbers(epoch_batches(rows, 7, shuffle=True, generator=generator))
+        for _ in range(2)
+    )
+    assert first != second
+
+
+def test_shuffling_leaves_torchs_own_generator_alone():
+    before = torch.random.get_rng_state()
+    batches_of(numbered_rows(50), 7)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_target_that_is_the_input_is_not_copied():
+    rows = numbered_rows(6, paired=False)
+    for part in [rows.take(torch.tensor([2, 0])), *rows.split(2)]:
+        assert part.target is part.x
+
+
+def test_take_gives_rows_in_the_order_of_the_index():
+    taken = numbered_rows(6).take(torch.tensor([4, 1, 1]))
+    assert taken.x[:, 0].tolist() == [4, 1, 1]
+    assert taken.target[:, 0].tolist() == [1004, 1001, 1001]
+    assert taken.weight.tolist() == [4.5, 1.5, 1.5]
+
+
+def test_the_length_is_the_number_of_rows():
+    assert len(numbered_rows(7)) == 7
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=8))
+def test_a_weight_counts_as_repetition(counts):
+    repeats = torch.tensor(counts)
+    values = torch.arange(len(counts), dtype=torch.float64) ** 2
+    weight = repeats / repeats.double().mean()
+    repeated = weighted_mean(values.repeat_interleave(repeats), None)
+    torch.testing.assert_close(weighted_mean(values, weight), repeated)

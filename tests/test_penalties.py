@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.linear_model import ElasticNet, Ridge
+
+from skae.penalties import elastic_net, elastic_net_gradient
+
+ALPHAS = st.floats(0, 10)
+RATIOS = st.floats(0, 1)
+
+
+def weights(n=30, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, generator=generator, dtype=torch.float64)
+
+
+@given(ALPHAS, RATIOS)
+def test_the_gradient_is_autograds(alpha, l1_ratio):
+    w = weights().requires_grad_()
+    (expected,) = torch.autograd.grad(elastic_net(w, alpha, l1_ratio), w)
+    torch.testing.assert_close(
+        elastic_net_gradient(w.detach(), alpha, l1_ratio), expected
+    )
+
+
+@given(ALPHAS, RATIOS)
+def test_the_value_is_the_elastic_nets(alpha, l1_ratio):
+    w = weights().numpy()
+    expected = alpha * l1_ratio * np.abs(w).sum() + 0.5 * alpha * (1 - l1_ratio) * w @ w
+    assert float(elastic_net(torch.from_numpy(w), alpha, l1_ratio)) == pytest.approx(
+        expected
+    )
+
+
+def test_at_the_kink_the_gradient_is_zero():
+    assert (elastic_net_gradient(torch.zeros(3), 1.0, 0.5) == 0).all()
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_the_weights_are_left_as_they_are(l1_ratio):
+    w = weights()
+    before = w.clone()
+    elastic_net(w, 1.0, l1_ratio)
+    elastic_net_gradient(w, 1.0, l1_ratio)
+    assert torch.equal(w, before)
+
+
+def gradient_of_least_squares(X, y, w):
+    """Of ||y - Xw||^2 / (2 n), the loss of scikit-learn's ElasticNet."""
+    return X.T @ (X @ w - y) / len(y)
+
+
+def test_ridge_is_the_stationary_point_of_the_squared_part():
+    rng = np.random.RandomState(0)
+    X, y, alpha = rng.randn(40, 5), rng.randn(40), 3.0
+    w = Ridge(alpha=alpha, fit_intercept=False).fit(X, y).coef_
+    penalty = elastic_net_gradient(torch.from_numpy(w), alpha / len(y), 0.0).numpy()
+    np.testing.assert_allclose(gradient_of_least_squares(X, y, w), -penalty, atol=1e-12)
+
+
+def test_alpha_and_l1_ratio_mean_what_they_mean_in_elastic_net():
+    rng = np.random.RandomState(0)
+    X = rng.randn(60, 6)
+    y = X @ np.array([3.0, -2.0, 0.0, 0.0, 1.0, 0.0]) + 0.1 * rng.randn(60)
+    model = ElasticNet(alpha=0.2, l1_ratio=0.7, fit_intercept=False, tol=1e-10)
+    w = model.fit(X, y).coef_
+    assert 0 < np.count_nonzero(w) < 6
+    penalty = elastic_net_gradient(torch.from_numpy(w), 0.2, 0.7).numpy()
+    total = gradient_of_least_squares(X, y, w) + penalty
+    np.testing.assert_allclose(total[w != 0], 0, atol=1e-7)
+    # At zero any subgradient in [-alpha rho, alpha rho] will do.
+    assert (np.abs(total[w == 0]) <= 0.2 * 0.7 + 1e-7).all()
