@@ -1,0 +1,1 @@
+"""Benchmarks of skae; nothing imports them. See README.md in this folder."""

@@ -1,0 +1,113 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+
+from benchmarks import __main__, datasets, panel, report
+
+
+def _rows(**columns):
+    n_rows = len(columns["ratio"])
+    defaults = {
+        "n_components": 2,
+        "model": "skae",
+        "n_train": 120,
+        "n_features": 4,
+        "accuracy": 0.9,
+        "accuracy_pca": 0.8,
+        "seconds": 1.0,
+        "best_epoch": 3,
+        "n_epochs": 13,
+    }
+    rows = {
+        name: columns.get(name, [value] * n_rows) for name, value in defaults.items()
+    }
+    return pd.DataFrame({**rows, **columns})
+
+
+def test_pca_against_itself_is_one():
+    split = datasets.split("iris", seed=0)
+    pca = PCA(2).fit(split.X_train)
+    centered = split.X_test - split.X_train.mean(axis=0)
+    outside = centered - centered @ pca.components_.T @ pca.components_
+    np.testing.assert_allclose(panel.unexplained(pca, split), np.square(outside).sum())
+
+
+@pytest.mark.parametrize(
+    ("variant", "shape", "n_test"),
+    [("iris", (120, 4), 30), ("wine-std", (142, 13), 36), ("digits", (1437, 64), 360)],
+)
+def test_bundled_sets_have_their_shapes(variant, shape, n_test):
+    split = datasets.split(variant, seed=0)
+    assert split.X_train.shape == shape
+    assert split.X_test.shape == (n_test, shape[1])
+    assert split.y_train.shape == (shape[0],)
+
+
+def test_standardised_variant_uses_the_training_rows():
+    split = datasets.split("wine-std", seed=3)
+    np.testing.assert_allclose(split.X_train.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(split.X_train.std(axis=0), 1)
+    assert abs(split.X_test.mean(axis=0)).max() > 1e-3
+
+
+def test_diabetes_has_no_classes():
+    assert datasets.split("diabetes", seed=0).y_train is None
+
+
+def test_large_sets_keep_the_official_split(tmp_path, monkeypatch):
+    n_train, n_test = 10_100, 10_000
+    pixels = np.arange(n_train + n_test, dtype=np.uint16)[:, np.newaxis, np.newaxis]
+    np.savez(
+        tmp_path / "mnist.npz",
+        x_train=pixels[:n_train],
+        x_test=pixels[n_train:],
+        y_train=np.zeros(n_train),
+        y_test=np.ones(n_test),
+    )
+    monkeypatch.setenv("SKAE_DATA", str(tmp_path))
+    datasets.load.cache_clear()
+    split = datasets.split("mnist", seed=0)
+    datasets.load.cache_clear()
+    assert split.X_train.shape == (10_000, 1)
+    assert split.X_train.max() < n_train
+    np.testing.assert_array_equal(split.X_test, pixels[n_train:, 0])
+
+
+def test_missing_set_is_named(monkeypatch, capsys):
+    monkeypatch.delenv("SKAE_DATA", raising=False)
+    datasets.load.cache_clear()
+    assert __main__._available(["coil20", "iris"], openml=False) == ["iris"]
+    assert "coil20" in capsys.readouterr().err
+
+
+def test_report_takes_geometric_means_over_cells():
+    rows = _rows(
+        set=["digits", "digits", "coil20", "iris"],
+        seed=[0, 1, 0, 0],
+        ratio=[0.3, 0.5, 0.9, 0.99],
+    )
+    summary = report.summary(report.cells(rows))
+    images, tables = summary.to_dict("records")
+    assert images["ratio to PCA"] == pytest.approx(np.sqrt(0.4 * 0.9))
+    assert images["worst cell"] == 0.9
+    assert images["accuracy gain"] == pytest.approx(10)
+    assert tables["ratio to PCA"] == pytest.approx(0.99)
+    text = report.write(rows)
+    assert "| digits | 2 | 120 | 4 | 2 | 0.400 | 0.500 | - |" in text
+
+
+def test_rows_in_the_file_are_not_run_again(tmp_path, capsys):
+    path = tmp_path / "panel.csv"
+    command = ["panel", "--sets", "iris", "--components", "2", "--seeds", "1"]
+    command += ["--jobs", "1", "--no-textbook", "--output", str(path)]
+    __main__.main(command)
+    first = path.read_text()
+    assert len(first.splitlines()) == 3  # header, iris, iris-std
+    __main__.main(command)
+    assert path.read_text() == first
+    assert "iris-std" in capsys.readouterr().out
+
+
+def test_too_many_components_give_no_row():
+    assert panel.run(panel.Task("iris", 4, 0, ("skae",))) == []
