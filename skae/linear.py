@@ -142,8 +142,10 @@ def paired_denoiser(X_noisy, X_clean, n_components, rng, sample_weight=None):
     """
     offset = np.average(X_noisy, axis=0, weights=sample_weight)
     noisy = X_noisy - offset
-    alpha = max(_RIDGE * np.square(noisy).sum(), 1e-12)
-    ridge = Ridge(alpha=alpha, fit_intercept=False)
+    squares = np.square(noisy).sum(axis=1)
+    total = squares.sum() if sample_weight is None else squares @ sample_weight
+    # Any positive number will do where the noisy rows are constant.
+    ridge = Ridge(alpha=float(_RIDGE * total) or 1.0, fit_intercept=False)
     coef = ridge.fit(noisy, X_clean, sample_weight=sample_weight).coef_
     coef = coef.reshape(X_clean.shape[1], -1)
     axes, singular_values = _weighted_pca(
