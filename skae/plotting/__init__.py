@@ -1,0 +1,17 @@
+"""Displays in scikit-learn's style: `from_estimator` computes, `plot` draws.
+
+They need matplotlib, an extra: ``pip install skae[plot]``. All but
+`LossCurveDisplay` work with any fitted transformer, such as PCA.
+"""
+
+from skae.plotting._latent_space import LatentSpaceDisplay
+from skae.plotting._loss_curve import LossCurveDisplay
+from skae.plotting._reconstruction import ReconstructionDisplay
+from skae.plotting._scree import ScreeDisplay
+
+__all__ = [
+    "LatentSpaceDisplay",
+    "LossCurveDisplay",
+    "ReconstructionDisplay",
+    "ScreeDisplay",
+]

@@ -1,0 +1,56 @@
+"""Axes and colours of the displays; matplotlib is imported on demand."""
+
+from itertools import cycle, islice
+
+# Paul Tol's "muted" scheme, told apart by colour-blind readers too, ordered so that
+# neighbours differ most, with a dark grey as the tenth.
+_COLORS = (
+    "#332288",
+    "#cc6677",
+    "#44aa99",
+    "#ddcc77",
+    "#aa4499",
+    "#88ccee",
+    "#117733",
+    "#882255",
+    "#999933",
+    "#555555",
+)
+N_COLORS = len(_COLORS)
+REFERENCE_COLOR = "#777777"
+
+
+def import_pyplot(display):
+    """Return ``matplotlib.pyplot``.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed; names the extra that brings it.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            f"{type(display).__name__}.plot needs matplotlib, which is not installed. "
+            "Install it with: pip install skae[plot]"
+        ) from error
+    return plt
+
+
+def axes_or_new(display, ax, figsize):
+    """Return `ax`, or the axes of a new figure of `figsize` inches if it is None."""
+    if ax is not None:
+        return ax
+    plt = import_pyplot(display)
+    return plt.subplots(figsize=figsize, layout="constrained")[1]
+
+
+def colors(n):
+    """Return `n` colours; they repeat after `N_COLORS`."""
+    return list(islice(cycle(_COLORS), n))
+
+
+def remove_spines(ax, *sides):
+    """Hide the frame of `ax` at `sides`."""
+    ax.spines[list(sides)].set_visible(False)

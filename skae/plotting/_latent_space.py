@@ -1,0 +1,207 @@
+"""Two codes of each row as a scatter."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+from sklearn.utils.multiclass import type_of_target
+
+from skae.plotting._axes import N_COLORS, axes_or_new, colors, remove_spines
+from skae.plotting._fitted import encode, holder_of
+
+# More integers than this are taken for measurements, not for classes.
+_MANY_CLASSES = 2 * N_COLORS
+
+
+class LatentSpaceDisplay:
+    """Two codes of each row, coloured by a target.
+
+    It is recommended to use `from_estimator` to create a display. All parameters
+    are stored as attributes.
+
+    Parameters
+    ----------
+    codes : array-like of shape (n_samples, 2)
+        What to draw along the horizontal and the vertical axis.
+    y : array-like of shape (n_samples,), default=None
+        Target: classes get a legend, measurements a colour bar.
+    code_names : pair of str, default=("Component 0", "Component 1")
+        Names of the axes.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the scatter.
+    figure_ : matplotlib Figure
+        Figure containing the axes.
+    scatter_ : matplotlib PathCollection
+        The points.
+    legend_ : matplotlib Legend or None
+        Of the classes.
+    colorbar_ : matplotlib Colorbar or None
+        Of the measurements.
+
+    See Also
+    --------
+    ScreeDisplay : Share of the variance that each code explains.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.plotting import LatentSpaceDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> display = LatentSpaceDisplay.from_estimator(PCA(2).fit(X), X, y)
+    >>> display.codes.shape
+    (1797, 2)
+    """
+
+    def __init__(self, *, codes, y=None, code_names=("Component 0", "Component 1")):
+        self.codes = codes
+        self.y = y
+        self.code_names = code_names
+
+    def plot(self, ax=None, *, target_name=None, **kwargs):
+        """Draw the scatter.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on. If None, a new figure is made.
+        target_name : str, default=None
+            Title of the legend or of the colour bar.
+        **kwargs : dict
+            Passed to ``ax.scatter``.
+
+        Returns
+        -------
+        display : LatentSpaceDisplay
+            The object itself.
+        """
+        codes = np.asarray(self.codes)
+        ax = axes_or_new(self, ax, (6, 5))
+        style = {"s": _marker_area(len(codes)), "alpha": 0.75, "linewidths": 0}
+        self.legend_ = self.colorbar_ = None
+        if self.y is None:
+            style["color"] = colors(1)[0]
+            self.scatter_ = ax.scatter(*codes.T, **{**style, **kwargs})
+        elif _is_measured(self.y):
+            style |= {"c": np.asarray(self.y, float), "cmap": "viridis"}
+            self.scatter_ = ax.scatter(*codes.T, **{**style, **kwargs})
+            self.colorbar_ = ax.figure.colorbar(self.scatter_, ax=ax, label=target_name)
+            self.colorbar_.solids.set_alpha(1)
+        else:
+            self._plot_classes(ax, codes, target_name, {**style, **kwargs})
+        ax.set(xlabel=self.code_names[0], ylabel=self.code_names[1])
+        remove_spines(ax, "top", "right")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        components=(0, 1),
+        ax=None,
+        target_name=None,
+        **kwargs,
+    ):
+        """Draw two codes of X.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted transformer: an autoencoder, PCA, a Pipeline that ends in one.
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,), default=None
+            Target: classes get a legend, measurements (floats that are not
+            integers, or more than 20 different integers) a colour bar.
+        components : pair of int, default=(0, 1)
+            Columns of the codes to draw.
+        ax : matplotlib Axes, default=None
+            Axes to draw on. If None, a new figure is made.
+        target_name : str, default=None
+            Title of the legend or of the colour bar. None takes the name of a
+            pandas or polars Series.
+        **kwargs : dict
+            Passed to ``ax.scatter``.
+
+        Returns
+        -------
+        display : LatentSpaceDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the codes do not have the `components`, or `y` has another length
+            than `X`.
+        """
+        codes = encode(estimator, X)
+        _check_components(components, codes.shape[1])
+        check_consistent_length(codes, y)
+        display = cls(
+            codes=codes[:, list(components)],
+            y=None if y is None else np.asarray(y),
+            code_names=_code_names(estimator, components),
+        )
+        if target_name is None:
+            target_name = getattr(y, "name", None)
+        return display.plot(ax, target_name=target_name, **kwargs)
+
+    def _plot_classes(self, ax, codes, target_name, style):
+        from matplotlib.colors import ListedColormap
+
+        classes, numbers = np.unique(np.asarray(self.y), return_inverse=True)
+        cmap = ListedColormap(colors(len(classes)))
+        style = {"c": numbers, "cmap": cmap, "vmin": -0.5, **style}
+        style.setdefault("vmax", len(classes) - 0.5)
+        self.scatter_ = ax.scatter(*codes.T, **style)
+        handles = [
+            ax.scatter([], [], color=self.scatter_.to_rgba(number), s=36, linewidths=0)
+            for number in range(len(classes))
+        ]
+        self.legend_ = ax.legend(
+            handles,
+            [str(label) for label in classes],
+            title=target_name,
+            frameon=False,
+            loc="upper left",
+            bbox_to_anchor=(1, 1),
+            borderaxespad=0,
+            handletextpad=0.2,
+            ncols=-(-len(classes) // _MANY_CLASSES),
+        )
+
+
+def _is_measured(y):
+    """Whether a target is a quantity rather than a class."""
+    if type_of_target(y) == "continuous":
+        return True
+    is_number = np.issubdtype(np.asarray(y).dtype, np.number)
+    return is_number and len(np.unique(y)) > _MANY_CLASSES
+
+
+def _marker_area(n_samples):
+    """Return an area, in points squared, at which many markers do not merge."""
+    return float(np.clip(20_000 / n_samples, 4, 30))
+
+
+def _check_components(components, n_codes):
+    if len(components) != 2 or not all(-n_codes <= j < n_codes for j in components):
+        raise ValueError(
+            "The 'components' parameter must be two columns of the codes, each from 0 "
+            f"to {n_codes - 1}. Got {components!r} instead."
+        )
+
+
+def _code_names(estimator, components):
+    """Return names of the axes, with the share of the variance where it is known."""
+    try:
+        ratio = holder_of(estimator, "explained_variance_ratio_")
+    except TypeError:
+        return tuple(f"Component {j}" for j in components)
+    shares = ratio.explained_variance_ratio_
+    return tuple(f"Component {j} ({shares[j]:.0%} of variance)" for j in components)

@@ -1,0 +1,299 @@
+"""Rows of data beside their reconstructions."""
+
+import math
+
+import numpy as np
+from sklearn.utils import check_array
+
+from skae.plotting._axes import REFERENCE_COLOR, axes_or_new, colors, remove_spines
+from skae.plotting._fitted import by_name, explained_variance, reconstruct
+
+# Fewer features than a square of this side are hardly an image.
+_SMALLEST_SIDE = 5
+_CURVES_A_LINE = 5
+
+
+class ReconstructionDisplay:
+    """Rows of data and what estimators make of them, as images or as curves.
+
+    It is recommended to use `from_estimator` or `from_reconstructions` to create
+    a display. All parameters are stored as attributes.
+
+    Parameters
+    ----------
+    rows : dict of str to array-like of shape (n_images, n_features)
+        What to draw, from top to bottom, by name.
+    reference : str
+        Name of the rows that the others are compared with; their range is the
+        range of the grey values.
+    explained_variance : dict of str to float, default=None
+        Share of the variance of the reference that rows explain, by name.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of each row, or
+        (n_features,) for curves. None draws a square of at least 5 x 5 if the
+        number of features is one, otherwise curves.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the images or curves.
+    figure_ : matplotlib Figure
+        Figure containing the axes.
+    image_ : matplotlib AxesImage or None
+        All images in one.
+    lines_ : list of matplotlib Line2D or None
+        The curves, one line for each entry of `rows`.
+
+    See Also
+    --------
+    LatentSpaceDisplay : Scatter of two codes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.plotting import ReconstructionDisplay
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> pca = PCA(8).fit(X)
+    >>> autoencoder = AutoencoderTransformer(8, max_iter=5, random_state=0).fit(X)
+    >>> display = ReconstructionDisplay.from_estimator([pca, autoencoder], X)
+    >>> list(display.rows)
+    ['Original', 'PCA', 'AutoencoderTransformer']
+    """
+
+    def __init__(self, *, rows, reference, explained_variance=None, image_shape=None):
+        self.rows = rows
+        self.reference = reference
+        self.explained_variance = explained_variance
+        self.image_shape = image_shape
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the images or curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on. If None, a new figure is made.
+        **kwargs : dict
+            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            The object itself.
+        """
+        n_images, n_features = np.shape(self.rows[self.reference])
+        shape = _resolve_image_shape(self.image_shape, n_features)
+        self.image_ = self.lines_ = None
+        if len(shape) == 1:
+            ax = axes_or_new(self, ax, (9, 1 + 1.5 * -(-n_images // _CURVES_A_LINE)))
+            self._plot_curves(ax, kwargs)
+        else:
+            side = 0.8
+            height = side * len(self.rows) * shape[0] / shape[1]
+            ax = axes_or_new(self, ax, (1.8 + side * n_images, 0.1 + height))
+            self._plot_images(ax, shape, kwargs)
+        remove_spines(ax, "top", "right", "bottom", "left")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        *,
+        X_target=None,
+        n_images=10,
+        image_shape=None,
+        input_name=None,
+        target_name="Target",
+        ax=None,
+        **kwargs,
+    ):
+        """Draw X and its reconstructions by fitted estimators.
+
+        Parameters
+        ----------
+        estimator : estimator, list of estimators or dict of str to estimator
+            Fitted estimators with `reconstruct`, or with `transform` and
+            `inverse_transform`: autoencoders, PCA, Pipelines that end in one. A
+            dict gives their names.
+        X : array-like of shape (n_samples, n_features)
+            Data, for example held out. The first `n_images` rows are drawn; the
+            shares of variance are of all rows.
+        X_target : array-like of shape (n_samples, n_features), default=None
+            What X is to be reconstructed as, for example without the noise that
+            X has. None stands for X itself.
+        n_images : int, default=10
+            Number of rows of X to draw.
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, channels) of each row of X, or
+            (n_features,) for curves. None draws a square of at least 5 x 5 if
+            the number of features is one, otherwise curves.
+        input_name : str, default=None
+            Name of X. None stands for "Original", and for "Input" if `X_target`
+            is given.
+        target_name : str, default="Target"
+            Name of `X_target`.
+        ax : matplotlib Axes, default=None
+            Axes to draw on. If None, a new figure is made.
+        **kwargs : dict
+            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        TypeError
+            If an estimator cannot reconstruct.
+        ValueError
+            If the shapes do not go together.
+        """
+        reconstructions = {
+            name: reconstruct(each, X) for name, each in by_name(estimator).items()
+        }
+        return cls.from_reconstructions(
+            X,
+            reconstructions,
+            X_target=X_target,
+            n_images=n_images,
+            image_shape=image_shape,
+            input_name=input_name,
+            target_name=target_name,
+            ax=ax,
+            **kwargs,
+        )
+
+    @classmethod
+    def from_reconstructions(
+        cls,
+        X,
+        reconstructions,
+        *,
+        X_target=None,
+        n_images=10,
+        image_shape=None,
+        input_name=None,
+        target_name="Target",
+        ax=None,
+        **kwargs,
+    ):
+        """Draw X and given reconstructions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        reconstructions : dict of str to array-like of shape (n_samples, n_features)
+            Reconstructions of X by name.
+        X_target, n_images, image_shape, input_name, target_name, ax, **kwargs
+            As in `from_estimator`.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            The display, drawn.
+        """
+        if input_name is None:
+            input_name = "Original" if X_target is None else "Input"
+        rows = {input_name: X, **reconstructions}
+        reference = input_name
+        if X_target is not None:
+            rows[target_name] = X_target
+            reference = target_name
+        rows = {name: check_array(row, input_name=name) for name, row in rows.items()}
+        _check_same_shape(rows)
+        display = cls(
+            rows={name: row[:n_images] for name, row in rows.items()},
+            reference=reference,
+            explained_variance={
+                name: explained_variance(rows[reference], row)
+                for name, row in rows.items()
+                if name != reference
+            },
+            image_shape=image_shape,
+        )
+        return display.plot(ax, **kwargs)
+
+    def _labels(self, separator):
+        """Return names with the share of the variance that the rows explain."""
+        shares = self.explained_variance or {}
+        return [
+            f"{name}{separator}{shares[name]:.1%} explained"
+            if math.isfinite(shares.get(name, math.nan))
+            else name
+            for name in self.rows
+        ]
+
+    def _plot_images(self, ax, shape, kwargs):
+        reference = np.asarray(self.rows[self.reference], float)
+        low, high = reference.min(), reference.max()
+        images = np.stack([np.asarray(row, float) for row in self.rows.values()])
+        images = ((images - low) / ((high - low) or 1)).clip(0, 1)
+        images = images.reshape(*images.shape[:2], *shape)
+        gap = max(1, round(0.08 * min(shape[:2])))
+        style = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
+        self.image_ = ax.imshow(_mosaic(images, gap), **{**style, **kwargs})
+        middles = np.arange(len(self.rows)) * (shape[0] + gap) + (shape[0] - 1) / 2
+        ax.set_yticks(middles, self._labels("\n"))
+        ax.set_xticks([])
+        ax.tick_params(length=0)
+
+    def _plot_curves(self, ax, kwargs):
+        n_samples, n_features = np.shape(self.rows[self.reference])
+        step = 1.1 * np.ptp(self.rows[self.reference])
+        # Side by side on a grid, with nan to lift the pen between two curves.
+        line, column = np.divmod(np.arange(n_samples), _CURVES_A_LINE)
+        x = np.arange(n_features + 1) + 1.1 * n_features * column[:, np.newaxis]
+        self.lines_ = []
+        for name, label, color in zip(
+            self.rows, self._labels(", "), colors(len(self.rows)), strict=True
+        ):
+            y = np.asarray(self.rows[name], float) - step * line[:, np.newaxis]
+            y = np.pad(y, [(0, 0), (0, 1)], constant_values=np.nan)
+            style = {"color": color, "linewidth": 1.3, "label": label, **kwargs}
+            if name == self.reference:
+                style |= {"color": REFERENCE_COLOR, "linewidth": 2.5, "zorder": 1}
+            self.lines_ += ax.plot(x.ravel(), y.ravel(), **style)
+        ax.set(xticks=[], yticks=[])
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+
+
+def _resolve_image_shape(image_shape, n_features):
+    """Return the shape of a row as a tuple: 1 long for curves, else 2 or 3."""
+    if image_shape is None:
+        side = math.isqrt(n_features)
+        is_square = side >= _SMALLEST_SIDE and side**2 == n_features
+        return (side, side) if is_square else (n_features,)
+    shape = tuple(image_shape)
+    channels_fit = len(shape) < 3 or shape[2] in (1, 3, 4)
+    if not (1 <= len(shape) <= 3 and channels_fit and math.prod(shape) == n_features):
+        raise ValueError(
+            "The 'image_shape' parameter must be (height, width), (height, width, "
+            "channels) with 1, 3 or 4 channels, or (n_features,) for curves, and its "
+            f"product the number of features, {n_features}. Got {image_shape!r} "
+            "instead."
+        )
+    return shape
+
+
+def _check_same_shape(rows):
+    shapes = {name: row.shape for name, row in rows.items()}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(f"X, X_target and reconstructions differ in shape: {shapes}.")
+
+
+def _mosaic(images, gap):
+    """Return one image of (n_rows, n_columns) images, `gap` pixels apart."""
+    n_rows, n_columns, height, width, *channels = images.shape
+    # Colours have no transparent nan.
+    blank = 1.0 if channels else np.nan
+    padding = [(0, 0), (0, 0), (0, gap), (0, gap), *([(0, 0)] * len(channels))]
+    padded = np.pad(images, padding, constant_values=blank)
+    size = n_rows * (height + gap), n_columns * (width + gap)
+    return padded.swapaxes(1, 2).reshape(*size, *channels)[:-gap, :-gap]
