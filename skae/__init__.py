@@ -1,6 +1,7 @@
 """Autoencoders for people who use scikit-learn."""
 
 from skae.estimators._autoencoder import AutoencoderTransformer
+from skae.estimators._denoising import DenoisingAutoencoder
 
 __version__ = "0.1.0"
-__all__ = ["AutoencoderTransformer"]
+__all__ = ["AutoencoderTransformer", "DenoisingAutoencoder"]

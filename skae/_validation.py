@@ -19,7 +19,9 @@ __all__ = [
     "InvalidParameterError",
     "StrOptions",
     "check_codes",
+    "check_corrupted",
     "check_domain",
+    "check_emphasis",
     "check_hidden_layer_sizes",
     "check_is_fitted",
     "check_rows_like",
@@ -116,3 +118,33 @@ def check_domain(X, link, name, *, whom):
             f"MinMaxScaler(feature_range=({low}, {high}), clip=True), or choose "
             "another loss."
         )
+
+
+def check_emphasis(emphasis):
+    """Return the two weights of the loss as floats.
+
+    Raises
+    ------
+    ValueError
+        If they are not two non-negative numbers, one of them positive.
+    """
+    weights = np.ravel(emphasis)
+    is_numeric = weights.dtype.kind in "iuf"
+    if weights.size != 2 or not is_numeric or min(weights) < 0 or max(weights) <= 0:
+        raise ValueError(
+            "The 'emphasis' parameter must be two non-negative weights, one of them "
+            "positive: of the loss on corrupted values and on the rest. Got "
+            f"{emphasis!r} instead."
+        )
+    return float(weights[0]), float(weights[1])
+
+
+def check_corrupted(X, shape):
+    """Return what a user's corruption returned as float64 of `shape`."""
+    X = check_array(X, dtype=np.float64, input_name="the output of 'corruption'")
+    if X.shape != shape:
+        raise ValueError(
+            f"The 'corruption' parameter was called with an array of shape {shape} and "
+            f"must return one like it. Got one of shape {X.shape} instead."
+        )
+    return X

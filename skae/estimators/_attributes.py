@@ -1,6 +1,5 @@
 """What a fit leaves on the estimator."""
 
-import numpy as np
 import torch
 
 from skae.estimators._codes import code_statistics

@@ -29,7 +29,8 @@ from skae.losses import LOSSES
 from skae.training.optimizers import OPTIMIZERS
 
 
-def _solver_is_stochastic(estimator):
+def solver_is_stochastic(estimator):
+    """Whether there is a `partial_fit`, for `available_if`."""
     if estimator.solver in OPTIMIZERS:
         return True
     raise AttributeError(
@@ -148,7 +149,7 @@ class BaseAutoencoder(
         """
         return self.fit(X, y, X_val=X_val, sample_weight=sample_weight).transform(X)
 
-    @available_if(_solver_is_stochastic)
+    @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, *, sample_weight=None):
         """Take one epoch over X at the initial learning rate.

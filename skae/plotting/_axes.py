@@ -43,7 +43,8 @@ def axes_or_new(display, ax, figsize):
     if ax is not None:
         return ax
     plt = import_pyplot(display)
-    return plt.subplots(figsize=figsize, layout="constrained")[1]
+    # "compressed" is the constrained layout that knows the fixed aspect of images.
+    return plt.subplots(figsize=figsize, layout="compressed")[1]
 
 
 def colors(n):

@@ -96,16 +96,18 @@ class ScreeDisplay:
                 number, np.cumsum(ratios[name]), color=color, label=name, **_LINE
             )
             if name in reconstructed:
-                label = f"{name}, reconstructed: {reconstructed[name]:.1%}"
+                label = f"{reconstructed[name]:.1%} reconstructed"
                 self.reconstruction_lines_[name] = ax.axhline(
                     reconstructed[name], color=color, linestyle="--", label=label
                 )
-        ax.set(xlabel="Component", ylabel="Share of the variance")
+        ax.set(xlabel="Number of components", ylabel="Share of the variance")
         ax.set_ylim(0, 1.02)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         remove_spines(ax, "top", "right")
-        ax.legend(frameon=False)
+        handles = [*self.lines_.values(), *self.reconstruction_lines_.values()]
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
+        ax.legend(handles=handles, frameon=False, ncols=2, **above)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
