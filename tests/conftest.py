@@ -1,5 +1,6 @@
-from hypothesis import settings
+"""What all tests share."""
 
-# The same examples each time, and no time limit for one: machines are shared.
-settings.register_profile("skae", deadline=None, derandomize=True, max_examples=50)
-settings.load_profile("skae")
+import torch
+
+# The tests run in several processes: threads of each would wait for the others'.
+torch.set_num_threads(1)
