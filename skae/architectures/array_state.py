@@ -17,7 +17,13 @@ class ArrayStateModule(nn.Module):
         self._arguments = arguments
 
     def __getstate__(self):
-        arrays = {k: v.detach().cpu().numpy() for k, v in self.state_dict().items()}
+        arrays, distinct = {}, {}
+        for name, value in self.state_dict().items():
+            # Tied weights are one array in the pickle, too.
+            key = value.data_ptr(), value.shape
+            if key not in distinct:
+                distinct[key] = value.cpu().numpy()
+            arrays[name] = distinct[key]
         return {"arguments": self._arguments, "arrays": arrays}
 
     def __setstate__(self, state):
