@@ -61,7 +61,8 @@ class Scaling(ArrayStateModule):
             ("scale", np.float64(scale)),
             ("link_mean", mean),
         ]:
-            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float64))
+            # Copied: an unpickled array may be a read-only memory map.
+            self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
 
     @classmethod
     def fit(cls, X, link, sample_weight=None):

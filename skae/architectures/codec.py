@@ -27,7 +27,8 @@ class Head(ArrayStateModule):
         super().__init__()
         self._remember(mean=mean, rotation=rotation, scale=scale)
         for name, value in [("mean", mean), ("rotation", rotation), ("scale", scale)]:
-            self.register_buffer(name, torch.as_tensor(np.asarray(value, np.float64)))
+            # Copied: an unpickled array may be a read-only memory map.
+            self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
 
     @classmethod
     def identity(cls, n_components):
