@@ -1,7 +1,6 @@
 """What the displays ask of fitted estimators, scikit-learn's or skae's."""
 
 import numpy as np
-from sklearn.metrics import r2_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -75,12 +74,13 @@ def reconstruct(estimator, X):
 def explained_variance(X, X_reconstructed):
     """Return the share of the variance of X that a reconstruction explains.
 
-    One minus the squared error over the squared deviations from the mean of X;
-    nan for less than two rows.
+    One minus the squared error over the squared deviations from the means of the
+    columns of X; nan if there are none, as for a single row.
     """
-    if len(X) < 2:
-        return float("nan")
-    return float(r2_score(X, X_reconstructed, multioutput="variance_weighted"))
+    X = np.asarray(X, float)
+    total = np.square(X - X.mean(axis=0)).sum()
+    error = np.square(X - np.asarray(X_reconstructed, float)).sum()
+    return float(1 - error / total) if total > 0 else float("nan")
 
 
 def _parts(estimator):
