@@ -12,6 +12,8 @@ from skae.architectures.codec import Head
 from skae.scaling import as_tensor
 
 _CHUNK = 4096
+# Share of the largest variance that is rounding.
+_INERT = 1e-12
 
 
 class CodeStatistics(NamedTuple):
@@ -53,22 +55,38 @@ def code_statistics(samples, scaling, network, *, whiten):
     degrees = count - 1 if count > 1 else count
     mean = weight @ codes / count
     centered = codes - mean
-    variances, axes = np.linalg.eigh((centered.T * weight) @ centered / degrees)
-    variances = np.maximum(variances[::-1], 0.0) * unit**2
-    rotation = axes[:, ::-1].T
+    variances, rotation = _decorrelate((centered.T * weight) @ centered / degrees)
+    variances = variances * unit**2
     rotated = centered @ rotation.T
     readout, total = _readout(samples.target, scaling, rotated, weight)
-    rotation = rotation * _signs(readout)[:, np.newaxis]
+    active = variances > 0
+    rotation[active] *= _signs(readout[active])
+    rotation[~active] *= _signs(rotation[~active])
     squares = weight @ np.square(rotated) * max(total, 1e-300)
     explained = np.square(readout).sum(axis=1)
     ratio = np.divide(explained, squares, out=np.zeros_like(squares), where=squares > 0)
-    deviations = np.sqrt(variances)
     scale = np.full(len(variances), unit)
     if whiten:
-        scale = unit / np.where(deviations > 0, deviations, 1.0)
+        scale = unit / np.sqrt(np.where(active, variances, 1.0))
     return CodeStatistics(
         Head(mean, rotation, scale), variances, ratio, squared_residual / degrees
     )
+
+
+def _decorrelate(covariance):
+    """Return variances in decreasing order and the axes, as rows, that have them.
+
+    Axes without variance could be turned at will: they are chosen to keep the
+    order of the codes as far as that can be.
+    """
+    variances, axes = np.linalg.eigh(covariance)
+    variances, axes = variances[::-1], axes[:, ::-1]
+    inert = variances <= _INERT * max(variances[0], 0.0)
+    if inert.any():
+        span = axes[:, inert]
+        order = np.arange(1, len(axes) + 1)
+        axes[:, inert] = span @ np.linalg.eigh((span.T * order) @ span)[1]
+    return np.where(inert, 0.0, variances), axes.T.copy()
 
 
 def _chunks(X):
@@ -104,7 +122,7 @@ def _readout(X, scaling, codes, weight):
     return readout, total
 
 
-def _signs(readout):
-    """Return the signs that make each code's largest feature loading positive."""
-    largest = np.abs(readout).argmax(axis=1)
-    return np.where(readout[np.arange(len(readout)), largest] < 0, -1.0, 1.0)
+def _signs(rows):
+    """Return the signs, as a column, that make each row's largest element positive."""
+    largest = np.abs(rows).argmax(axis=1)[:, np.newaxis]
+    return np.where(np.take_along_axis(rows, largest, axis=1) < 0, -1.0, 1.0)

@@ -123,7 +123,8 @@ def make_start(estimator, samples, setup):
         linear_map = estimator._linear_map(
             x, target, setup.n_components, samples.weight, corruption, rng
         )
-        _set_linear_path(network, linear_map, x, target, corruption, setup.seed)
+        noisy = x if corruption is None else corruption(x, make_generator(setup.seed))
+        _set_linear_path(network, linear_map, noisy, target, samples.weight)
     return Start(scaling, network.eval(), corruption)
 
 
@@ -144,12 +145,14 @@ def training_dtype(precision):
     return torch.float64 if precision == "float64" else torch.float32
 
 
-def _set_linear_path(network, linear_map, x, target, corruption, seed):
+def _set_linear_path(network, linear_map, x, target, weight):
     """Hand the map to the network with the sizes of its codes and residual."""
-    noisy = x if corruption is None else corruption(x, make_generator(seed))
-    codes = (noisy.numpy() - linear_map.offset) @ linear_map.encoder.T
-    deviations = codes.std(axis=0)
-    code_scale = np.where(deviations > 1e-7 * deviations.max(), deviations, 1.0)
+    codes = (x.numpy() - linear_map.offset) @ linear_map.encoder.T
+    mean = np.average(codes, axis=0, weights=weight)
+    variances = np.average(np.square(codes - mean), axis=0, weights=weight)
+    inert = variances <= 1e-14 * variances.max()
     residual = codes @ linear_map.decoder.T - target.numpy()
-    correction_scale = np.sqrt(np.square(residual).mean())
-    network.set_linear_path(linear_map, code_scale, correction_scale)
+    mean_square = np.average(np.square(residual).mean(axis=1), weights=weight)
+    network.set_linear_path(
+        linear_map, np.sqrt(np.where(inert, 1.0, variances)), np.sqrt(mean_square)
+    )

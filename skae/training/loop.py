@@ -122,6 +122,6 @@ def row_losses(network, rows, plan, seed):
     for part in rows.split(-(-len(rows) // _EVALUATION_ROWS)):
         with plan.autocast(part.x.device):
             terms = plan.objective(network, part, generator)
-        losses.append(sum(terms.values()).to(torch.float32))
+        losses.append(sum(terms.values()))
     network.train(was_training)
     return torch.cat(losses)
