@@ -1,11 +1,13 @@
 """Deterministic solvers on the whole data at once: L-BFGS and conjugate gradients."""
 
+import math
+
 import numpy as np
 import torch
 from scipy import optimize
 
-from skae.penalties import elastic_net, elastic_net_gradient
-from skae.training.loop import loss_terms, should_stop
+from skae.penalties import elastic_net_gradient
+from skae.training.loop import loss_terms, should_stop, weight_penalty
 
 METHODS = {"lbfgs": "L-BFGS-B", "cg": "CG"}
 
@@ -27,9 +29,9 @@ def minimize(state, rows, plan, method, max_iter, tol, monitors):
 
     def after_iteration(intermediate_result):
         nonlocal stopped
-        function.load(intermediate_result.x)
+        terms = function.terms_at(intermediate_result.x)
         state.epoch += 1
-        state.record({"loss": float(intermediate_result.fun) * state.loss_scale})
+        state.record({"loss": math.fsum(terms.values()), **terms})
         stopped = should_stop(monitors, state)
         if stopped:
             raise StopIteration
@@ -60,22 +62,34 @@ class _Objective:
         self.rows = rows
         self.plan = plan
         self._noise = state.generator.get_state()
+        self._evaluated = None
+        self._terms = {}
 
     def __call__(self, values):
         self.load(values)
-        parameters, plan = self.state.parameters, self.plan
-        self.state.network.train()
-        self.state.generator.set_state(self._noise)
+        state, plan, parameters = self.state, self.plan, self.state.parameters
+        state.network.train()
+        state.generator.set_state(self._noise)
         parameters.gradient.zero_()
-        terms = loss_terms(self.state.network, self.rows, plan, self.state.generator)
-        loss = sum(terms.values()) / self.state.loss_scale
-        loss.backward()
-        penalty = elastic_net(parameters.weights, plan.alpha, plan.l1_ratio)
-        gradient = parameters.gradient.to(torch.float64)
+        terms = loss_terms(state.network, self.rows, plan, state.generator)
+        (sum(terms.values()) / state.loss_scale).backward()
+        # A copy, also of float64: the solver keeps it beyond the next evaluation.
+        gradient = parameters.gradient.to(torch.float64, copy=True)
         gradient[: parameters.n_weights] += elastic_net_gradient(
             parameters.weights, plan.alpha, plan.l1_ratio
         )
-        return float(loss) + float(penalty), gradient.cpu().numpy()
+        self._evaluated = values.copy()
+        self._terms = {name: term.item() for name, term in terms.items()}
+        if plan.alpha > 0:
+            self._terms["penalty"] = weight_penalty(state, plan)
+        total = math.fsum(self._terms.values()) / state.loss_scale
+        return total, gradient.cpu().numpy()
+
+    def terms_at(self, values):
+        """Set the parameters to `values` and return the terms of the loss there."""
+        if not np.array_equal(values, self._evaluated):
+            self(values)
+        return self._terms
 
     def load(self, values):
         """Set the network's parameters to `values`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from skae.data import epoch_batches, weighted_mean
-from skae.penalties import elastic_net_gradient
+from skae.penalties import elastic_net, elastic_net_gradient
 
 _EVALUATION_ROWS = 4096
 
@@ -63,7 +63,10 @@ def should_stop(monitors, state):
 
 
 def run_epoch(state, rows, plan):
-    """Take one pass over the rows and append its mean losses to the history."""
+    """Take one pass over the rows and append its mean losses to the history.
+
+    The penalty on the weights, where there is one, is a term of the loss.
+    """
     state.network.train()
     totals = {}
     n_batches = -(-len(rows) // plan.batch_size)
@@ -81,6 +84,8 @@ def run_epoch(state, rows, plan):
     state.epoch += 1
     # The epoch's only wait for the device.
     means = {name: float(total) / len(rows) for name, total in totals.items()}
+    if plan.alpha > 0:
+        means["penalty"] = weight_penalty(state, plan)
     state.record({"loss": math.fsum(means.values()), **means})
 
 
@@ -99,6 +104,12 @@ def gradient_step(state, batch, plan, learning_rate):
     state.step += 1
     state.update_average()
     return terms
+
+
+def weight_penalty(state, plan):
+    """Return the penalty on the weights as a float, in the unit of the loss."""
+    penalty = elastic_net(state.parameters.weights, plan.alpha, plan.l1_ratio)
+    return float(penalty) * state.loss_scale
 
 
 def loss_terms(network, rows, plan, generator):
