@@ -1,8 +1,6 @@
 """Constraints of the parameters that the unsupervised estimators share."""
 
-import numbers
-
-from skae._validation import Interval, StrOptions, integers_from, reals
+from skae._validation import Interval, RealNotInt, StrOptions, integers_from, reals
 from skae.architectures.layers import ACTIVATIONS, INITIALIZERS
 from skae.losses import LOSSES, OUT_ACTIVATIONS
 from skae.training.full_batch import METHODS
@@ -12,7 +10,7 @@ from skae.training.schedules import SCHEDULES
 AUTOENCODER_CONSTRAINTS = {
     "n_components": [
         integers_from(1),
-        Interval(numbers.Real, 0, 1, closed="neither"),
+        Interval(RealNotInt, 0, 1, closed="neither"),
         StrOptions({"mle"}),
         None,
     ],
