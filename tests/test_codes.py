@@ -1,0 +1,186 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression
+
+from skae.architectures.dense import DenseAutoencoder
+from skae.estimators import _codes
+from skae.estimators._codes import code_statistics
+from skae.estimators._start import Samples
+from skae.linear import principal_axes
+from skae.scaling import Scaling
+
+K = 3
+
+
+def make_X(n=80, p=6, seed=0):
+    rng = np.random.RandomState(seed)
+    return rng.randn(n, p) * np.linspace(4, 1, p) * 10 + 100
+
+
+# PCA's axes in another order, one of them mirrored.
+TURN = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+def linear_network(X, scaling, turn=TURN):
+    """PCA with its codes mapped by `turn` and its decoder by the inverse."""
+    x = scaling.to_network(X, torch.float64).numpy()
+    axes = principal_axes(x, K, np.random.RandomState(0))
+    encoder, decoder = turn @ axes.encoder, axes.decoder @ np.linalg.inv(turn)
+    network = DenseAutoencoder(X.shape[1], K, (4,), "tanh", linear_path=True).double()
+    linear_map = axes._replace(encoder=encoder, decoder=decoder)
+    network.set_linear_path(linear_map, np.ones(K), 1.0)
+    return network.eval()
+
+
+def nonlinear_network(p=6):
+    network = DenseAutoencoder(p, K, (5,), "tanh", linear_path=False)
+    network.initialize("normal", torch.Generator().manual_seed(0))
+    return network.double().eval()
+
+
+def statistics_of(X, network=None, *, weight=None, target=None, whiten=False):
+    """Statistics and codes; of PCA where no network is given."""
+    target = X if target is None else target
+    scaling = Scaling.fit(target, "identity", weight)
+    network = network or linear_network(X, scaling)
+    samples = Samples(X, target, weight)
+    statistics = code_statistics(samples, scaling, network, whiten=whiten)
+    with torch.no_grad():
+        codes = statistics.head(network.encode(scaling(torch.from_numpy(X)))).numpy()
+    return statistics, codes
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_codes_of_a_linear_network_are_the_scores_of_pca(whiten):
+    X = make_X()
+    statistics, codes = statistics_of(X, whiten=whiten)
+    pca = PCA(K, whiten=whiten).fit(X)
+    np.testing.assert_allclose(codes, pca.transform(X), atol=1e-8)
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_the_variances_of_a_linear_network_are_those_of_pca(whiten):
+    X = make_X()
+    statistics, _ = statistics_of(X, whiten=whiten)
+    pca = PCA(K).fit(X)
+    ratio = statistics.explained_variance_ratio
+    np.testing.assert_allclose(statistics.explained_variance, pca.explained_variance_)
+    np.testing.assert_allclose(ratio, pca.explained_variance_ratio_)
+    assert statistics.residual_variance == pytest.approx(
+        pca.noise_variance_ * (X.shape[1] - K)
+    )
+
+
+@pytest.mark.parametrize("make", [nonlinear_network, None], ids=["nonlinear", "linear"])
+def test_codes_are_decorrelated_in_order_of_decreasing_variance(make):
+    X = make_X()
+    statistics, codes = statistics_of(X, make and make())
+    variances = statistics.explained_variance
+    np.testing.assert_allclose(codes.mean(axis=0), 0, atol=1e-8)
+    np.testing.assert_allclose(np.cov(codes.T), np.diag(variances), atol=1e-8)
+    assert (np.diff(variances) < 0).all()
+
+
+def test_whitened_codes_have_unit_covariance():
+    _, codes = statistics_of(make_X(), nonlinear_network(), whiten=True)
+    np.testing.assert_allclose(np.cov(codes.T), np.eye(K), atol=1e-8)
+
+
+def test_the_share_of_each_code_is_that_of_its_linear_regression():
+    X = make_X()
+    statistics, codes = statistics_of(X, nonlinear_network())
+    total = np.square(X - X.mean(axis=0)).sum()
+    for j, ratio in enumerate(statistics.explained_variance_ratio):
+        code = codes[:, [j]]
+        explained = LinearRegression().fit(code, X).predict(code) - X.mean(axis=0)
+        assert ratio == pytest.approx(np.square(explained).sum() / total)
+
+
+def test_shares_add_up_to_the_regression_on_all_codes():
+    X = make_X()
+    statistics, codes = statistics_of(X, nonlinear_network())
+    residual = X - LinearRegression().fit(codes, X).predict(codes)
+    total = np.square(X - X.mean(axis=0)).sum()
+    expected = 1 - np.square(residual).sum() / total
+    assert statistics.explained_variance_ratio.sum() == pytest.approx(expected)
+
+
+def test_an_invertible_linear_map_of_the_codes_changes_no_sum_of_shares():
+    X = make_X()
+    turn = np.random.RandomState(0).randn(K, K)
+    turned = linear_network(X, Scaling.fit(X, "identity"), turn)
+    statistics, _ = statistics_of(X, turned)
+    expected = PCA(K).fit(X).explained_variance_ratio_.sum()
+    assert statistics.explained_variance_ratio.sum() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("make", [nonlinear_network, None], ids=["nonlinear", "linear"])
+def test_the_sign_makes_the_largest_loading_positive(make):
+    X = make_X()
+    _, codes = statistics_of(X, make and make())
+    loadings = codes.T @ (X - X.mean(axis=0))
+    largest = np.abs(loadings).argmax(axis=1)
+    assert (loadings[np.arange(K), largest] > 0).all()
+
+
+def test_weights_equal_repetitions():
+    X, counts = make_X(30), np.random.RandomState(1).randint(1, 4, size=30)
+    network = nonlinear_network()
+    weighted, codes = statistics_of(X, network, weight=counts.astype(float))
+    repeated, many_codes = statistics_of(np.repeat(X, counts, axis=0), network)
+    np.testing.assert_allclose(np.repeat(codes, counts, axis=0), many_codes, atol=1e-8)
+    for ours, theirs in zip(weighted[1:], repeated[1:], strict=True):
+        np.testing.assert_allclose(ours, theirs)
+
+
+def test_the_target_is_what_is_explained():
+    X, target = make_X(), make_X(seed=1)
+    network = nonlinear_network()
+    statistics, codes = statistics_of(X, network, target=target)
+    residual = target - LinearRegression().fit(codes, target).predict(codes)
+    total = np.square(target - target.mean(axis=0)).sum()
+    assert statistics.explained_variance_ratio.sum() == pytest.approx(
+        1 - np.square(residual).sum() / total
+    )
+
+
+def test_the_number_of_rows_at_a_time_does_not_matter(monkeypatch):
+    X, network = make_X(), nonlinear_network()
+    whole, _ = statistics_of(X, network)
+    monkeypatch.setattr(_codes, "_CHUNK", 7)
+    parts, _ = statistics_of(X, network)
+    for ours, theirs in zip(parts[1:], whole[1:], strict=True):
+        np.testing.assert_allclose(ours, theirs)
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_codes_without_variance_explain_nothing_and_stay_finite(whiten):
+    X = make_X()
+    X[:, 2:] = X[:, :1]  # of rank 2
+    statistics, codes = statistics_of(X, whiten=whiten)
+    assert statistics.explained_variance[2] == 0
+    assert statistics.explained_variance_ratio[2] == pytest.approx(0)
+    assert statistics.explained_variance_ratio.sum() == pytest.approx(1)
+    np.testing.assert_allclose(codes[:, 2], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_one_or_two_rows_have_finite_statistics(n):
+    statistics, codes = statistics_of(make_X(n), nonlinear_network(), whiten=True)
+    for value in (codes, *statistics[1:]):
+        assert np.isfinite(value).all()
+
+
+@pytest.mark.parametrize("magnitude", [1e-100, 1e100])
+def test_shares_do_not_depend_on_the_unit_of_the_data(magnitude):
+    X, network = make_X(), nonlinear_network()
+    statistics, _ = statistics_of(X, network)
+    other, _ = statistics_of(magnitude * X, network)
+    np.testing.assert_allclose(
+        other.explained_variance_ratio, statistics.explained_variance_ratio
+    )
+    np.testing.assert_allclose(
+        other.explained_variance / magnitude**2, statistics.explained_variance
+    )

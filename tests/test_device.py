@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from skae._device import inference_device, resolve_device
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+
+
+def test_auto_takes_a_gpu_where_the_work_repays_it(two_gpus):
+    assert resolve_device("auto", flops=1e15) == torch.device("cuda")
+    assert resolve_device("auto", flops=1e6) == CPU
+
+
+def test_auto_falls_back_to_the_cpu(no_gpu):
+    assert resolve_device("auto", flops=1e15) == CPU
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:1"])
+def test_a_gpu_that_is_there_is_taken(two_gpus, name):
+    assert resolve_device(name) == torch.device(name)
+
+
+def test_a_gpu_beyond_the_last_is_refused(two_gpus):
+    with pytest.raises(ValueError, match="'cuda:2', which is not available"):
+        resolve_device("cuda:2")
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:1", "meta", "xpu"])
+def test_a_device_that_is_not_there_is_refused_with_the_remedy(no_gpu, name):
+    with pytest.raises(ValueError, match=f"{name!r}, which is not .* device='auto'"):
+        resolve_device(name)
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "cpu:x"])
+def test_what_is_no_device_is_refused_by_name(name):
+    with pytest.raises(ValueError, match=f"'device' parameter must be .* Got {name!r}"):
+        resolve_device(name)
+
+
+def test_float64_runs_on_the_cpu_where_the_device_lacks_it():
+    mps = torch.device("mps")
+    assert inference_device(mps, torch.float64) == CPU
+    assert inference_device(mps, torch.float32) == mps
+    assert inference_device(torch.device("cuda"), torch.float64).type == "cuda"
