@@ -1,0 +1,104 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from skae.estimators._plan import batch_size_for, make_optimizer, make_plan
+from skae.training.full_batch import METHODS
+from skae.training.optimizers import OPTIMIZERS, Adam
+from skae.training.schedules import SCHEDULES
+from skae.training.state import FlatParameters
+
+
+def parameters(**given):
+    """The parameters of an estimator that a plan reads."""
+    defaults = {
+        "alpha": "auto",
+        "l1_ratio": 0.0,
+        "solver": "adam",
+        "learning_rate": "constant",
+        "learning_rate_init": 0.01,
+        "max_iter": 7,
+        "batch_size": "auto",
+        "shuffle": True,
+        "max_norm": None,
+        "precision": "float32",
+    }
+    return SimpleNamespace(**{**defaults, **given})
+
+
+def plan_of(count=50.0, first_epoch=3, **given):
+    return make_plan(parameters(**given), None, 10, count, first_epoch)
+
+
+def decay_of(count=50.0, **given):
+    make = make_optimizer(parameters(solver="adamw", **given), count)
+    return make(FlatParameters(nn.Linear(2, 2))).decoupled_decay
+
+
+@pytest.mark.parametrize("n_samples", [1, 5, 10_000])
+@pytest.mark.parametrize("batch_size", ["auto", 1, 64, 10**6])
+def test_a_batch_has_at_least_one_row_and_no_more_than_there_are(batch_size, n_samples):
+    size = batch_size_for(parameters(batch_size=batch_size), n_samples)
+    assert 1 <= size <= n_samples
+    if batch_size != "auto":
+        assert size == min(batch_size, n_samples)
+
+
+@pytest.mark.parametrize("solver", sorted({*OPTIMIZERS, *METHODS} - {"adamw"}))
+def test_alpha_is_divided_by_the_sum_of_the_weights(solver):
+    plan = plan_of(solver=solver, alpha=3.0, l1_ratio=0.25, count=60.0)
+    assert (plan.alpha, plan.l1_ratio) == (pytest.approx(0.05), 0.25)
+
+
+@pytest.mark.parametrize("solver", sorted({*OPTIMIZERS, *METHODS} - {"adamw"}))
+def test_there_is_no_penalty_by_default_where_no_decay_is_decoupled(solver):
+    assert plan_of(solver=solver).alpha == 0
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.25, 1.0])
+def test_adamw_decays_by_the_squared_part_and_keeps_the_other_in_the_loss(l1_ratio):
+    given = {"alpha": 3.0, "l1_ratio": l1_ratio, "count": 60.0}
+    plan = plan_of(solver="adamw", **given)
+    assert plan.alpha * plan.l1_ratio == pytest.approx(0.05 * l1_ratio)
+    assert plan.alpha * (1 - plan.l1_ratio) == 0
+    assert decay_of(**given) == pytest.approx(0.05 * (1 - l1_ratio))
+
+
+def test_decay_by_default_falls_with_the_number_of_samples_and_is_bounded():
+    decays = [decay_of(count=count) for count in (1, 100, 1e4, 1e6)]
+    assert decays == sorted(decays, reverse=True)
+    assert 0 < decays[-1] < decays[0] <= 1
+
+
+@pytest.mark.parametrize("solver", sorted(OPTIMIZERS))
+def test_a_mini_batch_solver_is_its_optimizer(solver):
+    make = make_optimizer(parameters(solver=solver), 50.0)
+    assert isinstance(make(FlatParameters(nn.Linear(2, 2))), OPTIMIZERS[solver])
+
+
+def test_adam_does_not_decay():
+    make = make_optimizer(parameters(alpha=5.0), 50.0)
+    optimizer = make(FlatParameters(nn.Linear(2, 2)))
+    assert isinstance(optimizer, Adam) and optimizer.decoupled_decay == 0
+
+
+@pytest.mark.parametrize("solver", sorted(METHODS))
+def test_full_batch_solvers_have_no_optimizer(solver):
+    assert make_optimizer(parameters(solver=solver), 50.0) is None
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+def test_the_schedule_begins_with_the_epochs_done_before(name):
+    schedule = plan_of(learning_rate=name, first_epoch=3).schedule
+    assert type(schedule) is SCHEDULES[name]
+    assert (schedule.first_epoch, schedule.max_iter) == (3, 7)
+    assert schedule.rate(3) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64", "bfloat16"])
+def test_only_bfloat16_is_mixed_precision(precision):
+    plan = plan_of(precision=precision)
+    with plan.autocast(torch.device("cpu")):
+        assert torch.is_autocast_enabled("cpu") == (precision == "bfloat16")
