@@ -1,0 +1,207 @@
+"""Each estimator among scikit-learn's tools, as a user combines them."""
+
+import copy
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+from instances import CLASSES
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.datasets import load_digits, load_iris
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    cross_val_score,
+)
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+pytestmark = pytest.mark.parametrize("cls", CLASSES)
+
+# Small and really trained.
+QUICK = {"n_components": 4, "max_iter": 3, "early_stopping": False, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X[:300], y[:300]
+
+
+def test_pipeline_with_a_classifier(cls, digits):
+    X, y = digits
+    pipeline = Pipeline([("ae", cls()), ("clf", LogisticRegression(max_iter=1000))])
+    assert pipeline.fit(X, y).score(X, y) > 0.95
+    assert len(pipeline[:-1].get_feature_names_out()) == 32
+
+
+def test_pipeline_with_memory(cls, digits, tmp_path):
+    X, y = digits
+    steps = [StandardScaler(), cls(**QUICK), LogisticRegression(max_iter=1000)]
+    first = make_pipeline(*steps, memory=str(tmp_path)).fit(X, y)
+    again = make_pipeline(*steps, memory=str(tmp_path)).fit(X, y)
+    assert_array_equal(first.predict_proba(X), again.predict_proba(X))
+
+
+@pytest.mark.parametrize("search", [GridSearchCV, HalvingGridSearchCV])
+def test_grid_search_in_two_processes(cls, search, digits):
+    X, y = digits
+    pipeline = Pipeline([("ae", cls(**QUICK)), ("clf", LogisticRegression())])
+    grid = {"ae__n_components": [2, 8]}
+    found = search(pipeline, grid, n_jobs=2, cv=3).fit(X, y)
+    assert found.best_params_ == {"ae__n_components": 8}
+
+
+def test_grid_search_by_its_own_score(cls, digits):
+    found = GridSearchCV(cls(**QUICK), {"n_components": [2, 8]}, cv=3).fit(digits[0])
+    assert found.best_params_ == {"n_components": 8}
+    assert 0 < found.best_score_ < 1
+
+
+def test_a_worker_gives_equal_bits(cls, digits):
+    X, _ = digits
+    here = cls(**QUICK).fit(X)
+    (there,) = joblib.Parallel(n_jobs=2)([joblib.delayed(cls(**QUICK).fit)(X)])
+    assert_array_equal(here.transform(X), there.transform(X))
+    assert here.loss_curve_ == there.loss_curve_
+
+
+def test_feature_union_and_column_transformer(cls):
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    union = FeatureUnion([("ae", cls(2)), ("raw", "passthrough")])
+    union.set_output(transform="pandas")
+    assert union.fit_transform(X).shape == (150, 6)
+    columns = ColumnTransformer([("ae", cls(1), [0, 1])], remainder="passthrough")
+    assert columns.fit_transform(X).shape == (150, 3)
+    expected = f"ae__{cls.__name__.lower()}0"
+    assert columns.get_feature_names_out()[0] == expected
+
+
+def test_transformed_target_regressor(cls, digits):
+    X, _ = digits
+    regressor = TransformedTargetRegressor(Ridge(), transformer=cls(**QUICK))
+    predicted = regressor.fit(X, X[:, :10]).predict(X)
+    assert predicted.shape == (300, 10)
+
+
+def test_cross_validation_with_the_default_scoring(cls, digits):
+    scores = cross_val_score(cls(**QUICK), digits[0], cv=3)
+    assert np.all((scores > 0) & (scores < 1))
+
+
+def test_clone_of_a_fitted_estimator_is_not_fitted(cls, digits):
+    fitted = cls(**QUICK).fit(digits[0])
+    assert vars(clone(fitted)).keys() <= fitted.get_params().keys() | {
+        "_sklearn_output_config",
+        "_metadata_request",
+        "_skl_callbacks",
+    }
+
+
+def test_dump_and_memory_map(cls, digits, tmp_path):
+    X, _ = digits
+    fitted = cls(**QUICK).fit(X)
+    joblib.dump(fitted, tmp_path / "model.joblib")
+    mapped = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
+    assert_array_equal(mapped.transform(X), fitted.transform(X))
+    assert_array_equal(copy.deepcopy(mapped).reconstruct(X), fitted.reconstruct(X))
+
+
+def test_a_pickle_holds_arrays_and_one_copy_of_the_weights(cls, digits, tmp_path):
+    fitted = cls(**QUICK).fit(digits[0])
+    joblib.dump(fitted, tmp_path / "model.joblib")
+    state = fitted.network_.state_dict()
+    size = sum(value.numel() * value.element_size() for value in state.values())
+    assert (tmp_path / "model.joblib").stat().st_size < 1.2 * size + 20_000
+
+
+def test_frames_in_and_out(cls, digits):
+    X, _ = digits
+    names = [f"pixel{i}" for i in range(64)]
+    frame = pd.DataFrame(X, columns=names, index=np.arange(300) * 2)
+    estimator = cls(**QUICK).set_output(transform="pandas")
+    codes = estimator.fit_transform(frame)
+    assert list(codes.columns) == list(estimator.get_feature_names_out())
+    assert_array_equal(codes.index, frame.index)
+    assert_array_equal(estimator.feature_names_in_, names)
+    assert isinstance(estimator.inverse_transform(codes), np.ndarray)
+    estimator.set_output(transform="polars")
+    from_polars = estimator.transform(pl.DataFrame(X, schema=names))
+    assert isinstance(from_polars, pl.DataFrame)
+    assert_allclose(from_polars.to_numpy(), codes.to_numpy())
+
+
+def test_columns_in_another_order_are_refused(cls, digits):
+    frame = pd.DataFrame(digits[0]).add_prefix("pixel")
+    fitted = cls(**QUICK).fit(frame)
+    with pytest.raises(ValueError, match="feature names should match"):
+        fitted.transform(frame[frame.columns[::-1]])
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        fitted.transform(digits[0])
+
+
+@pytest.fixture
+def routing():
+    with sklearn.config_context(enable_metadata_routing=True):
+        yield
+
+
+def test_sample_weight_is_routed(cls, digits, routing):
+    X, y = digits
+    weight = np.random.RandomState(0).uniform(0.5, 2, size=300)
+    classifier = LogisticRegression(max_iter=1000).set_fit_request(sample_weight=False)
+    estimator = cls(**QUICK).set_fit_request(sample_weight=True)
+    pipeline = make_pipeline(estimator, classifier).fit(X, y, sample_weight=weight)
+    alone = cls(**QUICK).fit(X, sample_weight=weight)
+    assert_array_equal(pipeline[0].transform(X), alone.transform(X))
+    assert not np.array_equal(alone.transform(X), cls(**QUICK).fit(X).transform(X))
+
+
+def test_validation_rows_pass_through_the_steps_before(cls, digits, routing):
+    X, _ = digits
+    X_val = X[:40] + 0.5
+    estimator = cls(4, max_iter=3, random_state=0)
+    pipeline = Pipeline(
+        [
+            ("scale", StandardScaler()),
+            ("ae", clone(estimator).set_fit_request(X_val=True)),
+        ],
+        transform_input=["X_val"],
+    ).fit(X, X_val=X_val)
+    scaler = StandardScaler().fit(X)
+    alone = estimator.fit(scaler.transform(X), X_val=scaler.transform(X_val))
+    curve = pipeline["ae"].validation_loss_curve_
+    assert curve == alone.validation_loss_curve_
+    assert len(curve) == 4
+
+
+def test_validation_rows_of_the_length_of_X_are_sliced_by_cross_validation(cls, digits):
+    # The documented trap: scikit-learn takes such a fit parameter for one of the rows.
+    X, _ = digits
+    seen = []
+
+    class Recording(cls):
+        def fit(self, X, y=None, *, X_val=None, sample_weight=None):
+            seen.append(len(X_val))
+            return super().fit(X, y, X_val=X_val, sample_weight=sample_weight)
+
+    search = GridSearchCV(Recording(**QUICK), {"n_components": [2]}, cv=3, refit=False)
+    search.fit(X, X_val=X)
+    assert seen == [200] * 3
+    seen.clear()
+    search.fit(X, X_val=X[:50])
+    assert seen == [50] * 3
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, int, bool])
+def test_output_is_in_the_precision_of_the_input(cls, dtype, digits):
+    X = (digits[0] > 8).astype(dtype)
+    codes = cls(**QUICK).fit_transform(X)
+    assert codes.dtype == (np.float32 if dtype == np.float32 else np.float64)
