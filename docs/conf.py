@@ -1,7 +1,6 @@
 """Configuration of Sphinx."""
 
 import sys
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -14,7 +13,7 @@ import skae  # noqa: E402
 project = "skae"
 author = "skae developers"
 copyright = author
-version = release = installed_version("skae")
+version = release = skae.__version__
 
 extensions = [
     "sphinx.ext.autodoc",

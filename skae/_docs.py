@@ -9,8 +9,8 @@ PARAMETERS = {
         """
         Number of codes. A float in (0, 1) takes the fewest with which PCA explains
         that share of the variance, 'mle' what PCA takes with 'mle', None
-        ``min(n_features, 32)``. More than ``min(n_samples, n_features)`` is allowed,
-        with a warning where the linear path has nothing to put there.
+        ``min(n_features, 32)``. More than ``min(n_samples, n_features)`` is allowed;
+        with a linear path, which has nothing to put there, it gives a warning.
         """,
     ),
     "hidden_layer_sizes": (
@@ -78,7 +78,7 @@ PARAMETERS = {
     "batch_norm": (
         "bool",
         """
-        Whether to normalise each hidden layer's inputs to its activation by batch.
+        Whether to normalise what enters each hidden activation over the batch.
         """,
     ),
     "max_norm": (
@@ -154,9 +154,10 @@ PARAMETERS = {
     "tol": (
         "float",
         """
-        An epoch is progress if it lowers the loss by more than `tol` times the loss at
-        the start. For 'lbfgs' and 'cg' also the largest element of the gradient, of
-        the loss divided by that of the start, at which they have converged.
+        An epoch is progress if it lowers the loss (on the validation rows, where there
+        are some) by more than `tol` times the loss at the start. 'lbfgs' and 'cg' have
+        converged when no element of the gradient, of the loss divided by that of the
+        start, is larger than `tol`.
         """,
     ),
     "n_iter_no_change": (
@@ -169,8 +170,10 @@ PARAMETERS = {
         "bool or 'auto'",
         """
         Whether to set rows apart, judge each epoch by them and keep the best. 'auto'
-        does so from 100 rows on; with fewer (and a linear path) the linear path is
-        the result. False judges by the training loss. `X_val` goes before.
+        does so from 100 rows on; with a linear path and fewer rows, or fewer than 10
+        set apart, the result is the linear path. False judges by the training loss,
+        without evidence that the result is better than the linear path on new rows.
+        Rows given as `X_val` take the place of rows set apart, whatever is chosen.
         """,
     ),
     "validation_fraction": (
@@ -182,7 +185,8 @@ PARAMETERS = {
     "warm_start": (
         "bool",
         """
-        Whether `fit` goes on from where the last one ended, for `max_iter` more epochs.
+        Whether `fit` goes on from where the last one ended, for up to `max_iter` more
+        epochs.
         """,
     ),
     "whiten": (
@@ -201,8 +205,8 @@ PARAMETERS = {
     "precision": (
         "{'float32', 'float64', 'bfloat16'}",
         """
-        Precision of training ('bfloat16' for the products alone). It does not change
-        the dtype of what is returned, which is X's.
+        Precision of training ('bfloat16' for the matrix products alone). It does not
+        change the dtype of what is returned: float32 for float32 X, float64 otherwise.
         """,
     ),
     "n_threads": (
@@ -260,6 +264,10 @@ best_loss_ : float
     The smallest of `validation_loss_curve_`, or else of `loss_curve_`.
 network_ : torch.nn.Module
     The network in its own, centred and scaled space.
+scaling_ : torch.nn.Module
+    From X's units to the space of `network_` and back.
+head_ : torch.nn.Module
+    From the codes of `network_` to those of `transform`, an affine map.
 encoder_, decoder_ : torch.nn.Module
     From rows of X to codes and back, for tensors in float32.
 """

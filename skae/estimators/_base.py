@@ -139,7 +139,7 @@ class BaseAutoencoder(
             Training data.
         y : Ignored
             Present for API consistency.
-        X_val, sample_weight
+        X_val, sample_weight : array-like, default=None
             As in `fit`.
 
         Returns
@@ -283,6 +283,7 @@ class BaseAutoencoder(
         Returns
         -------
         summary : str
+            One line for each array of weights, its shape and size, and their total.
         """
         check_is_fitted(self)
         return network_summary(type(self).__name__, self.network_)

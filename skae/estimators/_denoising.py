@@ -273,7 +273,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
             Training data.
         y : Ignored
             Present for API consistency.
-        X_target, X_val, sample_weight
+        X_target, X_val, sample_weight : array-like, default=None
             As in `fit`.
 
         Returns

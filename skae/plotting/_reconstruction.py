@@ -191,8 +191,20 @@ class ReconstructionDisplay:
             Data.
         reconstructions : dict of str to array-like of shape (n_samples, n_features)
             Reconstructions of X by name.
-        X_target, n_images, image_shape, input_name, target_name, ax, **kwargs
-            As in `from_estimator`.
+        X_target : array-like of shape (n_samples, n_features), default=None
+            As in `from_estimator`, like all that follow.
+        n_images : int, default=10
+            Number of rows of X to draw.
+        image_shape : tuple of int, default=None
+            Shape of each image.
+        input_name : str, default=None
+            Name of X.
+        target_name : str, default="Target"
+            Name of `X_target`.
+        ax : matplotlib Axes, default=None
+            Axes to draw on.
+        **kwargs : dict
+            Passed to ``ax.imshow`` or ``ax.plot``.
 
         Returns
         -------

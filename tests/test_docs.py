@@ -1,0 +1,111 @@
+"""The documentation says what the code has: every name, parameter and default."""
+
+import inspect
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from _defaults_table import defaults_table, public_estimators
+from numpydoc.docscrape import ClassDoc
+from numpydoc.validate import validate
+
+import skae
+import skae.plotting
+from skae._docs import PARAMETERS
+
+ROOT = Path(__file__).parents[1]
+ESTIMATORS = public_estimators(skae)
+
+# Missing or wrong: docstring, summary, parameters and their types and texts, returns.
+_ERRORS = {
+    *("GL03", "GL05", "GL06", "GL07", "GL08"),
+    *("SS01", "SS02", "SS03", "SS04", "SS06"),
+    *("PR01", "PR02", "PR03", "PR04", "PR05", "PR06", "PR07", "PR08", "PR09", "PR10"),
+    *("RT01", "RT03", "RT04", "RT05"),
+}
+_ERRORS_OF_CLASSES = {*_ERRORS, "EX01", "SA01", "ES01"}
+
+# Parameters whose default is meant to differ between the estimators.
+_OWN_DEFAULTS = {
+    "linear_path": {
+        "AutoencoderTransformer": "pca",
+        "DenoisingAutoencoder": "denoiser",
+    },
+}
+
+
+def public_classes():
+    for module in (skae, skae.plotting):
+        for name in module.__all__:
+            yield f"{module.__name__}.{name}", getattr(module, name)
+
+
+def public_methods():
+    """Yield those that are skae's own, not scikit-learn's."""
+    for path, cls in public_classes():
+        for name, method in inspect.getmembers(cls, inspect.isroutine):
+            own = str(getattr(method, "__module__", None)).startswith("skae.")
+            if own and not name.startswith("_"):
+                yield f"{path}.{name}"
+
+
+def errors_of(path, codes):
+    return [error for error in validate(path)["errors"] if error[0] in codes]
+
+
+@pytest.mark.parametrize("path", [path for path, _ in public_classes()])
+def test_docstrings_of_classes(path):
+    assert errors_of(path, _ERRORS_OF_CLASSES) == []
+
+
+@pytest.mark.parametrize("path", list(public_methods()))
+def test_docstrings_of_methods(path):
+    assert errors_of(path, _ERRORS) == []
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_docstrings_are_filled(estimator):
+    assert "{parameters}" not in estimator.__doc__
+    assert "{attributes}" not in estimator.__doc__
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_fitted_attributes_are_documented(estimator):
+    fitted = estimator(2).fit(np.random.RandomState(0).normal(size=(20, 3)))
+    documented = [p.name for p in ClassDoc(estimator)["Attributes"]]
+    documented = {name for names in documented for name in names.split(", ")}
+    kept = {name for name in vars(fitted) if name.endswith("_") and name[0] != "_"}
+    # Only data with names of columns leave names.
+    assert documented == kept | {"feature_names_in_", "encoder_", "decoder_"}
+
+
+@pytest.mark.parametrize("name", list(PARAMETERS))
+def test_shared_parameters_have_one_default(name):
+    defaults = {
+        estimator.__name__: parameters[name].default
+        for estimator in ESTIMATORS
+        if name in (parameters := inspect.signature(estimator).parameters)
+    }
+    assert defaults, "no estimator has it: take its text out of skae/_docs.py"
+    if name in _OWN_DEFAULTS:
+        assert defaults == _OWN_DEFAULTS[name]
+    else:
+        assert len(set(defaults.values())) == 1, defaults
+
+
+def test_defaults_table_is_complete():
+    lines = defaults_table(ESTIMATORS).splitlines()
+    named = {line.removeprefix("   * - ") for line in lines if "   * - " in line}
+    wanted = {name for cls in ESTIMATORS for name in inspect.signature(cls).parameters}
+    assert named == wanted | {"parameter"}
+
+
+def test_api_reference_names_everything_public():
+    listed = {line.strip() for line in (ROOT / "docs/api.rst").read_text().splitlines()}
+    assert listed.issuperset({*skae.__all__, *skae.plotting.__all__})
+
+
+def test_version_is_that_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == skae.__version__
