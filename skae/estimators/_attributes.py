@@ -23,12 +23,14 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
     """
     network, scaling = result.network, result.scaling
     statistics = code_statistics(samples, scaling, network, whiten=estimator.whiten)
-    head = estimator.head_ if keep_head else statistics.head
+    head, mean = statistics.head, statistics.mean
+    if keep_head:
+        head, mean = estimator.head_, estimator.mean_
     n_components = len(statistics.explained_variance)
     attributes = {
         "n_components_": n_components,
         "n_samples_": len(samples.X),
-        "mean_": scaling.mean,
+        "mean_": mean,
         "explained_variance_": statistics.explained_variance,
         "explained_variance_ratio_": statistics.explained_variance_ratio,
         "noise_variance_": _noise_variance(

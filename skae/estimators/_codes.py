@@ -22,6 +22,8 @@ class CodeStatistics(NamedTuple):
     Attributes
     ----------
     head : Head
+    mean : ndarray of shape (n_features,)
+        Mean of X.
     explained_variance : ndarray of shape (n_components,)
         Variance of each code in X's units squared, before whitening.
     explained_variance_ratio : ndarray of shape (n_components,)
@@ -31,6 +33,7 @@ class CodeStatistics(NamedTuple):
     """
 
     head: Head
+    mean: np.ndarray
     explained_variance: np.ndarray
     explained_variance_ratio: np.ndarray
     residual_variance: float
@@ -53,12 +56,12 @@ def code_statistics(samples, scaling, network, *, whiten):
     codes, squared_residual = _encode_and_compare(samples, scaling, network, weight)
     count = weight.sum()
     degrees = count - 1 if count > 1 else count
-    mean = weight @ codes / count
-    centered = codes - mean
+    code_mean = weight @ codes / count
+    centered = codes - code_mean
     variances, rotation = _decorrelate((centered.T * weight) @ centered / degrees)
     variances = variances * unit**2
     rotated = centered @ rotation.T
-    readout, total = _readout(samples.target, scaling, rotated, weight)
+    readout, total, mean = _readout(samples.target, scaling, rotated, weight)
     active = variances > 0
     rotation[active] *= _signs(readout[active])
     rotation[~active] *= _signs(rotation[~active])
@@ -68,9 +71,8 @@ def code_statistics(samples, scaling, network, *, whiten):
     scale = np.full(len(variances), unit)
     if whiten:
         scale = unit / np.sqrt(np.where(active, variances, 1.0))
-    return CodeStatistics(
-        Head(mean, rotation, scale), variances, ratio, squared_residual / degrees
-    )
+    head = Head(code_mean, rotation, scale)
+    return CodeStatistics(head, mean, variances, ratio, squared_residual / degrees)
 
 
 def _decorrelate(covariance):
@@ -112,14 +114,21 @@ def _encode_and_compare(samples, scaling, network, weight):
 
 
 def _readout(X, scaling, codes, weight):
-    """Return codes^T Xc (n_components, n_features) and ||Xc||^2, Xc in scaled units."""
-    readout, total = 0.0, 0.0
+    """Return codes^T Xc (n_components, n_features), ||Xc||^2 and the mean of X.
+
+    Xc is X centred, in scaled units. The scaling may know other rows' mean (of those
+    that early stopping trained on), which is close enough to start from.
+    """
+    readout, total, shift = 0.0, 0.0, 0.0
     for rows in _chunks(X):
         centered = (X[rows] - scaling.mean) / scaling.residual_scale
         weighted = centered * weight[rows, np.newaxis]
         readout = readout + codes[rows].T @ weighted
         total += np.sum(weighted * centered)
-    return readout, total
+        shift = shift + weighted.sum(axis=0)
+    shift = shift / weight.sum()
+    total -= weight.sum() * np.square(shift).sum()
+    return readout, total, scaling.mean + shift * scaling.residual_scale
 
 
 def _signs(rows):
