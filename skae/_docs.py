@@ -17,8 +17,8 @@ PARAMETERS = {
         "tuple of int, int or 'auto'",
         """
         Widths of the encoder's hidden layers, from the input towards the code; the
-        decoder mirrors them. ``()`` is the linear autoencoder. 'auto' is (256, 128),
-        and (512, 256) from 10,000 rows and 256 columns on.
+        decoder mirrors them. ``()`` is the linear autoencoder. 'auto' is
+        (256, 128, 128), and (512, 256, 128) from 256 columns on.
         """,
     ),
     "activation": (
@@ -102,7 +102,8 @@ PARAMETERS = {
         Strength of the penalty on the weight matrices, divided by the number of
         samples. With ``solver="adamw"`` the squared part is a decoupled decay: each
         step shrinks the weights by ``learning_rate * min(1, alpha / n_samples)``.
-        'auto' is 1000 for 'adamw' and 0 for the other solvers.
+        'auto' is 0 for the other solvers and for 'adamw' ``min(1000, n_samples)``
+        times the share of the variance that the linear path explains (1 without).
         """,
     ),
     "l1_ratio": (
@@ -135,7 +136,7 @@ PARAMETERS = {
     "batch_size": (
         "int or 'auto'",
         """
-        Rows a step; 'auto' is ``min(128, n_samples)``. An epoch is cut into batches of
+        Rows a step; 'auto' is ``min(64, n_samples)``. An epoch is cut into batches of
         near-equal size.
         """,
     ),

@@ -56,7 +56,7 @@ def hidden_layer_sizes(estimator, shape):
             "cannot share. Use tied_weights=False or another activation."
         )
     if isinstance(estimator.hidden_layer_sizes, str):
-        return default_hidden_layer_sizes(*shape)
+        return default_hidden_layer_sizes(shape[1])
     return check_hidden_layer_sizes(estimator.hidden_layer_sizes)
 
 

@@ -6,9 +6,9 @@ from skae.training.loop import Plan
 from skae.training.optimizers import OPTIMIZERS
 from skae.training.schedules import SCHEDULES
 
-# What `alpha="auto"` stands for with solver="adamw" (measured); 0 with others.
-_DEFAULT_DECAY = 1000.0
-_LARGEST_DEFAULT_BATCH = 128
+# Measured, with Adam; other solvers have no decay by default.
+_LARGEST_DEFAULT_ALPHA = 1000.0
+_LARGEST_DEFAULT_BATCH = 64
 
 
 def batch_size_for(estimator, n_samples):
@@ -39,12 +39,26 @@ def make_plan(estimator, objective, batch_size, count, first_epoch):
     )
 
 
-def make_optimizer(estimator, count):
+def make_optimizer(estimator, network, count):
     """Return a function of `FlatParameters`, or None for a full-batch solver."""
     if estimator.solver not in OPTIMIZERS:
         return None
     if estimator.solver != "adamw":
         return OPTIMIZERS[estimator.solver]
-    alpha = _DEFAULT_DECAY if estimator.alpha == "auto" else estimator.alpha
+    alpha = estimator.alpha
+    if alpha == "auto":
+        alpha = _default_alpha(network, count)
     decay = min(1.0, alpha * (1 - estimator.l1_ratio) / count)
     return functools.partial(OPTIMIZERS["adamw"], decoupled_decay=decay)
+
+
+def _default_alpha(network, count):
+    """Return what ``alpha="auto"`` stands for with ``solver="adamw"``.
+
+    Decay draws the correction towards zero, the network towards its linear path:
+    the stronger, the more of the variance that path explains (measured).
+    """
+    explained = 1.0
+    if network.linear_path:
+        explained = max(0.0, 1.0 - float(network.correction_scale) ** 2)
+    return explained * min(_LARGEST_DEFAULT_ALPHA, count)

@@ -14,8 +14,8 @@ from skae.data import Rows
 from skae.losses import elementwise_loss
 from skae.scaling import Scaling, as_tensor
 
-# Above this many rows and columns a wider network pays for its time (measured).
-_MANY_ROWS, _MANY_COLUMNS = 10_000, 256
+# From this many columns on a larger network pays for its time (measured).
+_MANY_COLUMNS = 256
 
 
 class Setup(NamedTuple):
@@ -81,10 +81,9 @@ class Criterion:
         )
 
 
-def default_hidden_layer_sizes(n_samples, n_features):
+def default_hidden_layer_sizes(n_features):
     """Return the widths that ``hidden_layer_sizes="auto"`` stands for."""
-    many = n_samples >= _MANY_ROWS and n_features >= _MANY_COLUMNS
-    return (512, 256) if many else (256, 128)
+    return (512, 256, 128) if n_features >= _MANY_COLUMNS else (256, 128, 128)
 
 
 def make_rows(scaling, samples, dtype, device):

@@ -209,7 +209,7 @@ class Trainer:
         """Return a new `TrainingState` at the start."""
         state = TrainingState.begin(
             copy.deepcopy(self.start.network),
-            make_optimizer(self.estimator, count),
+            make_optimizer(self.estimator, self.start.network, count),
             make_generator(self._seed, device),
             loss_scale=max(abs(self.start_loss), _NEGLIGIBLE_LOSS),
             average=self.estimator.average,
