@@ -1,0 +1,27 @@
+"""What importing and fitting loads, in a fresh process."""
+
+import subprocess
+import sys
+
+_FIT = """
+import sys
+import numpy as np
+import skae
+X = np.random.RandomState(0).normal(size=(120, 5))
+for cls in skae.__all__:
+    getattr(skae, cls)(2, max_iter=2).fit(X).transform(X)
+print(*[name for name in sys.modules if name.startswith({prefixes})])
+"""
+
+
+def loaded_by_a_fit(*prefixes):
+    program = _FIT.format(prefixes=prefixes)
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return result.stdout.split()
+
+
+def test_a_fit_loads_no_compiler_and_no_plotting():
+    assert not loaded_by_a_fit("torch._dynamo", "torch._inductor", "sympy")
+    assert not loaded_by_a_fit("matplotlib", "rich", "pandas")
