@@ -84,6 +84,6 @@ def _n_components(estimator, X, seed):
             f"{min(X.shape)}: the components beyond the rank of the data carry nothing "
             f"on the linear path. Use linear_path=None for an overcomplete code.",
             UserWarning,
-            stacklevel=6,
+            stacklevel=7,  # the caller of fit or partial_fit
         )
     return int(wanted)

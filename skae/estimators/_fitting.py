@@ -2,6 +2,8 @@
 
 import copy
 
+import torch
+
 from skae._random import draw_seed
 from skae.estimators._attributes import fitted_attributes
 from skae.estimators._checks import check_partial_fit, check_samples, set_up
@@ -10,7 +12,11 @@ from skae.estimators._start import current_start, make_start
 from skae.estimators._trainer import Progress
 from skae.training.callbacks import CallbackMonitor
 
+# Under a caller's inference_mode there would be no gradient, then or later.
+_trainable = torch.inference_mode(False)
 
+
+@_trainable
 def fit_estimator(estimator, X, y, *, X_val, sample_weight, X_target=None):
     """Fit an estimator to validated data; from where it is with `warm_start`."""
     warm = estimator.warm_start and hasattr(estimator, "network_")
@@ -48,6 +54,7 @@ def fit_estimator(estimator, X, y, *, X_val, sample_weight, X_target=None):
     return estimator
 
 
+@_trainable
 def partially_fit_estimator(estimator, X, *, sample_weight, X_target=None):
     """Take one epoch over validated data; the first call fixes all but the weights."""
     first = not hasattr(estimator, "network_")
