@@ -120,6 +120,12 @@ def test_constant_data_is_zero_at_scale_one(value, n):
     np.testing.assert_allclose(scaling.to_data(u).numpy(), X)
 
 
+@pytest.mark.parametrize("n", [1, 7, 1000])
+def test_the_rounding_of_constant_columns_means_is_not_taken_for_a_scale(n):
+    X = np.tile([0.1, -7.3, 1 / 3, 1e3 / 7], (n, 1))
+    assert Scaling.fit(X, "identity").residual_scale == 1.0
+
+
 @pytest.mark.parametrize("link", ["logistic", "tanh", "exp"])
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_constant_data_at_an_end_of_the_domain_stays_finite(link, value):
