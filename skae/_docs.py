@@ -99,11 +99,13 @@ PARAMETERS = {
     "alpha": (
         "float or 'auto'",
         """
-        Strength of the penalty on the weight matrices, divided by the number of
-        samples. With ``solver="adamw"`` the squared part is a decoupled decay: each
-        step shrinks the weights by ``learning_rate * min(1, alpha / n_samples)``.
-        'auto' is 0 for the other solvers and for 'adamw' ``min(1000, n_samples)``
-        times the share of the variance that the linear path explains (1 without).
+        Strength of the penalty on the weight matrices: ``alpha / n_samples`` times
+        half their sum of squares (see `l1_ratio`) is added to the loss, in units of
+        the loss at the start. With ``solver="adamw"`` the squared part is a decoupled
+        decay instead: each step shrinks the weights by the share
+        ``learning_rate * min(1, alpha / n_samples)``. 'auto' is 0 for the other
+        solvers and, for 'adamw', ``min(1000, n_samples)`` times the share of the
+        variance that the linear path explains (times 1 without one).
         """,
     ),
     "l1_ratio": (
@@ -242,7 +244,8 @@ explained_variance_ : ndarray of shape (n_components,)
     Variance of each code on the training rows, before whitening.
 explained_variance_ratio_ : ndarray of shape (n_components,)
     Share of the total variance that each code explains linearly, at least 0. Their
-    sum is at most `score`; the difference is what the nonlinearity adds.
+    sum is what a linear regression on the codes explains; what `score` has above it
+    on the training rows is what the decoder's nonlinearity adds.
 noise_variance_ : float
     Variance left unexplained, a discarded dimension.
 mean_ : ndarray of shape (n_features,)
