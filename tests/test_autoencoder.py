@@ -258,6 +258,26 @@ def test_partial_fit_learns_and_keeps_the_form_of_the_codes(digits):
     assert min(correlation) > 0.5
 
 
+@pytest.mark.parametrize("linear_path", ["pca", None])
+def test_a_partial_fit_that_diverges_changes_nothing(linear_path, digits):
+    train, test = digits
+    estimator = AutoencoderTransformer(
+        8, solver="sgd", linear_path=linear_path, random_state=0
+    ).partial_fit(train)
+    twin = AutoencoderTransformer(
+        8, solver="sgd", linear_path=linear_path, random_state=0
+    ).partial_fit(train)
+    codes = estimator.transform(test)
+    estimator.set_params(learning_rate_init=1e6)
+    with pytest.raises(ValueError, match="not finite in epoch 2"):
+        estimator.partial_fit(train)
+    assert_array_equal(estimator.transform(test), codes)
+    estimator.set_params(learning_rate_init=twin.learning_rate_init).partial_fit(train)
+    assert_array_equal(
+        estimator.transform(test), twin.partial_fit(train).transform(test)
+    )
+
+
 def test_training_from_fit_goes_on_with_partial_fit(digits):
     train, _ = digits
     estimator = AutoencoderTransformer(8, max_iter=3, random_state=0).fit(train)

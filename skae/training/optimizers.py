@@ -17,6 +17,12 @@ _SMOOTHING = 0.99
 class _Optimizer:
     """Moments are tensors in use and numpy arrays in a pickle."""
 
+    def to(self, device):
+        """Move the moments to `device`."""
+        for name, value in vars(self).items():
+            if isinstance(value, torch.Tensor):
+                setattr(self, name, value.to(device))
+
     def __getstate__(self):
         return {
             name: value.cpu().numpy() if isinstance(value, torch.Tensor) else value

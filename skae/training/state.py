@@ -128,6 +128,29 @@ class TrainingState:
         for name, value in terms.items():
             self.history.setdefault(name, []).append(value)
 
+    def copy_to(self, device):
+        """Return a copy on `device`, whose training leaves this state as it is."""
+        copied = copy.deepcopy(self)
+        copied.network.to(device)
+        if copied.average is not None:
+            copied.average.to(device)
+        if copied.optimizer is not None:
+            copied.optimizer.to(device)
+        copied._set_parameters()
+        copied.generator = torch.Generator(device)
+        if device.type == self.generator.device.type:
+            copied.generator.set_state(self.generator.get_state())
+        else:
+            # Another kind of generator: no state of the old one fits it.
+            copied.generator.manual_seed(self.step)
+        return copied
+
+    def _set_parameters(self):
+        self.parameters = FlatParameters(self.network)
+        self.average_parameters = (
+            None if self.average is None else FlatParameters(self.average)
+        )
+
     def __getstate__(self):
         state = dict(vars(self))
         # Views of the networks' own tensors, made again when loaded.
@@ -138,8 +161,10 @@ class TrainingState:
     def __setstate__(self, state):
         vars(self).update(state)
         self.generator = torch.Generator()
-        self.generator.set_state(torch.from_numpy(np.array(state["generator"])))
-        self.parameters = FlatParameters(self.network)
-        self.average_parameters = (
-            None if self.average is None else FlatParameters(self.average)
-        )
+        saved = torch.from_numpy(np.array(state["generator"]))
+        if saved.shape == self.generator.get_state().shape:
+            self.generator.set_state(saved)
+        else:
+            # Saved with a GPU's generator, whose state no other takes.
+            self.generator.manual_seed(self.step)
+        self._set_parameters()
