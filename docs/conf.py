@@ -23,6 +23,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
+default_role = "literal"  # `name` in the text and in docstrings
 templates_path = []
 # The table of defaults is a part of defaults.rst, not a page.
 exclude_patterns = ["_build", "generated/defaults.rst"]
