@@ -59,7 +59,6 @@ def code_statistics(samples, scaling, network, *, whiten):
     code_mean = weight @ codes / count
     centered = codes - code_mean
     variances, rotation = _decorrelate((centered.T * weight) @ centered / degrees)
-    variances = variances * unit**2
     rotated = centered @ rotation.T
     readout, total, mean = _readout(samples.target, scaling, rotated, weight)
     active = variances > 0
@@ -70,8 +69,10 @@ def code_statistics(samples, scaling, network, *, whiten):
     ratio = np.divide(explained, squares, out=np.zeros_like(squares), where=squares > 0)
     scale = np.full(len(variances), unit)
     if whiten:
-        scale = unit / np.sqrt(np.where(active, variances, 1.0))
+        scale[active] = 1 / np.sqrt(variances[active])
     head = Head(code_mean, rotation, scale)
+    with np.errstate(over="ignore"):  # 1e200 squared is infinite, but no error
+        variances = variances * unit * unit
     return CodeStatistics(head, mean, variances, ratio, squared_residual / degrees)
 
 
@@ -110,7 +111,8 @@ def _encode_and_compare(samples, scaling, network, weight):
         residual = ((target - x_rec) / scaling.residual_scale).square().sum(dim=1)
         total += float(residual @ torch.from_numpy(weight[rows]))
         codes.append(z.to("cpu", torch.float64))
-    return torch.cat(codes).numpy(), total * scaling.residual_scale**2
+    unit = scaling.residual_scale
+    return torch.cat(codes).numpy(), total * unit * unit
 
 
 def _readout(X, scaling, codes, weight):
