@@ -32,9 +32,17 @@ def plan_of(count=50.0, first_epoch=3, **given):
     return make_plan(parameters(**given), None, 10, count, first_epoch)
 
 
-def decay_of(count=50.0, **given):
-    make = make_optimizer(parameters(solver="adamw", **given), count)
-    return make(FlatParameters(nn.Linear(2, 2))).decoupled_decay
+def optimizer_of(unexplained=None, count=50.0, **given):
+    """The optimizer of a network whose linear path leaves a share unexplained."""
+    network = SimpleNamespace(linear_path=unexplained is not None)
+    if unexplained is not None:
+        network.correction_scale = torch.tensor(unexplained).sqrt()
+    make = make_optimizer(parameters(**given), network, count)
+    return None if make is None else make(FlatParameters(nn.Linear(2, 2)))
+
+
+def decay_of(unexplained=None, count=50.0, **given):
+    return optimizer_of(unexplained, count, solver="adamw", **given).decoupled_decay
 
 
 @pytest.mark.parametrize("n_samples", [1, 5, 10_000])
@@ -72,21 +80,30 @@ def test_decay_by_default_falls_with_the_number_of_samples_and_is_bounded():
     assert 0 < decays[-1] < decays[0] <= 1
 
 
+def test_decay_by_default_grows_with_what_the_linear_path_explains():
+    decays = [decay_of(unexplained) for unexplained in (1.0, 0.5, 0.1, 0.0)]
+    assert decays == sorted(decays)
+    assert 0 <= decays[0] < decays[-1] <= 1
+
+
+@pytest.mark.parametrize("unexplained", [None, 0.1, 0.9])
+def test_decay_that_was_given_does_not_depend_on_the_linear_path(unexplained):
+    assert decay_of(unexplained, alpha=3.0, count=60.0) == pytest.approx(0.05)
+
+
 @pytest.mark.parametrize("solver", sorted(OPTIMIZERS))
 def test_a_mini_batch_solver_is_its_optimizer(solver):
-    make = make_optimizer(parameters(solver=solver), 50.0)
-    assert isinstance(make(FlatParameters(nn.Linear(2, 2))), OPTIMIZERS[solver])
+    assert isinstance(optimizer_of(solver=solver), OPTIMIZERS[solver])
 
 
 def test_adam_does_not_decay():
-    make = make_optimizer(parameters(alpha=5.0), 50.0)
-    optimizer = make(FlatParameters(nn.Linear(2, 2)))
+    optimizer = optimizer_of(alpha=5.0)
     assert isinstance(optimizer, Adam) and optimizer.decoupled_decay == 0
 
 
 @pytest.mark.parametrize("solver", sorted(METHODS))
 def test_full_batch_solvers_have_no_optimizer(solver):
-    assert make_optimizer(parameters(solver=solver), 50.0) is None
+    assert optimizer_of(solver=solver) is None
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))

@@ -154,8 +154,8 @@ def test_samples_keep_their_fields_aligned_and_count_their_weights():
     assert samples_for("identity").take(index).target.shape == (2, 7)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (100, 1000), (10**6, 10), (10**6, 1000)])
-def test_the_default_network_narrows_towards_the_code(shape):
-    sizes = default_hidden_layer_sizes(*shape)
+@pytest.mark.parametrize("n_features", [1, 10, 1000])
+def test_the_default_network_narrows_towards_the_code(n_features):
+    sizes = default_hidden_layer_sizes(n_features)
     assert len(sizes) >= 1
     assert list(sizes) == sorted(sizes, reverse=True)

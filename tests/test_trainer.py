@@ -7,8 +7,9 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderTransformer
+from skae.estimators import _trainer
 from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
-from skae.estimators._start import Samples, Setup, make_start
+from skae.estimators._start import Samples, Setup, make_rows, make_start
 from skae.estimators._trainer import Progress, Trainer
 
 SETUP = Setup("identity", 2, seed=0)
@@ -129,24 +130,22 @@ def test_a_split_that_leaves_no_row_to_train_on_is_refused():
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.5])
-def test_validation_rows_are_a_fraction_of_the_rows_and_not_trained_on(fraction):
+def test_validation_rows_are_a_fraction_of_the_rows_and_not_trained_on(
+    fraction, monkeypatch
+):
     seen = []
 
-    def spy(trainer):
-        seen.append((trainer._rows, trainer._validation))
-        return []
+    def spy(scaling, samples, dtype, device):
+        seen.append(samples.X)
+        return make_rows(scaling, samples, dtype, device)
 
-    X = (
-        np.arange(200.0)[:, np.newaxis] * np.array([1.0, -1.0, 0.5])
-        + curved(200)[:, :3]
-    )
-    estimator = make_estimator(early_stopping=True, validation_fraction=fraction)
-    fit(estimator, X, report=spy)
-    ((rows, validation),) = seen
-    assert len(validation) == 200 * fraction
-    assert len(rows) + len(validation) == 200
-    everything = torch.cat([rows.x, validation.x])[:, 0]
-    assert len(everything.unique()) == 200
+    monkeypatch.setattr(_trainer, "make_rows", spy)
+    X = curved()
+    fit(make_estimator(early_stopping=True, validation_fraction=fraction), X)
+    trained_on, held_out = seen
+    assert len(held_out) == len(X) * fraction
+    both = np.vstack([trained_on, held_out])
+    np.testing.assert_array_equal(np.sort(both, axis=0), np.sort(X, axis=0))
 
 
 # ----- further training --------------------------------------------------------
@@ -231,7 +230,8 @@ def test_a_full_batch_solver_warns_at_max_iter(solver):
 
 def test_threads_and_random_states_are_as_before():
     before = torch.get_num_threads(), torch.random.get_rng_state()
-    fit(make_estimator(n_threads=2, dropout=0.3), curved())
+    estimator = make_estimator(n_threads=2, dropout=0.3, early_stopping=False)
+    fit(estimator, curved(40))
     assert torch.get_num_threads() == before[0]
     assert torch.equal(torch.random.get_rng_state(), before[1])
 
