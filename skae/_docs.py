@@ -247,7 +247,7 @@ explained_variance_ratio_ : ndarray of shape (n_components,)
     sum is what a linear regression on the codes explains; what `score` has above it
     on the training rows is what the decoder's nonlinearity adds.
 noise_variance_ : float
-    Variance left unexplained, a discarded dimension.
+    Unexplained variance divided by the number of dimensions discarded, as in PCA.
 mean_ : ndarray of shape (n_features,)
     Mean of the training rows.
 n_samples_ : int
