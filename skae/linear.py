@@ -30,7 +30,13 @@ class LinearMap(NamedTuple):
 
 def resolve_n_components(X, n_components, random_state):
     """Return the number of components PCA takes for a share or "mle"."""
-    return int(PCA(n_components, random_state=random_state).fit(X).n_components_)
+    return int(_fit_pca(PCA(n_components, random_state=random_state), X).n_components_)
+
+
+def _fit_pca(pca, X):
+    # Of constant data the share of variance is 0 / 0, which is no one's fault.
+    with np.errstate(invalid="ignore"):
+        return pca.fit(X)
 
 
 def principal_axes(X, n_components, rng, sample_weight=None):
@@ -61,7 +67,7 @@ def _weighted_pca(X, n_components, rng, sample_weight):
         X = np.vstack([scaled, -scaled])
     if not np.any(X) or len(X) == 1:
         return np.empty((0, X.shape[1])), np.empty(0)
-    pca = PCA(min(n_components, *X.shape), random_state=rng).fit(X)
+    pca = _fit_pca(PCA(min(n_components, *X.shape), random_state=rng), X)
     return pca.components_, pca.singular_values_
 
 

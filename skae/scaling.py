@@ -112,8 +112,10 @@ def _moments(X, sample_weight):
     if largest == 0.0:
         return np.zeros(X.shape[1]), 1.0
     mean = np.average(X / largest, axis=0, weights=sample_weight) * largest
+    # Without rounding, so that a constant column is zero in the network's space.
+    mean = np.where(X.min(axis=0) == X.max(axis=0), X[0], mean)
     deviation = np.square((X - mean) / largest).mean(axis=1)
     scale = np.sqrt(np.average(deviation, weights=sample_weight)) * largest
-    # Constant columns leave rounding errors of the mean, not a scale.
+    # What is left of nearly constant columns is rounding, not a scale.
     negligible = 10 * np.finfo(np.float64).eps * largest
     return mean, float(scale) if scale > negligible else 1.0

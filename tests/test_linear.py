@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -139,6 +141,16 @@ def test_the_number_of_components_is_the_one_pca_takes(wanted):
     assert resolve_n_components(X, wanted, np.random.RandomState(0)) == (
         PCA(wanted).fit(X).n_components_
     )
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1])
+@pytest.mark.parametrize("n", [1, 3, 40])
+def test_constant_data_have_components_without_a_warning(n, value):
+    X = np.full((n, 5), value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert resolve_n_components(X, 0.9, np.random.RandomState(0)) >= 1
+        axes_of(X - X.mean(axis=0), 2)
 
 
 # ----- the linear denoiser -----------------------------------------------------

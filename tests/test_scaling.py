@@ -120,10 +120,17 @@ def test_constant_data_is_zero_at_scale_one(value, n):
     np.testing.assert_allclose(scaling.to_data(u).numpy(), X)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("n", [1, 7, 1000])
-def test_the_rounding_of_constant_columns_means_is_not_taken_for_a_scale(n):
+def test_constant_columns_are_zero_without_rounding(n, weighted):
     X = np.tile([0.1, -7.3, 1 / 3, 1e3 / 7], (n, 1))
-    assert Scaling.fit(X, "identity").residual_scale == 1.0
+    weight = np.linspace(0.1, 3, n) if weighted else None
+    scaling = Scaling.fit(X, "identity", weight)
+    assert scaling.residual_scale == 1.0
+    assert (scaling.to_network(X, torch.float32) == 0).all()
+    X[:, 0] = np.arange(n)
+    u = Scaling.fit(X, "identity", weight).to_network(X, torch.float64)
+    assert (u[:, 1:] == 0).all()
 
 
 @pytest.mark.parametrize("link", ["logistic", "tanh", "exp"])
