@@ -181,6 +181,7 @@ COPIES = {
     "pickle": lambda state, folder: pickle.loads(pickle.dumps(state)),
     "deepcopy": lambda state, folder: copy.deepcopy(state),
     "joblib": through_joblib,
+    "copy_to": lambda state, folder: state.copy_to(torch.device("cpu")),
 }
 
 
@@ -223,6 +224,17 @@ def test_history_appends_each_term():
     state.record({"loss": 1.0, "kl": 0.25})
     state.record({"loss": 0.5, "kl": 0.125})
     assert state.history == {"loss": [1.0, 0.5], "kl": [0.25, 0.125]}
+
+
+def test_a_state_with_a_gpus_generator_loads_on_the_cpu():
+    state = make_state()
+    train_for(state, 1)
+    contents = state.__getstate__()
+    contents["generator"] = np.zeros(16, dtype=np.uint8)  # of CUDA's size
+    loaded = TrainingState.__new__(TrainingState)
+    loaded.__setstate__(contents)
+    train_for(loaded, 1)
+    assert loaded.epoch == 2 and np.isfinite(loaded.history["loss"][-1])
 
 
 def test_loading_does_not_touch_torchs_own_generator():
