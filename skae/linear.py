@@ -28,8 +28,15 @@ class LinearMap(NamedTuple):
     offset: np.ndarray
 
 
-def resolve_n_components(X, n_components, random_state):
-    """Return the number of components PCA takes for a share or "mle"."""
+def resolve_n_components(X, n_components, random_state, sample_weight=None):
+    """Return the number of components PCA takes for a share or "mle".
+
+    Weights count in a share of the variance; "mle" goes by the number of rows.
+    """
+    if n_components != "mle":
+        n_components = float(n_components)
+        if sample_weight is not None:
+            X = _weigh(X - np.average(X, axis=0, weights=sample_weight), sample_weight)
     return int(_fit_pca(PCA(n_components, random_state=random_state), X).n_components_)
 
 
@@ -61,14 +68,20 @@ def principal_axes(X, n_components, rng, sample_weight=None):
 def _weighted_pca(X, n_components, rng, sample_weight):
     """Return axes and singular values of (weighted) PCA, none for constant data."""
     if sample_weight is not None:
-        # PCA centres what it is given; the rows and their negatives together
-        # have mean zero and the covariance of the weighted rows.
-        scaled = X * np.sqrt(sample_weight / sample_weight.sum())[:, np.newaxis]
-        X = np.vstack([scaled, -scaled])
+        X = _weigh(X, sample_weight)
     if not np.any(X) or len(X) == 1:
         return np.empty((0, X.shape[1])), np.empty(0)
     pca = _fit_pca(PCA(min(n_components, *X.shape), random_state=rng), X)
     return pca.components_, pca.singular_values_
+
+
+def _weigh(X, sample_weight):
+    """Return rows with the covariance of centred, weighted rows, and mean zero.
+
+    PCA centres what it is given: so they are the weighted rows and their negatives.
+    """
+    scaled = X * np.sqrt(sample_weight / sample_weight.sum())[:, np.newaxis]
+    return np.vstack([scaled, -scaled])
 
 
 def linear_denoiser(X, n_components, moments, rng, sample_weight=None):

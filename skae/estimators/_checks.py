@@ -45,7 +45,7 @@ def check_samples(estimator, X, X_target, X_val, sample_weight, *, reset):
 def set_up(estimator, samples, seed):
     """Return the `Setup` of a fit: link, number of components and seed."""
     link = resolve_link(estimator.loss, estimator.out_activation)
-    return Setup(link, _n_components(estimator, samples.X, seed), seed)
+    return Setup(link, _n_components(estimator, samples, seed), seed)
 
 
 def hidden_layer_sizes(estimator, shape):
@@ -72,12 +72,13 @@ def check_partial_fit(estimator):
         )
 
 
-def _n_components(estimator, X, seed):
-    wanted = estimator.n_components
+def _n_components(estimator, samples, seed):
+    X, wanted = samples.X, estimator.n_components
     if wanted is None:
         return min(X.shape[1], _DEFAULT_N_COMPONENTS)
     if wanted == "mle" or isinstance(wanted, float | np.floating):
-        return resolve_n_components(X, wanted, np.random.RandomState(seed))
+        rng = np.random.RandomState(seed)
+        return resolve_n_components(X, wanted, rng, samples.weight)
     if wanted > min(X.shape) and estimator.linear_path is not None:
         warnings.warn(
             f"n_components={wanted} is more than min(n_samples, n_features)="
