@@ -120,6 +120,12 @@ def test_constant_data_is_zero_at_scale_one(value, n):
     np.testing.assert_allclose(scaling.to_data(u).numpy(), X)
 
 
+@pytest.mark.parametrize("value", [0.1, 1e8, 1e-200])
+def test_rounding_is_not_taken_for_a_scale(value):
+    X = np.array([[value], [np.nextafter(value, np.inf)]])
+    assert Scaling.fit(X, "identity").residual_scale == 1.0
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("n", [1, 7, 1000])
 def test_constant_columns_are_zero_without_rounding(n, weighted):
