@@ -51,7 +51,7 @@ print(f"accuracy after autoencoder: {with_autoencoder.score(X_test, y_test):.1%}
 from skae.plotting import ReconstructionDisplay
 
 pca, autoencoder = with_pca[0], with_autoencoder[0]
-ReconstructionDisplay.from_estimator(
+display = ReconstructionDisplay.from_estimator(
     {"PCA": pca, "Autoencoder": autoencoder}, X_test, cmap="gray_r"
 )
 
@@ -73,7 +73,7 @@ print(f"score: {autoencoder.score(X_test):.3f}")
 
 from skae.plotting import ScreeDisplay
 
-ScreeDisplay.from_estimator({"PCA": pca, "Autoencoder": autoencoder}, X_test)
+display = ScreeDisplay.from_estimator({"PCA": pca, "Autoencoder": autoencoder}, X_test)
 
 # %%
 # Two codes

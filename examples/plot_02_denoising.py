@@ -67,7 +67,7 @@ for name, rows in restored.items():
 
 from skae.plotting import ReconstructionDisplay
 
-ReconstructionDisplay.from_estimator(
+display = ReconstructionDisplay.from_estimator(
     {"PCA, tuned": pca, "Denoising\nautoencoder": denoiser},
     X_noisy,
     X_target=X_test,

@@ -22,15 +22,15 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test = X[:1200], X[1200:]
 
 autoencoder = AutoencoderTransformer(8, random_state=0).fit(X_train)
-LossCurveDisplay.from_estimator(autoencoder)
+display = LossCurveDisplay.from_estimator(autoencoder)
 print(f"{autoencoder.n_iter_} epochs, the best is {autoencoder.best_epoch_}")
 
 # %%
 # When there is nothing to gain
 # -----------------------------
-# PCA is optimal for normal data, such as the rows here. An epoch counts only if its gain
-# on the validation rows exceeds one standard error of that gain. Where none does, epoch
-# 0 is kept: PCA, of all the rows.
+# PCA is optimal for normal data, such as the rows here. An epoch counts only if its
+# gain on the validation rows exceeds one standard error of that gain. Where none does,
+# epoch 0 is kept: PCA, of all the rows.
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -47,7 +47,7 @@ def draw(n_samples):
 
 X_normal, X_fresh = draw(500), draw(5000)
 careful = AutoencoderTransformer(3, random_state=1).fit(X_normal)
-LossCurveDisplay.from_estimator(careful)
+display = LossCurveDisplay.from_estimator(careful)
 
 pca = PCA(3).fit(X_normal)
 residual = X_fresh - pca.inverse_transform(pca.transform(X_fresh))
@@ -101,4 +101,4 @@ warm = AutoencoderTransformer(8, max_iter=20, warm_start=True, random_state=0)
 for _ in range(3):
     warm.fit(X_train)
     print(f"{warm.n_iter_:3} epochs: score {warm.score(X_test):.3f}")
-LossCurveDisplay.from_estimator(warm)
+display = LossCurveDisplay.from_estimator(warm)

@@ -154,6 +154,14 @@ def test_loss_curve_is_found_in_pipeline_and_search(autoencoder):
     assert display.loss_curve == classifier[0].loss_curve_
 
 
+def test_shorter_validation_curve_is_of_the_last_epochs():
+    curves = {"loss_curve": [5, 4, 3, 2, 1], "validation_loss_curve": [3, 2, 3]}
+    display = LossCurveDisplay(**curves, best_epoch=3).plot()
+    assert_array_equal(display.lines_[1].get_xdata(), [2, 3, 4])
+    assert_array_equal(display.best_marker_.get_ydata(), [2])
+    assert LossCurveDisplay(**curves, best_epoch=1).plot().best_marker_ is None
+
+
 def test_loss_axis_is_logarithmic_beyond_a_decade():
     curve = [1.0, 0.3, 0.2]
     assert LossCurveDisplay(loss_curve=curve).plot().ax_.get_yscale() == "linear"

@@ -21,7 +21,8 @@ class LossCurveDisplay:
         Training loss, from the start on: entry 0 is the loss before the first
         epoch.
     validation_loss_curve : array-like of shape (n_epochs + 1,), default=None
-        Likewise of the validation rows.
+        Likewise of the validation rows. A shorter one is of the last epochs, as
+        after a warm start that was the first to set rows apart.
     best_epoch : int, default=None
         The epoch that was kept; 0 for the start.
     start_name : str, default=None
@@ -101,7 +102,7 @@ class LossCurveDisplay:
             ["Training", "Validation"], self._curves(), colors(2), strict=False
         ):
             style = {"color": color, "linewidth": 1.8, "label": label, **kwargs}
-            self.lines_ += ax.plot(range(len(curve)), curve, **style)
+            self.lines_ += ax.plot(self._epochs(curve), curve, **style)
         self.start_line_ = self._plot_start(ax)
         self.best_marker_ = self._plot_best(ax)
         ax.set(xlabel="Epoch", ylabel=self.loss_name, yscale=self._yscale(yscale))
@@ -152,6 +153,11 @@ class LossCurveDisplay:
         curves = [self.loss_curve, self.validation_loss_curve]
         return [np.asarray(curve, float) for curve in curves if curve is not None]
 
+    def _epochs(self, curve):
+        """Return the epochs of a curve: all curves end at the last one."""
+        n_epochs = len(self.loss_curve)
+        return np.arange(n_epochs - len(curve), n_epochs)
+
     def _yscale(self, yscale):
         if yscale != "auto":
             return yscale
@@ -174,12 +180,13 @@ class LossCurveDisplay:
 
     def _plot_best(self, ax):
         """Mark the epoch that was kept on the curve that it was chosen by."""
-        if self.best_epoch is None:
+        line, curve = self.lines_[-1], self._curves()[-1]
+        is_best = self._epochs(curve) == self.best_epoch
+        if not is_best.any():
             return None
-        line = self.lines_[-1]
         (marker,) = ax.plot(
             self.best_epoch,
-            self._curves()[-1][self.best_epoch],
+            curve[is_best],
             marker="o",
             markersize=8,
             markeredgecolor="white",

@@ -101,7 +101,8 @@ class ScreeDisplay:
                     reconstructed[name], color=color, linestyle="--", label=label
                 )
         ax.set(xlabel="Number of components", ylabel="Share of the variance")
-        ax.set_ylim(0, 1.02)
+        longest = max(len(ratio) for ratio in ratios.values())
+        ax.set(xlim=(0.4, longest + 0.6), ylim=(0, 1.02))
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         remove_spines(ax, "top", "right")
