@@ -25,6 +25,7 @@ LAYERS = (
     ("estimators._plan",),
     ("estimators._start",),
     ("estimators._attributes", "estimators._checks", "estimators._trainer"),
+    ("estimators._folds",),
     ("estimators._fit",),
     ("estimators._fitting",),
     ("estimators._base",),

@@ -2,12 +2,16 @@
 
 import numpy as np
 
+from skae.estimators._folds import Folds
 from skae.estimators._start import make_start
 from skae.estimators._trainer import FitResult, Trainer
+from skae.training.optimizers import OPTIMIZERS
 
 # With fewer rows a mean improvement and its standard error say little.
 _FEWEST_VALIDATION_ROWS = 10
 _FEWEST_ROWS_TO_SPLIT = 100
+# A tenth of so few rows is no evidence (measured).
+_ROWS_TO_CROSS_VALIDATE = range(20, 500)
 
 
 def fit_from_start(estimator, samples, validation, setup, report):
@@ -25,7 +29,9 @@ def fit_from_start(estimator, samples, validation, setup, report):
         ``report(trainer)`` returns the monitors that report to the outside.
     """
     everything = samples
-    if validation is None:
+    if validation is None and _cross_validates(estimator, samples):
+        validation = Folds(estimator, samples, setup)
+    elif validation is None:
         samples, validation = _split(estimator, samples, setup.seed)
     if not _needs_training(estimator, validation):
         return _closed_form(estimator, everything, setup)
@@ -62,6 +68,20 @@ def fit_one_epoch(estimator, start, samples, seed, previous):
     return trainer.result()
 
 
+def _cross_validates(estimator, samples):
+    """Whether all rows are trained on, for a number of epochs that folds choose."""
+    return (
+        estimator.early_stopping == "auto"
+        and samples.X.shape[0] in _ROWS_TO_CROSS_VALIDATE
+        and samples.X.shape[1] <= samples.X.shape[0]  # wide steps are slow
+        and estimator.linear_path is not None
+        and not estimator._linear_path_is_optimal()
+        # The folds keep step with a first-order solver, not with its plateaus.
+        and estimator.solver in OPTIMIZERS
+        and estimator.learning_rate != "adaptive"
+    )
+
+
 def _split(estimator, samples, seed):
     """Return training and validation samples, split at random; None for none."""
     n = len(samples.X)
@@ -91,7 +111,9 @@ def _needs_training(estimator, validation):
     if validation is None:
         # To leave the linear path without evidence takes an explicit wish.
         return estimator.early_stopping is False
-    return len(validation.X) >= _FEWEST_VALIDATION_ROWS
+    return isinstance(validation, Folds) or (
+        len(validation.X) >= _FEWEST_VALIDATION_ROWS
+    )
 
 
 def _closed_form(estimator, samples, setup):

@@ -14,7 +14,7 @@ from skae._random import make_generator
 from skae._threads import choose_n_threads, flops_per_step, limit_threads
 from skae.data import weighted_mean
 from skae.estimators._plan import batch_size_for, make_optimizer, make_plan
-from skae.estimators._start import Criterion, make_rows, training_dtype
+from skae.estimators._start import Criterion, Samples, make_rows, training_dtype
 from skae.scaling import Scaling
 from skae.training.callbacks import VerboseMonitor
 from skae.training.early_stopping import EarlyStopping, NotFinite
@@ -73,6 +73,30 @@ class FitResult:
     interrupted: KeyboardInterrupt | None = None
 
 
+class HeldOut:
+    """Judges a network by rows that it is not trained on.
+
+    Parameters
+    ----------
+    rows : Rows
+    plan : Plan
+    seed : int
+        Of the noise, the same in each epoch.
+    """
+
+    def __init__(self, rows, plan, seed):
+        self.weight = rows.weight
+        self._rows, self._plan, self._seed = rows, plan, seed
+
+    def start_losses(self, network):
+        """Return the losses of the rows before the first epoch."""
+        return row_losses(network, self._rows, self._plan, self._seed)
+
+    def measure(self, state):
+        """Return the losses of the rows after an epoch."""
+        return row_losses(state.result, self._rows, self._plan, self._seed)
+
+
 class Trainer:
     """Trains a model on samples with an estimator's parameters.
 
@@ -82,7 +106,8 @@ class Trainer:
     start : Start
         The model to begin from.
     samples : Samples
-    validation : Samples or None
+    validation : Samples, Folds or None
+        What judges the epochs; without it the training loss does.
     seed : int
     previous : Progress
         Of earlier fits of the same model.
@@ -108,16 +133,22 @@ class Trainer:
         start.network.to(device)
         dtype = training_dtype(estimator.precision)
         self._rows = make_rows(start.scaling, samples, dtype, device)
-        self._validation = None
-        if validation is not None:
-            self._validation = make_rows(start.scaling, validation, dtype, device)
         criterion = Criterion(estimator.loss, start.scaling, dtype, device)
         objective = estimator._make_objective(criterion, start.corruption)
         self._plan = make_plan(
             estimator, objective, batch_size, samples.count, previous.n_epochs
         )
-        self.start_loss, _ = self._measure(start.network, self._rows)
-        self.state = previous.state or self._begin(device, samples.count)
+        self.start_loss = self._mean_loss(start.network)
+        if isinstance(validation, Samples):
+            rows = make_rows(start.scaling, validation, dtype, device)
+            validation = HeldOut(rows, self._plan, seed)
+        self._judge = validation
+        # A copy: a fit that fails must leave the estimator's own as it was.
+        self.state = (
+            previous.state.copy_to(device)
+            if previous.state is not None
+            else self._begin(device, samples.count)
+        )
         self._history_before = len(self.state.history.get("loss", []))
         self.stopping = self._make_stopping()
 
@@ -141,7 +172,7 @@ class Trainer:
         monitors = [self.stopping]
         if self.estimator.verbose:
             name = type(self.estimator).__name__
-            has_validation = self._validation is not None
+            has_validation = self._judge is not None
             monitors.append(VerboseMonitor(name, self.stopping, has_validation))
         try:
             with limit_threads(self._n_threads):
@@ -152,20 +183,34 @@ class Trainer:
             self.interrupted = interrupt
         self.state.network.eval()
 
-    def run_one_epoch(self):
-        """Take one pass over the rows; its outcome is the result."""
+    def take_epoch(self):
+        """Take one pass over the rows."""
         with limit_threads(self._n_threads):
             train(self.state, self._rows, self._plan, 1, [])
+
+    def start_losses(self):
+        """Return the validation rows' losses at the start."""
+        with limit_threads(self._n_threads):
+            return self._judge.start_losses(self.start.network)
+
+    def held_out_losses(self):
+        """Return the validation rows' losses now."""
+        with limit_threads(self._n_threads):
+            return self._judge.measure(self.state)
+
+    def run_one_epoch(self):
+        """Take one pass over the rows; its outcome is the result."""
+        self.take_epoch()
         if not math.isfinite(self.state.history["loss"][-1]):
-            self._report_not_finite()
+            raise ValueError(self._describe_not_finite())
         self.stopping.best_epoch = self.state.epoch
-        self.stopping.best_network = self.state.result
+        self.stopping.best_network = copy.deepcopy(self.state.result)
 
     def result(self, network=None):
         """Return the outcome as a `FitResult`, of `network` or of the best epoch."""
         losses = self.state.history.get("loss", [])[self._history_before :]
         validation_curve = None
-        if self._validation is not None:
+        if self._judge is not None:
             validation_curve = [self._start_validation_loss, *self.stopping.curve]
         return FitResult(
             self.start.scaling,
@@ -199,11 +244,11 @@ class Trainer:
         device = resolve_device(self.estimator.device, whole)
         return device, choose_n_threads(self.estimator.n_threads, step)
 
-    def _measure(self, network, rows):
-        """Return the mean loss of a network and the losses of the rows."""
+    def _mean_loss(self, network):
+        """Return the mean loss of a network over the training rows."""
         with limit_threads(self._n_threads):
-            losses = row_losses(network, rows, self._plan, self._seed)
-        return float(weighted_mean(losses, rows.weight)), losses
+            losses = row_losses(network, self._rows, self._plan, self._seed)
+        return float(weighted_mean(losses, self._rows.weight))
 
     def _begin(self, device, count):
         """Return a new `TrainingState` at the start."""
@@ -220,17 +265,12 @@ class Trainer:
     def _make_stopping(self):
         baseline, scale, weight = None, self.start_loss, None
         measure = _training_loss
-        if self._validation is not None:
-            scale, losses = self._measure(self.start.network, self._validation)
-            self._start_validation_loss = scale
-            weight = self._validation.weight
+        if self._judge is not None:
+            losses, weight = self.start_losses(), self._judge.weight
+            scale = self._start_validation_loss = float(weighted_mean(losses, weight))
             # With a linear path, or a fitted model, the start is what to beat.
             baseline = losses if self._has_usable_start() else None
-
-            def measure(state):
-                return row_losses(
-                    state.result, self._validation, self._plan, self._seed
-                )
+            measure = self._judge.measure
 
         return EarlyStopping(
             measure,
@@ -264,17 +304,18 @@ class Trainer:
 
     def _report_not_finite(self):
         """Warn where the best weights so far are usable, raise where none are."""
-        what = (
-            f"The loss was not finite in epoch {self.state.epoch} with "
-            f"learning_rate_init={self.estimator.learning_rate_init}. "
-        )
-        remedy = (
-            "Lower learning_rate_init, set max_norm, or check the scale of the data."
-        )
         if self.stopping.best_network is None and not self._has_usable_start():
-            raise ValueError(what + remedy)
+            raise ValueError(self._describe_not_finite())
         _warn(
-            what + f"The result is that of epoch {self.stopping.best_epoch}. " + remedy
+            f"{self._describe_not_finite()} The result is that of epoch "
+            f"{self.stopping.best_epoch}."
+        )
+
+    def _describe_not_finite(self):
+        return (
+            f"The loss was not finite in epoch {self.state.epoch} with "
+            f"learning_rate_init={self.estimator.learning_rate_init}. Lower "
+            "learning_rate_init, set max_norm, or check the scale of the data."
         )
 
 
