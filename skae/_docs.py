@@ -173,12 +173,13 @@ PARAMETERS = {
         "bool or 'auto'",
         """
         Whether to set rows apart, judge each epoch by them and keep the best. 'auto'
-        does so from 100 rows on; with a linear path and fewer rows, or fewer than 10
-        set apart, the result is the linear path. From 20 to 499 rows, no fewer than
-        columns, with a linear path and a mini-batch solver, 'auto' takes the number of
-        epochs from five-fold cross-validation and trains on all rows. False judges by the training loss,
-        without evidence that the result is better than the linear path on new rows.
-        Rows given as `X_val` take the place of rows set apart, whatever is chosen.
+        does so from 100 rows on. With a linear path and 20 to 499 rows, no fewer than
+        columns, it chooses the epoch by cross-validation in five folds instead and
+        trains on all rows (not with 'lbfgs', 'cg' and ``learning_rate="adaptive"``).
+        With a linear path and fewer rows than that, or fewer than 10 set apart, the
+        result is the linear path. False judges by the training loss, without evidence
+        that the result is better than the linear path on new rows. Rows given as
+        `X_val` take the place of rows set apart, whatever is chosen.
         """,
     ),
     "validation_fraction": (
