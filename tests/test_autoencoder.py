@@ -359,3 +359,26 @@ def test_precisions_agree(precision, digits):
         for p in ("float64", precision)
     }
     assert score[precision] == pytest.approx(score["float64"], abs=0.01)
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "poisson", "kullback_leibler"])
+@pytest.mark.parametrize("scale", [1 / 16, 1.0])
+def test_likelihoods_leave_the_linear_path(loss, scale, digits):
+    if loss == "log_loss" and scale == 1.0:
+        pytest.skip("X must lie in [0, 1]")
+    # With counts well above one the poisson loss is negative: there is much to learn.
+    train = digits[0] * scale
+    estimator = AutoencoderTransformer(8, loss=loss, max_iter=5, random_state=0)
+    estimator.fit(train)
+    assert estimator.best_epoch_ > 0
+    assert estimator.best_loss_ < estimator.validation_loss_curve_[0]
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "kullback_leibler"])
+def test_rounding_is_no_loss_to_divide_by(loss):
+    # Constant rows: what is left at the start is rounding, and nothing may blow up.
+    estimator = AutoencoderTransformer(
+        2, loss=loss, solver="sgd", linear_path=None, max_iter=5, random_state=0
+    ).fit(np.full((20, 3), 2.0))
+    assert np.all(np.isfinite(estimator.loss_curve_))
+    assert max(estimator.loss_curve_) < 1e3

@@ -15,6 +15,7 @@ from skae._threads import choose_n_threads, flops_per_step, limit_threads
 from skae.data import weighted_mean
 from skae.estimators._plan import batch_size_for, make_optimizer, make_plan
 from skae.estimators._start import Criterion, Samples, make_rows, training_dtype
+from skae.losses import LOSSES
 from skae.scaling import Scaling
 from skae.training.callbacks import VerboseMonitor
 from skae.training.early_stopping import EarlyStopping, NotFinite
@@ -154,7 +155,12 @@ class Trainer:
 
     def nothing_to_learn(self):
         """Whether the start leaves only rounding errors."""
-        return self.start_loss < _NEGLIGIBLE_LOSS
+        return self._loss_is_of_residuals and self.start_loss < _NEGLIGIBLE_LOSS
+
+    @property
+    def _loss_is_of_residuals(self):
+        """Whether zero is the least loss; that of a likelihood means nothing."""
+        return LOSSES[self.estimator.loss].from_residual is not None
 
     def run(self, report):
         """Train until the epochs are over, a monitor stops or the user does.
@@ -256,11 +262,17 @@ class Trainer:
             copy.deepcopy(self.start.network),
             make_optimizer(self.estimator, self.start.network, count),
             make_generator(self._seed, device),
-            loss_scale=max(abs(self.start_loss), _NEGLIGIBLE_LOSS),
+            loss_scale=self._loss_scale(),
             average=self.estimator.average,
         )
         state.epoch = self.previous.n_epochs
         return state
+
+    def _loss_scale(self):
+        """Return what the loss is divided by, so that small residuals are learnt."""
+        if self._loss_is_of_residuals and not self.nothing_to_learn():
+            return self.start_loss
+        return 1.0
 
     def _make_stopping(self):
         baseline, scale, weight = None, self.start_loss, None
