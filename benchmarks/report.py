@@ -71,7 +71,7 @@ def summary(cell_table):
                 "worst fit": own["worst"].max(),
                 "accuracy gain": gain.mean(),
                 "lowest gain at k=32": gain[own["k"] == 32].min(),
-                "longest fit, s": own["seconds"].max(),
+                "slowest cell, s": own["seconds"].max(),
             }
         )
     return pd.DataFrame(lines)
@@ -104,7 +104,7 @@ _DECIMALS = {
     **dict.fromkeys(["ratio to PCA", "ratio", "worst", "textbook"], 3),
     **dict.fromkeys(["worst cell", "worst fit"], 3),
     **dict.fromkeys(["accuracy PCA", "accuracy codes", "best epoch", "seconds"], 1),
-    **dict.fromkeys(["accuracy gain", "lowest gain at k=32", "longest fit, s"], 1),
+    **dict.fromkeys(["accuracy gain", "lowest gain at k=32", "slowest cell, s"], 1),
     "target": 2,
 }
 
