@@ -41,7 +41,7 @@ from skae.plotting import (
 )
 
 # Standard deviation of the noise on the rows held out over that of the pixels.
-NOISE = 1.0
+NOISE = 1.5
 TUNED = "DenoisingAutoencoder, tuned"
 
 
@@ -112,7 +112,7 @@ def load_data(openml):
         return Data("Digits", *split(X / 16, y, 1400), n_components=8, max_iter=100)
     # Few rows and epochs, for the sake of the minute.
     return Data(
-        "MNIST", *split(X[:5000] / 255, y[:5000], 3000), n_components=16, max_iter=25
+        "MNIST", *split(X[:5000] / 255, y[:5000], 3000), n_components=16, max_iter=20
     )
 
 
@@ -122,7 +122,7 @@ def split(X, y, n_train):
 
 
 def add_noise(X):
-    """Return the rows with Gaussian noise as large as their deviations."""
+    """Return the rows with Gaussian noise."""
     scale = NOISE * np.sqrt(X.var(axis=0).mean())
     noise = np.random.default_rng(0).normal(scale=scale, size=X.shape)
     return X + noise.astype(X.dtype)
@@ -134,7 +134,7 @@ def make_models(data):
     denoiser = DenoisingAutoencoder(k, corruption="gaussian", **settings)
     search = GridSearchCV(
         classify_after(denoiser),
-        {"reduce__corruption_level": [0.5, 1.0, 1.5]},
+        {"reduce__corruption_level": [0.75, 1.5]},
         scoring=variance_restored,
         cv=2,
     )
