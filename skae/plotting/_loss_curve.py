@@ -106,6 +106,7 @@ class LossCurveDisplay:
         self.start_line_ = self._plot_start(ax)
         self.best_marker_ = self._plot_best(ax)
         ax.set(xlabel="Epoch", ylabel=self.loss_name, yscale=self._yscale(yscale))
+        ax.xaxis.get_major_locator().set_params(integer=True)
         if self.estimator_name is not None:
             ax.set_title(self.estimator_name)
         remove_spines(ax, "top", "right")
