@@ -84,6 +84,41 @@ def test_the_offset_of_the_linear_map_is_subtracted_from_the_input():
     np.testing.assert_allclose(network.encode(x).detach().numpy(), expected)
 
 
+def test_far_from_the_training_rows_the_linear_map_alone_goes_on():
+    network, x = make_network(), rows()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1)
+    deviations = network.code_scale.numpy()
+    network.set_linear_path(pca_map(), deviations, 0.5, input_radius=2, code_radius=3)
+    direction = x[:1] / x[:1].norm()
+    at_radius, outside = network.encode(torch.cat([2 * direction, 50 * direction]))
+    linear = direction @ network.linear_encoder.T
+    torch.testing.assert_close(outside - at_radius, 48 * linear[0])
+    z = linear / (linear / network.code_scale).norm()
+    at_radius, outside = network.decode(torch.cat([3 * z, 50 * z]))
+    torch.testing.assert_close(
+        outside - at_radius, 47 * (z @ network.linear_decoder.T)[0]
+    )
+
+
+@pytest.mark.parametrize("radius", [1.0, torch.inf])
+def test_gradients_through_the_radius(radius):
+    network, x = make_network(), rows()[:5]
+    network.set_linear_path(
+        pca_map(), network.code_scale.numpy(), 0.5, code_radius=radius
+    )
+    z = network.encode(x).detach()
+    # one row at the centre, where a length has no gradient
+    z = torch.cat([z, torch.zeros_like(z[:1])])
+    assert torch.autograd.gradcheck(
+        network.decode, z[:-1].clone().requires_grad_(), check_batched_grad=False
+    )
+    centre = z.clone().requires_grad_()
+    network.decode(centre).sum().backward()
+    assert centre.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("options", VARIANTS)
 @pytest.mark.parametrize("linear_path", [True, False])
 def test_after_three_steps_a_gradient_has_reached_every_parameter(options, linear_path):

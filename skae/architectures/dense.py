@@ -2,12 +2,17 @@ r"""The dense autoencoder, plain or as a correction of a linear map.
 
 With a linear path E, D (principal axes: E = V^T, D = V)
 
-.. math:: z = E (u - b) + r f(u), \qquad u' = D z + r g(z / s),
+.. math:: z = E (u - b) + r f(\bar u), \qquad u' = D z + r g(\overline{z / s}),
 
 where f and g are multilayer perceptrons whose last layers start at zero, s the
 standard deviations of the codes and r the root mean square of what the linear
 map leaves unexplained. At the start it *is* the linear map; r makes the first
 steps of an adaptive optimiser small against the residual, not against the data.
+
+The bar draws a row that is longer than a radius back to it: far from the training
+rows the corrections stay what they are at the radius, and the linear map alone
+goes on. A perceptron extrapolated to an outlier can err by any amount.
+
 Without a linear path z = f(u) and u' = g(z).
 """
 
@@ -72,20 +77,25 @@ class DenseAutoencoder(ArrayStateModule):
                 ("correction_scale", ()),
             ]:
                 self.register_buffer(name, torch.zeros(shape, dtype=torch.float32))
+            for name in ("input_radius", "code_radius"):
+                self.register_buffer(name, torch.tensor(torch.inf, dtype=torch.float32))
 
     def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Map rows (n_rows, n_features) to codes (n_rows, n_components)."""
         if not self.linear_path:
             return self.f(u, generator)
         linear = u @ self.linear_encoder.T - self.code_offset
-        return linear + self.correction_scale * self.f(u, generator)
+        near = _within(u, self.input_radius)
+        return linear + self.correction_scale * self.f(near, generator)
 
     def decode(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Map codes to reconstructions in the network's space."""
         if not self.linear_path:
             return self.g(z, generator)
-        correction = self.correction_scale * self.g(z / self.code_scale, generator)
-        return z @ self.linear_decoder.T + correction
+        near = _within(z / self.code_scale, self.code_radius)
+        return z @ self.linear_decoder.T + self.correction_scale * self.g(
+            near, generator
+        )
 
     def forward(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Reconstruct rows."""
@@ -97,11 +107,19 @@ class DenseAutoencoder(ArrayStateModule):
         self.g.initialize(init, generator, zero_last=self.linear_path)
 
     @torch.no_grad()
-    def set_linear_path(self, linear_map, code_scale, correction_scale):
+    def set_linear_path(
+        self,
+        linear_map,
+        code_scale,
+        correction_scale,
+        input_radius=torch.inf,
+        code_radius=torch.inf,
+    ):
         """Start from a `LinearMap` exactly, whatever the activation.
 
         `code_scale` of shape (n_components,) holds positive standard deviations
-        of the codes, `correction_scale` is the residual's root mean square.
+        of the codes, `correction_scale` is the residual's root mean square. The
+        radii bound the inputs of f and, in units of `code_scale`, of g.
         """
         offset = linear_map.encoder @ linear_map.offset
         for name, value in [
@@ -110,6 +128,8 @@ class DenseAutoencoder(ArrayStateModule):
             ("code_offset", offset),
             ("code_scale", code_scale),
             ("correction_scale", correction_scale),
+            ("input_radius", input_radius),
+            ("code_radius", code_radius),
         ]:
             getattr(self, name).copy_(torch.as_tensor(value))
         self._cancel_constants()
@@ -125,3 +145,10 @@ class DenseAutoencoder(ArrayStateModule):
         zeros = torch.zeros(1, self.linear_decoder.shape[1]).to(self.linear_decoder)
         self.g.layers[-1].bias.sub_(self.g(zeros)[0])
         self.train(was_training)
+
+
+def _within(rows, radius):
+    """Return rows, those longer than `radius` shortened to it."""
+    lengths = rows.norm(dim=1, keepdim=True)
+    # Divided in this order, an infinite radius leaves gradients finite.
+    return rows / (lengths / radius).clamp_min(1.0)

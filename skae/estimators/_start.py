@@ -1,6 +1,7 @@
 """Where a fit begins: scaling, network, linear path and what is minimised."""
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ from skae.data import Rows
 from skae.losses import elementwise_loss
 from skae.scaling import Scaling, as_tensor
 
+# Rows, and codes, longer than so many mean lengths of the training rows' are outliers,
+# to which no perceptron is extrapolated (measured). Codes move outwards in training.
+_INPUT_RADIUS, _CODE_RADIUS = 3.0, 6.0
 # From this many columns on a larger network pays for its time (measured).
 _MANY_COLUMNS = 256
 
@@ -146,12 +150,21 @@ def training_dtype(precision):
 
 def _set_linear_path(network, linear_map, x, target, weight):
     """Hand the map to the network with the sizes of its codes and residual."""
-    codes = (x.numpy() - linear_map.offset) @ linear_map.encoder.T
-    mean = np.average(codes, axis=0, weights=weight)
-    variances = np.average(np.square(codes - mean), axis=0, weights=weight)
+    x, mean_of = x.numpy(), functools.partial(np.average, axis=0, weights=weight)
+    codes = (x - linear_map.offset) @ linear_map.encoder.T
+    variances = mean_of(np.square(codes - mean_of(codes)))
     inert = variances <= 1e-14 * variances.max()
+    code_scale = np.sqrt(np.where(inert, 1.0, variances))
     residual = codes @ linear_map.decoder.T - target.numpy()
-    mean_square = np.average(np.square(residual).mean(axis=1), weights=weight)
     network.set_linear_path(
-        linear_map, np.sqrt(np.where(inert, 1.0, variances)), np.sqrt(mean_square)
+        linear_map,
+        code_scale,
+        correction_scale=np.sqrt(mean_of(np.square(residual).mean(axis=1))),
+        input_radius=_INPUT_RADIUS * _mean_length(x, weight),
+        code_radius=_CODE_RADIUS * _mean_length(codes / code_scale, weight),
     )
+
+
+def _mean_length(rows, weight):
+    """Return the mean length of rows, infinite where they are all at the centre."""
+    return np.average(np.linalg.norm(rows, axis=1), weights=weight) or np.inf
