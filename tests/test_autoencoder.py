@@ -237,6 +237,16 @@ def test_warm_start_never_loses_the_current_state(digits):
     assert estimator.score(train) == pytest.approx(before)
 
 
+def test_warm_start_keeps_the_model_where_nothing_can_judge():
+    X = np.random.RandomState(0).normal(size=(160, 10))
+    estimator = AutoencoderTransformer(2, warm_start=True, random_state=0).fit(X[:60])
+    score = estimator.score(X[60:])
+    estimator.fit(X[:60])
+    assert estimator.score(X[60:]) == score
+    estimator.set_params(early_stopping=False, max_iter=2).fit(X[:60])
+    assert estimator.score(X[60:]) != score
+
+
 def test_partial_fit_learns_and_keeps_the_form_of_the_codes(digits):
     train, test = digits
     estimator = AutoencoderTransformer(8, random_state=0)

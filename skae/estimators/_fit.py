@@ -57,7 +57,8 @@ def fit_further(estimator, start, samples, validation, seed, previous, report):
     if validation is None:
         samples, validation = _split(estimator, samples, seed)
     trainer = Trainer(estimator, start, samples, validation, seed, previous)
-    trainer.run(report)
+    if _needs_training(estimator, validation):
+        trainer.run(report)
     return trainer.result()
 
 
