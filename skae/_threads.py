@@ -5,8 +5,10 @@ from contextlib import contextmanager
 
 import torch
 
-# Measured: below about 25 MFLOP a step a second thread costs more than it gives.
-_FLOPS_WORTH_THREADS = 25e6
+# Measured on two cores: a second thread is a loss below 25 MFLOP a step, gains a fifth
+# at 40 and a third at 100. Where other work holds a core, it costs ten times the time at
+# any size, for threads spin until the last is done: not worth a fifth.
+_FLOPS_WORTH_THREADS = 100e6
 
 
 def flops_per_step(n_parameters, batch_size):
