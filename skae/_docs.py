@@ -85,7 +85,7 @@ PARAMETERS = {
         "float or None",
         """
         Largest norm of a unit's incoming weights; longer ones are shrunk to it after
-        each step.
+        each step. Not used by 'lbfgs' and 'cg'.
         """,
     ),
     "average": (

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import torch
 
-# Measured on two cores: a second thread is a loss below 25 MFLOP a step, gains a fifth
-# at 40 and a third at 100. Where other work holds a core, it costs ten times the time at
-# any size, for threads spin until the last is done: not worth a fifth.
+# Measured on two cores: a second thread is a loss below 25 MFLOP a step and gains a
+# fifth at 40, a third at 100. Where other work holds a core it costs ten times the
+# time at any size, for threads spin until the last is done: not worth a fifth.
 _FLOPS_WORTH_THREADS = 100e6
 
 

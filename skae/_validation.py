@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
 )
 from sklearn.utils.validation import (
+    _check_feature_names,
     _check_sample_weight,
     check_is_fitted,
     check_non_negative,
@@ -86,6 +87,7 @@ def check_rows_like(estimator, X, like, name, *, same_length):
 
     Used for data beside the X of a fit, such as `X_val`.
     """
+    _check_feature_names(estimator, X, reset=False)
     X = check_array(X, dtype=FLOAT_DTYPES, estimator=estimator, input_name=name)
     expected = like.shape if same_length else ("n_rows", like.shape[1])
     if X.shape[1] != like.shape[1] or (same_length and len(X) != len(like)):
@@ -99,7 +101,7 @@ def check_rows_like(estimator, X, like, name, *, same_length):
 def check_codes(estimator, Z, n_components):
     """Return codes of shape (n_samples, n_components), validated."""
     name = type(estimator).__name__
-    Z = check_array(Z, dtype=FLOAT_DTYPES, estimator=estimator)
+    Z = check_array(Z, dtype=FLOAT_DTYPES, estimator=estimator, input_name="X")
     if Z.shape[1] != n_components:
         raise ValueError(
             f"X has {Z.shape[1]} features, but the codes that {name} was fitted to "

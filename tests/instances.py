@@ -25,6 +25,7 @@ _PARAMETERS = [
     *({**_TRAINED, "solver": s, "precision": "float64"} for s in METHODS),
     *({**_TRAINED, "loss": loss} for loss in LOSSES),
     *({**_TRAINED, "precision": p} for p in ("float64", "bfloat16")),
+    {**_TRAINED, "out_activation": "logistic"},
 ]
 _OWN_PARAMETERS = {
     "DenoisingAutoencoder": [

@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer
@@ -392,3 +392,102 @@ def test_rounding_is_no_loss_to_divide_by(loss):
     ).fit(np.full((20, 3), 2.0))
     assert np.all(np.isfinite(estimator.loss_curve_))
     assert max(estimator.loss_curve_) < 1e3
+
+
+@pytest.mark.parametrize("factor", [1 / 300, 1.0, 3.0])
+def test_weights_that_sum_to_one_give_variances(factor, digits):
+    X = digits[0][:300]
+    weight = np.random.RandomState(3).uniform(0.5, 1.5, size=300)
+    weight *= 300 * factor / weight.sum()
+    parameters = {"hidden_layer_sizes": (), "whiten": True}
+    weighted = AutoencoderTransformer(4, **parameters).fit(X, sample_weight=weight)
+    plain = AutoencoderTransformer(4, **parameters).fit(X)
+    assert_allclose(weighted.explained_variance_, plain.explained_variance_, rtol=0.2)
+    assert_allclose(weighted.transform(X).std(axis=0), 1, rtol=0.1)
+
+
+def test_without_validation_the_start_is_what_to_beat(digits):
+    train, _ = digits
+    pca = PCA(8).fit(train)
+    estimator = AutoencoderTransformer(
+        8, early_stopping=False, learning_rate_init=3.0, max_iter=3, random_state=0
+    ).fit(train)
+    assert estimator.best_epoch_ == 0
+    assert estimator.best_loss_ == estimator.loss_curve_[0]
+    expected = pca.explained_variance_ratio_.sum()
+    assert estimator.score(train) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_start_of_the_curve_has_the_penalty(digits):
+    estimator = AutoencoderTransformer(
+        4, alpha=500.0, solver="adam", linear_path=None, max_iter=2, random_state=0
+    ).fit(digits[0])
+    assert estimator.loss_curve_[1] < estimator.loss_curve_[0]
+
+
+def test_a_linear_network_with_a_link_is_trained(digits):
+    X = digits[0][:600] / 16
+    parameters = {"hidden_layer_sizes": (), "out_activation": "logistic"}
+    estimator = AutoencoderTransformer(4, **parameters, max_iter=20, random_state=0)
+    assert estimator.fit(X).best_epoch_ > 0
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "change", [{"solver": "rmsprop"}, {"solver": "sgd"}, {"precision": "float64"}]
+)
+def test_solver_and_precision_may_change_between_fits(method, change, digits):
+    train, _ = digits
+    estimator = AutoencoderTransformer(
+        4, warm_start=True, early_stopping=False, max_iter=2, random_state=0
+    ).fit(train)
+    estimator.set_params(**change, learning_rate_init=1e-4)
+    getattr(estimator, method)(train)
+    assert estimator.n_iter_ == (4 if method == "fit" else 3)
+
+
+def test_from_full_batch_to_mini_batches(digits):
+    train, _ = digits
+    estimator = AutoencoderTransformer(
+        4, solver="lbfgs", warm_start=True, max_iter=2, random_state=0
+    )
+    with pytest.warns(ConvergenceWarning):
+        estimator.fit(train)
+    estimator.set_params(solver="adam").fit(train)
+    estimator.partial_fit(train)
+    assert estimator.n_iter_ == 5
+
+
+def test_a_failed_fit_leaves_the_one_before(digits):
+    train, test = digits
+    new = AutoencoderTransformer(4, n_threads=1, activation="maxout", tied_weights=True)
+    with pytest.raises(ValueError, match="maxout"):
+        new.fit(train)
+    with pytest.raises(NotFittedError):
+        new.transform(test)
+    estimator = AutoencoderTransformer(4, max_iter=1, random_state=0).fit(train)
+    codes = estimator.transform(test)
+    estimator.set_params(activation="maxout", tied_weights=True)
+    with pytest.raises(ValueError, match="maxout"):
+        estimator.fit(train[:, :10])
+    assert_array_equal(estimator.transform(test), codes)
+
+
+def test_variances_after_partial_fit_are_of_the_codes_returned(digits):
+    train, _ = digits
+    estimator = AutoencoderTransformer(4, random_state=0)
+    for part in np.array_split(train, 3):
+        estimator.partial_fit(part)
+    variances = estimator.transform(part).var(axis=0, ddof=1)
+    assert_allclose(estimator.explained_variance_, variances, rtol=1e-4)
+
+
+def test_partial_fit_keeps_the_initial_rate(digits):
+    train, test = digits
+    codes = [
+        AutoencoderTransformer(4, learning_rate=schedule, max_iter=1, random_state=0)
+        .partial_fit(train)
+        .transform(test)
+        for schedule in ("constant", "cosine")
+    ]
+    assert_array_equal(*codes)

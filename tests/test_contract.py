@@ -147,6 +147,12 @@ def test_columns_in_another_order_are_refused(cls, digits):
         fitted.transform(digits[0])
 
 
+def test_validation_columns_in_another_order_are_refused(cls, digits):
+    frame = pd.DataFrame(digits[0]).add_prefix("pixel")
+    with pytest.raises(ValueError, match="feature names should match"):
+        cls(**QUICK).fit(frame, X_val=frame[frame.columns[::-1]].iloc[:50])
+
+
 @pytest.fixture
 def routing():
     with sklearn.config_context(enable_metadata_routing=True):

@@ -243,3 +243,12 @@ def test_a_callable_sees_zeros_as_zeros_whatever_the_link(loss, digits):
 def test_a_callable_that_returns_something_else(corruption, message, digits):
     with pytest.raises(ValueError, match=message):
         DenoisingAutoencoder(corruption=corruption).fit(digits[0])
+
+
+def test_pairs_of_equal_rows_are_pairs(digits):
+    train, _ = digits
+    parameters = {"corruption_level": 0.9, "hidden_layer_sizes": (), "random_state": 0}
+    same = DenoisingAutoencoder(8, **parameters).fit(train, X_target=train)
+    copied = DenoisingAutoencoder(8, **parameters).fit(train, X_target=train.copy())
+    assert_array_equal(same.transform(train), copied.transform(train))
+    assert same.score(train) > 0.5

@@ -44,6 +44,11 @@ def test_another_number_of_columns(cls, method):
     assert str(error.value) == message
 
 
+def test_codes_that_are_not_numbers(cls):
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        fitted(cls).inverse_transform(np.full((3, 2), np.nan))
+
+
 def test_another_number_of_codes(cls):
     with pytest.raises(ValueError, match=r"X has 5 features, but .* n_components_=2"):
         fitted(cls).inverse_transform(ROWS)

@@ -22,7 +22,10 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         Whether codes keep the form that the estimator gives them now.
     """
     network, scaling = result.network, result.scaling
-    statistics = code_statistics(samples, scaling, network, whiten=estimator.whiten)
+    rotation = estimator.head_.rotation.numpy() if keep_head else None
+    statistics = code_statistics(
+        samples, scaling, network, whiten=estimator.whiten, rotation=rotation
+    )
     head, mean = statistics.head, statistics.mean
     if keep_head:
         head, mean = estimator.head_, estimator.mean_

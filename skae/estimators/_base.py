@@ -25,7 +25,7 @@ from skae.estimators._checks import hidden_layer_sizes
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
 from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
 from skae.linear import principal_axes
-from skae.losses import LOSSES
+from skae.losses import LOSSES, resolve_link
 from skae.training.optimizers import OPTIMIZERS
 
 
@@ -93,7 +93,11 @@ class BaseAutoencoder(
 
     def _linear_path_is_optimal(self):
         """Whether no training can improve on the linear path."""
-        return self.loss == "squared_error" and np.size(self.hidden_layer_sizes) == 0
+        return (
+            self.loss == "squared_error"
+            and np.size(self.hidden_layer_sizes) == 0
+            and resolve_link(self.loss, self.out_activation) == "identity"
+        )
 
     # ----- fitting ---------------------------------------------------------
 
@@ -311,6 +315,9 @@ class BaseAutoencoder(
 
     # ----- protocol --------------------------------------------------------
 
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "network_")
+
     def __getstate__(self):
         state = dict(super().__getstate__())
         state.pop("_codec", None)
@@ -326,6 +333,8 @@ class BaseAutoencoder(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        link = LOSSES[self.loss].link if self.loss in LOSSES else None
+        link = self.out_activation
+        if link == "auto" and self.loss in LOSSES:
+            link = LOSSES[self.loss].link
         tags.input_tags.positive_only = link in ("exp", "logistic")
         return tags

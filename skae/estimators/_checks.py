@@ -27,7 +27,10 @@ def check_samples(estimator, X, X_target, X_val, sample_weight, *, reset):
     weight = check_weights(sample_weight, X)
     target = X
     if X_target is not None:
-        target = check_rows_like(estimator, X_target, X, "X_target", same_length=True)
+        # A view: pairs are two objects, even where they are one array.
+        target = check_rows_like(
+            estimator, X_target, X, "X_target", same_length=True
+        ).view()
     check_domain(X, link, "X", whom=name)
     check_domain(target, link, "X_target", whom=name)
     validation = None
@@ -85,6 +88,6 @@ def _n_components(estimator, samples, seed):
             f"{min(X.shape)}: the components beyond the rank of the data carry nothing "
             f"on the linear path. Use linear_path=None for an overcomplete code.",
             UserWarning,
-            stacklevel=7,  # the caller of fit or partial_fit
+            stacklevel=8,  # the caller of fit or partial_fit
         )
     return int(wanted)

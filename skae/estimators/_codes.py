@@ -39,7 +39,7 @@ class CodeStatistics(NamedTuple):
     residual_variance: float
 
 
-def code_statistics(samples, scaling, network, *, whiten):
+def code_statistics(samples, scaling, network, *, whiten, rotation=None):
     """Compute `CodeStatistics` of `network` on the rows of `samples`.
 
     Parameters
@@ -50,23 +50,32 @@ def code_statistics(samples, scaling, network, *, whiten):
     network : nn.Module
     whiten : bool
         Whether the head gives codes of unit variance.
+    rotation : ndarray of shape (n_components, n_components), default=None
+        Of a head that is kept: the variances are of its codes. None finds the
+        rotation that decorrelates them.
     """
     weight, unit = samples.weight, float(scaling.scale)
     weight = np.ones(len(samples.X)) if weight is None else weight
     codes, squared_residual = _encode_and_compare(samples, scaling, network, weight)
     count = weight.sum()
-    degrees = count - 1 if count > 1 else count
+    # Weights of a smaller sum are shares, not repetitions.
+    degrees = count - 1 if count >= 2 else count
     code_mean = weight @ codes / count
     centered = codes - code_mean
-    variances, rotation = _decorrelate((centered.T * weight) @ centered / degrees)
+    is_new = rotation is None
+    if is_new:
+        rotation = _decorrelate((centered.T * weight) @ centered)
     rotated = centered @ rotation.T
+    variances = weight @ np.square(rotated) / degrees
+    active = variances > _INERT * max(variances.max(), 0.0)
+    variances = np.where(active, variances, 0.0)
     readout, total, mean = _readout(samples.target, scaling, rotated, weight)
-    active = variances > 0
-    rotation[active] *= _signs(readout[active])
-    rotation[~active] *= _signs(rotation[~active])
+    if is_new:
+        rotation[active] *= _signs(readout[active])
+        rotation[~active] *= _signs(rotation[~active])
     squares = weight @ np.square(rotated) * max(total, 1e-300)
     explained = np.square(readout).sum(axis=1)
-    ratio = np.divide(explained, squares, out=np.zeros_like(squares), where=squares > 0)
+    ratio = np.divide(explained, squares, out=np.zeros_like(squares), where=active)
     scale = np.full(len(variances), unit)
     if whiten:
         scale[active] = 1 / np.sqrt(variances[active])
@@ -77,7 +86,7 @@ def code_statistics(samples, scaling, network, *, whiten):
 
 
 def _decorrelate(covariance):
-    """Return variances in decreasing order and the axes, as rows, that have them.
+    """Return the axes of decreasing variance, as rows.
 
     Axes without variance could be turned at will: they are chosen to keep the
     order of the codes as far as that can be.
@@ -89,7 +98,7 @@ def _decorrelate(covariance):
         span = axes[:, inert]
         order = np.arange(1, len(axes) + 1)
         axes[:, inert] = span @ np.linalg.eigh((span.T * order) @ span)[1]
-    return np.where(inert, 0.0, variances), axes.T.copy()
+    return axes.T.copy()
 
 
 def _chunks(X):

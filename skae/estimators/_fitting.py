@@ -1,6 +1,7 @@
 """The three ways to fit an estimator: anew, warm, and by one epoch."""
 
 import copy
+import functools
 
 import torch
 
@@ -8,14 +9,34 @@ from skae._random import draw_seed
 from skae.estimators._attributes import fitted_attributes
 from skae.estimators._checks import check_partial_fit, check_samples, set_up
 from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
-from skae.estimators._start import current_start, make_start
+from skae.estimators._start import current_start, make_start, training_dtype
 from skae.estimators._trainer import Progress
 from skae.training.callbacks import CallbackMonitor
+from skae.training.optimizers import OPTIMIZERS
 
 # Under a caller's inference_mode there would be no gradient, then or later.
 _trainable = torch.inference_mode(False)
 
 
+def _keep_columns_on_failure(fit):
+    """Decorate a fit so that one that fails leaves the columns of the one before."""
+    names = ("n_features_in_", "feature_names_in_")
+
+    @functools.wraps(fit)
+    def guarded(estimator, *args, **kwargs):
+        before = {n: v for n, v in vars(estimator).items() if n in names}
+        try:
+            return fit(estimator, *args, **kwargs)
+        except Exception:
+            for name in names:
+                vars(estimator).pop(name, None)
+            vars(estimator).update(before)
+            raise
+
+    return guarded
+
+
+@_keep_columns_on_failure
 @_trainable
 def fit_estimator(estimator, X, y, *, X_val, sample_weight, X_target=None):
     """Fit an estimator to validated data; from where it is with `warm_start`."""
@@ -54,6 +75,7 @@ def fit_estimator(estimator, X, y, *, X_val, sample_weight, X_target=None):
     return estimator
 
 
+@_keep_columns_on_failure
 @_trainable
 def partially_fit_estimator(estimator, X, *, sample_weight, X_target=None):
     """Take one epoch over validated data; the first call fixes all but the weights."""
@@ -80,4 +102,14 @@ def partially_fit_estimator(estimator, X, *, sample_weight, X_target=None):
 def _progress(estimator):
     """Return the `Progress` of the fits so far."""
     n_epochs = len(estimator.loss_curve_) - 1
-    return Progress(n_epochs, estimator.best_epoch_, estimator._training_state)
+    state = estimator._training_state
+    if state is not None and not _suits(estimator, state):
+        state = None
+    return Progress(n_epochs, estimator.best_epoch_, state)
+
+
+def _suits(estimator, state):
+    """Whether a training state is one of the estimator's solver and precision."""
+    kind = OPTIMIZERS.get(estimator.solver, type(None))
+    dtype = training_dtype(estimator.precision)
+    return type(state.optimizer) is kind and state.parameters.values.dtype == dtype

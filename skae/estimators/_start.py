@@ -136,7 +136,8 @@ def current_start(estimator, samples):
     scaling = estimator.scaling_
     x = scaling.to_network(samples.X, torch.float64)
     corruption = _input_noise(estimator, samples, scaling, x)
-    return Start(scaling, copy.deepcopy(estimator.network_), corruption)
+    network = copy.deepcopy(estimator.network_)
+    return Start(scaling, network.to(training_dtype(estimator.precision)), corruption)
 
 
 def _input_noise(estimator, samples, scaling, x):

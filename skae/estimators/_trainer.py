@@ -20,7 +20,8 @@ from skae.scaling import Scaling
 from skae.training.callbacks import VerboseMonitor
 from skae.training.early_stopping import EarlyStopping, NotFinite
 from skae.training.full_batch import METHODS, minimize
-from skae.training.loop import row_losses, train
+from skae.training.loop import row_losses, train, weight_penalty
+from skae.training.schedules import SCHEDULES
 from skae.training.state import TrainingState
 
 # Share of the variance that is rounding in float32, not signal.
@@ -151,6 +152,9 @@ class Trainer:
             else self._begin(device, samples.count)
         )
         self._history_before = len(self.state.history.get("loss", []))
+        self._penalised_start = self.start_loss
+        if self._plan.alpha > 0:
+            self._penalised_start += weight_penalty(self.state, self._plan)
         self.stopping = self._make_stopping()
 
     def nothing_to_learn(self):
@@ -205,7 +209,9 @@ class Trainer:
             return self._judge.measure(self.state)
 
     def run_one_epoch(self):
-        """Take one pass over the rows; its outcome is the result."""
+        """Take one pass at the initial rate; its outcome is the result."""
+        rate = self.estimator.learning_rate_init
+        self._plan.schedule = SCHEDULES["constant"](rate, max_iter=1)
         self.take_epoch()
         if not math.isfinite(self.state.history["loss"][-1]):
             raise ValueError(self._describe_not_finite())
@@ -223,7 +229,7 @@ class Trainer:
             (network or self._best_network()).eval(),
             self.stopping.best_epoch or self.previous.best_epoch,
             self.state.epoch,
-            [self.start_loss, *losses],
+            [self._penalised_start, *losses],
             validation_curve,
             self.state,
             self.interrupted,
@@ -248,6 +254,10 @@ class Trainer:
         step = flops_per_step(n_parameters, batch_size)
         whole = step * self.estimator.max_iter * n_samples / batch_size
         device = resolve_device(self.estimator.device, whole)
+        if device.type == "mps" and self.estimator.precision == "float64":
+            raise ValueError(
+                "device='mps' has no float64. Use precision='float32' or device='cpu'."
+            )
         return device, choose_n_threads(self.estimator.n_threads, step)
 
     def _mean_loss(self, network):
@@ -283,7 +293,8 @@ class Trainer:
             # With a linear path, or a fitted model, the start is what to beat.
             baseline = losses if self._has_usable_start() else None
             measure = self._judge.measure
-
+        # Dropout makes the losses of training larger than that of the start.
+        comparable = self._has_usable_start() and self.estimator.dropout == 0
         return EarlyStopping(
             measure,
             weight=weight,
@@ -291,6 +302,7 @@ class Trainer:
             n_iter_no_change=self.estimator.n_iter_no_change,
             tol=self.estimator.tol * abs(scale),
             on_plateau=self._plan.schedule.reduce,
+            best_loss=self._penalised_start if comparable else math.inf,
         )
 
     def _run_solver(self, monitors):

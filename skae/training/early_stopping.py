@@ -28,6 +28,8 @@ class EarlyStopping:
         Losses of the start on the validation rows. With it, an epoch can only
         become the best if its mean improvement on the start exceeds two
         standard errors of that mean.
+    best_loss : float
+        Without validation rows, the loss that an epoch must be below.
     n_iter_no_change : int
         Epochs without an improvement of `tol` after which to stop.
     tol : float
@@ -44,14 +46,26 @@ class EarlyStopping:
         The measured loss after each epoch.
     """
 
-    def __init__(self, measure, *, weight, baseline, n_iter_no_change, tol, on_plateau):
+    def __init__(
+        self,
+        measure,
+        *,
+        weight,
+        baseline,
+        n_iter_no_change,
+        tol,
+        on_plateau,
+        best_loss=math.inf,
+    ):
         self.measure = measure
-        self.weight = weight
-        self.baseline = baseline
+        self.weight = None if weight is None else weight.cpu().double()
+        self.baseline = None if baseline is None else baseline.cpu().double()
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.on_plateau = on_plateau
-        self.best_loss = math.inf if baseline is None else self._mean(baseline)
+        self.best_loss = best_loss
+        if baseline is not None:
+            self.best_loss = self._mean(self.baseline)
         self.best_epoch = 0
         self.best_network = None
         self.curve = []
@@ -67,7 +81,12 @@ class EarlyStopping:
             If the epoch's loss is not finite.
         """
         losses = self.measure(state)
-        loss = losses if isinstance(losses, float) else self._mean(losses)
+        if isinstance(losses, float):
+            loss = losses
+        else:
+            # Compared in float64, which not every device has.
+            losses = losses.cpu().double()
+            loss = self._mean(losses)
         self.curve.append(loss)
         if not math.isfinite(loss) or not math.isfinite(state.history["loss"][-1]):
             raise NotFinite
@@ -78,7 +97,6 @@ class EarlyStopping:
         return self._is_plateau(loss) and not self._go_on()
 
     def _mean(self, losses):
-        losses = losses.double()
         if self.weight is None:
             return float(losses.mean())
         return float((losses * self.weight).sum() / self.weight.sum())
@@ -87,9 +105,9 @@ class EarlyStopping:
         """Whether the mean improvement on the start is beyond its uncertainty."""
         if self.baseline is None:
             return True
-        gain = self.baseline.double() - losses.double()
+        gain = self.baseline - losses
         mean = self._mean(gain)
-        weight = torch.ones_like(gain) if self.weight is None else self.weight.double()
+        weight = torch.ones_like(gain) if self.weight is None else self.weight
         share = weight / weight.sum()
         standard_error = float((share * (gain - mean)).square().sum().sqrt())
         return mean > _STANDARD_ERRORS * standard_error

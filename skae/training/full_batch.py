@@ -36,7 +36,7 @@ def minimize(state, rows, plan, method, max_iter, tol, monitors):
         if stopped:
             raise StopIteration
 
-    start = state.parameters.values.to(torch.float64).cpu().numpy()
+    start = state.parameters.values.cpu().to(torch.float64).numpy()
     options = {"maxiter": max_iter, "gtol": tol}
     if method == "lbfgs":
         options |= {"maxfun": 10 * max_iter, "ftol": 64 * np.finfo(float).eps}
@@ -74,7 +74,7 @@ class _Objective:
         terms = loss_terms(state.network, self.rows, plan, state.generator)
         (sum(terms.values()) / state.loss_scale).backward()
         # A copy, also of float64: the solver keeps it beyond the next evaluation.
-        gradient = parameters.gradient.to(torch.float64, copy=True)
+        gradient = parameters.gradient.cpu().to(torch.float64, copy=True)
         gradient[: parameters.n_weights] += elastic_net_gradient(
             parameters.weights, plan.alpha, plan.l1_ratio
         )
