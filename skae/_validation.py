@@ -63,7 +63,9 @@ def check_hidden_layer_sizes(hidden_layer_sizes):
     ValueError
         If there is anything else among them.
     """
-    sizes = np.ravel(hidden_layer_sizes) if np.size(hidden_layer_sizes) else ()
+    sizes = hidden_layer_sizes
+    if isinstance(sizes, numbers.Integral):
+        sizes = (sizes,)
     for size in sizes:
         if not isinstance(size, numbers.Integral) or size < 1:
             raise ValueError(
@@ -137,11 +139,11 @@ def check_emphasis(emphasis):
         If they are not two non-negative numbers, one of them positive.
     """
     weights = np.ravel(emphasis)
-    is_numeric = weights.dtype.kind in "iuf"
+    is_numeric = weights.dtype.kind in "iuf" and np.all(np.isfinite(weights))
     if weights.size != 2 or not is_numeric or min(weights) < 0 or max(weights) <= 0:
         raise ValueError(
-            "The 'emphasis' parameter must be two non-negative weights, one of them "
-            "positive: of the loss on corrupted values and on the rest. Got "
+            "The 'emphasis' parameter must be two finite, non-negative weights, one of "
+            "them positive: of the loss on corrupted values and on the rest. Got "
             f"{emphasis!r} instead."
         )
     return float(weights[0]), float(weights[1])
@@ -149,7 +151,7 @@ def check_emphasis(emphasis):
 
 def check_corrupted(X, shape):
     """Return what a user's corruption returned as float64 of `shape`."""
-    X = check_array(X, dtype=np.float64, input_name="the output of 'corruption'")
+    X = check_array(X, dtype=np.float64, input_name="returned by 'corruption'")
     if X.shape != shape:
         raise ValueError(
             f"The 'corruption' parameter was called with an array of shape {shape} and "

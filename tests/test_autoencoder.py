@@ -491,3 +491,39 @@ def test_partial_fit_keeps_the_initial_rate(digits):
         for schedule in ("constant", "cosine")
     ]
     assert_array_equal(*codes)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_components", 5), ("hidden_layer_sizes", (16,)), ("activation", "relu")],
+)
+def test_the_network_may_not_change_between_fits(name, value, digits):
+    X = digits[0][:200]
+    estimator = AutoencoderTransformer(3, warm_start=True, max_iter=1, random_state=0)
+    estimator.fit(X).set_params(**{name: value})
+    for method in (estimator.fit, estimator.partial_fit):
+        with pytest.raises(ValueError, match=f"'{name}' parameter was changed from"):
+            method(X)
+
+
+def test_a_first_batch_without_variance_is_pointed_out(digits):
+    with pytest.warns(UserWarning, match="rows are all equal") as record:
+        AutoencoderTransformer(3).partial_fit(np.ones((50, 64)))
+    assert record[0].filename == __file__
+
+
+def test_codes_beyond_the_rank_explain_nothing():
+    X = np.random.RandomState(0).normal(size=(300, 1))
+    with pytest.warns(UserWarning, match="n_components=4 is more than"):
+        estimator = AutoencoderTransformer(4, random_state=0).fit(X)
+    assert_allclose(estimator.explained_variance_ratio_, [1, 0, 0, 0], atol=1e-6)
+
+
+def test_read_only_weights_are_taken(digits):
+    weight = np.ones(200)
+    weight.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        AutoencoderTransformer(3, max_iter=1, random_state=0).fit(
+            digits[0][:200], sample_weight=weight
+        )

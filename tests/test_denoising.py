@@ -150,7 +150,9 @@ def test_emphasis_on_the_changed_values_fills_in_better(digits):
 
 
 @pytest.mark.parametrize(
-    "emphasis", [(1,), (1, 2, 3), (-1, 1), (0, 0), ("a", "b")], ids=str
+    "emphasis",
+    [(1,), (1, 2, 3), (-1, 1), (0, 0), ("a", "b"), (np.nan, 1), (1, np.inf)],
+    ids=str,
 )
 def test_bad_emphasis(emphasis, digits):
     with pytest.raises(ValueError, match="'emphasis' parameter must be two"):

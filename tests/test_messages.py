@@ -131,6 +131,7 @@ def test_parameter_out_of_range(cls, parameter, value, allowed):
     ("parameters", "message"),
     [
         ({"hidden_layer_sizes": (8, 0)}, "'hidden_layer_sizes' .* at least 1"),
+        ({"hidden_layer_sizes": (8, (5,))}, "'hidden_layer_sizes' .* at least 1"),
         ({"device": "abacus"}, "'device' parameter must be .* Got 'abacus'"),
         ({"device": "cuda:99"}, "not available here. Use device='auto'"),
         (

@@ -14,7 +14,7 @@ class ArrayStateModule(nn.Module):
     """
 
     def _remember(self, **arguments):
-        self._arguments = arguments
+        self.arguments = arguments
 
     def __getstate__(self):
         arrays, distinct = {}, {}
@@ -24,7 +24,7 @@ class ArrayStateModule(nn.Module):
             if key not in distinct:
                 distinct[key] = value.cpu().numpy()
             arrays[name] = distinct[key]
-        return {"arguments": self._arguments, "arrays": arrays}
+        return {"arguments": self.arguments, "arrays": arrays}
 
     def __setstate__(self, state):
         self.__init__(**state["arguments"])

@@ -1,6 +1,7 @@
 """The base of all unsupervised autoencoders."""
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Sized
 
 import numpy as np
 from sklearn.base import (
@@ -93,9 +94,11 @@ class BaseAutoencoder(
 
     def _linear_path_is_optimal(self):
         """Whether no training can improve on the linear path."""
+        sizes = self.hidden_layer_sizes
         return (
             self.loss == "squared_error"
-            and np.size(self.hidden_layer_sizes) == 0
+            and isinstance(sizes, Sized)
+            and len(sizes) == 0
             and resolve_link(self.loss, self.out_activation) == "identity"
         )
 

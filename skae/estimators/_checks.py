@@ -1,5 +1,6 @@
 """What the parameters and the data must agree on before a fit."""
 
+import numbers
 import warnings
 
 import numpy as np
@@ -61,6 +62,23 @@ def hidden_layer_sizes(estimator, shape):
     if isinstance(estimator.hidden_layer_sizes, str):
         return default_hidden_layer_sizes(shape[1])
     return check_hidden_layer_sizes(estimator.hidden_layer_sizes)
+
+
+def check_same_network(estimator):
+    """Refuse to go on with a network other than the one the parameters describe."""
+    asked = {"n_components": estimator.n_components_}
+    if isinstance(estimator.n_components, numbers.Integral):
+        asked["n_components"] = estimator.n_components
+    shape = (estimator.n_samples_, estimator.n_features_in_)
+    network = estimator._build_network(shape, asked["n_components"])
+    fitted = estimator.network_.arguments
+    for name, value in network.arguments.items():
+        if value != fitted[name]:
+            raise ValueError(
+                f"The '{name}' parameter was changed from {fitted[name]!r} to "
+                f"{value!r} since the last fit, whose network warm_start and "
+                "partial_fit go on with. Set it back, or fit a clone."
+            )
 
 
 def check_partial_fit(estimator):

@@ -118,7 +118,7 @@ def _encode_and_compare(samples, scaling, network, weight):
         x_rec = scaling.to_data(network.decode(z).to("cpu", torch.float64))
         # Scaled before it is squared: 1e200 squared would overflow.
         residual = ((target - x_rec) / scaling.residual_scale).square().sum(dim=1)
-        total += float(residual @ torch.from_numpy(weight[rows]))
+        total += float(residual @ as_tensor(weight[rows]))
         codes.append(z.to("cpu", torch.float64))
     unit = scaling.residual_scale
     return torch.cat(codes).numpy(), total * unit * unit

@@ -2,12 +2,19 @@
 
 import copy
 import functools
+import warnings
 
+import numpy as np
 import torch
 
 from skae._random import draw_seed
 from skae.estimators._attributes import fitted_attributes
-from skae.estimators._checks import check_partial_fit, check_samples, set_up
+from skae.estimators._checks import (
+    check_partial_fit,
+    check_same_network,
+    check_samples,
+    set_up,
+)
 from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
 from skae.estimators._start import current_start, make_start, training_dtype
 from skae.estimators._trainer import Progress
@@ -58,6 +65,7 @@ def fit_estimator(estimator, X, y, *, X_val, sample_weight, X_target=None):
         return [CallbackMonitor(context, task, attributes_now)]
 
     if warm:
+        check_same_network(estimator)
         start, previous = current_start(estimator, samples), _progress(estimator)
         result = fit_further(
             estimator, start, samples, validation, seed, previous, report
@@ -84,9 +92,11 @@ def partially_fit_estimator(estimator, X, *, sample_weight, X_target=None):
     samples, _ = check_samples(estimator, X, X_target, None, sample_weight, reset=first)
     seed = draw_seed(estimator.random_state)
     if first:
+        _warn_of_no_variance(samples.X)
         start = make_start(estimator, samples, set_up(estimator, samples, seed))
         previous = Progress()
     else:
+        check_same_network(estimator)
         start, previous = current_start(estimator, samples), _progress(estimator)
     result = fit_one_epoch(estimator, start, samples, seed, previous)
     attributes = fitted_attributes(
@@ -97,6 +107,16 @@ def partially_fit_estimator(estimator, X, *, sample_weight, X_target=None):
         attributes["n_samples_"] += estimator.n_samples_
     vars(estimator).update(attributes)
     return estimator
+
+
+def _warn_of_no_variance(X):
+    if np.all(X == X[0]):
+        warnings.warn(
+            "The first call of partial_fit fixes centre, scale and linear path, and "
+            "its rows are all equal: later rows cannot be learnt. Pass more rows.",
+            UserWarning,
+            stacklevel=7,
+        )
 
 
 def _progress(estimator):

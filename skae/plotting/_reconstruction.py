@@ -226,7 +226,7 @@ class ReconstructionDisplay:
             explained_variance={
                 name: explained_variance(rows[reference], row)
                 for name, row in rows.items()
-                if name != reference
+                if name in reconstructions
             },
             image_shape=image_shape,
         )
