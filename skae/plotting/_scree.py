@@ -100,7 +100,7 @@ class ScreeDisplay:
                 self.reconstruction_lines_[name] = ax.axhline(
                     reconstructed[name], color=color, linestyle="--", label=label
                 )
-        ax.set(xlabel="Number of components", ylabel="Share of the variance")
+        ax.set(xlabel="Number of components", ylabel="Share of the variance, linear")
         longest = max(len(ratio) for ratio in ratios.values())
         ax.set(xlim=(0.4, longest + 0.6), ylim=(0, 1.02))
         ax.xaxis.get_major_locator().set_params(integer=True)
