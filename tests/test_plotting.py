@@ -31,6 +31,7 @@ TRAIN, TEST = DIGITS[:400] / 16, DIGITS[400:600] / 16
 @pytest.fixture(autouse=True)
 def close_figures():
     plt.switch_backend("Agg")
+    plt.close("all")  # a test of another file may have left some open
     yield
     plt.close("all")
 
