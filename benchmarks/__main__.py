@@ -12,12 +12,17 @@ from benchmarks import datasets, panel, report
 # Some eight minutes on two cores with all data sets, one with the bundled ones.
 _QUICK = {"seeds": 1, "seeds_large": 0, "components": [2, 8]}
 
+# Published figures on MNIST, each a module with `add_to(commands)`.
+FIGURES = ()
+
 
 def main(arguments=None):
     """Run one benchmark, or all of them in their quick form."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers()
     add_panel(commands)
+    for figure in FIGURES:
+        figure.add_to(commands)
     parser.set_defaults(function=lambda _: main(["panel", "--quick"]))
     options = parser.parse_args(arguments)
     options.function(options)

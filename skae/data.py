@@ -18,11 +18,14 @@ class Rows(NamedTuple):
         What is to be reconstructed, in the space of the loss; often `x` itself.
     weight : Tensor of shape (n_rows,) or None
         Sample weights with mean 1 over the training rows.
+    condition : Tensor of shape (n_rows, n_conditions) or None
+        What the rows are given, beside their features, in a conditional model.
     """
 
     x: Tensor
     target: Tensor
     weight: Tensor | None = None
+    condition: Tensor | None = None
 
     def take(self, index: Tensor) -> "Rows":
         """Return the rows at `index`, in its order."""
@@ -32,17 +35,19 @@ class Rows(NamedTuple):
         """Return rows with `function` applied to each tensor, once to shared ones."""
         x = function(self.x)
         target = x if self.target is self.x else function(self.target)
-        return Rows(x, target, None if self.weight is None else function(self.weight))
+        others = (self.weight, self.condition)
+        return Rows(x, target, *(None if t is None else function(t) for t in others))
 
     def split(self, n_parts: int) -> Iterator["Rows"]:
         """Yield `n_parts` consecutive parts of near-equal size."""
         x = torch.tensor_split(self.x, n_parts)
         shared = self.target is self.x
         target = x if shared else torch.tensor_split(self.target, n_parts)
-        weight = [None] * n_parts
-        if self.weight is not None:
-            weight = torch.tensor_split(self.weight, n_parts)
-        return map(Rows, x, target, weight)
+        others = [
+            [None] * n_parts if t is None else torch.tensor_split(t, n_parts)
+            for t in (self.weight, self.condition)
+        ]
+        return map(Rows, x, target, *others)
 
     def __len__(self):
         # The number of rows, not of fields.

@@ -20,12 +20,14 @@ class LinearMap(NamedTuple):
 
     `encoder` has shape (n_components, n_features), `decoder` (n_features,
     n_components), `offset` (n_features,); for principal axes the decoder is the
-    encoder's transpose and the offset 0.
+    encoder's transpose and the offset 0. `noise_variance` is that of a probabilistic
+    model around its reconstructions.
     """
 
     encoder: np.ndarray
     decoder: np.ndarray
     offset: np.ndarray
+    noise_variance: float = 0.0
 
 
 def resolve_n_components(X, n_components, random_state, sample_weight=None):
@@ -63,6 +65,53 @@ def principal_axes(X, n_components, rng, sample_weight=None):
     axes, singular_values = _weighted_pca(X, n_components, rng, sample_weight)
     axes = axes[_above_rank_tolerance(singular_values)]
     return _complete_map(axes, axes.T, np.zeros(X.shape[1]), n_components, rng)
+
+
+def probabilistic_pca(
+    X, n_components, rng, sample_weight=None, *, noise_variance=None, floor=0.0
+):
+    r"""Return probabilistic PCA on centred data as a `LinearMap` [1]_.
+
+    With x = W z + e, z ~ N(0, I) and e ~ N(0, s^2 I) the likelihood is largest for
+    :math:`W = V (\Lambda - s^2 I)^{1/2}`, where V are the principal axes and
+    :math:`\Lambda` the variances along them, and s^2 the mean variance of the
+    dimensions left out. The encoder is the posterior's mean,
+    :math:`E[z | x] = \Lambda^{-1} W^T x`; its covariance is
+    :math:`s^2 \Lambda^{-1}`, diagonal.
+
+    Parameters
+    ----------
+    X, n_components, rng, sample_weight
+        As in `principal_axes`. Components beyond the rank carry nothing: their
+        rows of the encoder and columns of the decoder are zero.
+    noise_variance : float, default=None
+        s^2 where it is given. An axis of less variance carries nothing.
+    floor : float
+        Least s^2.
+
+    References
+    ----------
+    .. [1] M. E. Tipping and C. M. Bishop, "Probabilistic principal component
+       analysis", JRSS B 61, 1999.
+    """
+    n_features = X.shape[1]
+    axes, singular_values = _weighted_pca(X, n_components, rng, sample_weight)
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    # `_weigh` hands PCA each row twice, with weights of sum one.
+    count = len(X) if sample_weight is None else 2.0
+    variances = np.square(singular_values) / count
+    if noise_variance is None:
+        total = weight @ np.square(X).sum(axis=1) / weight.sum()
+        left_out = max(n_features - len(variances), 1)
+        noise_variance = max(total - variances.sum(), 0.0) / left_out
+    noise_variance = max(float(noise_variance), floor)
+    kept = variances > noise_variance
+    axes, variances = axes[kept], variances[kept]
+    decoder = np.zeros((n_features, n_components))
+    encoder = np.zeros((n_components, n_features))
+    decoder[:, : len(axes)] = axes.T * np.sqrt(variances - noise_variance)
+    encoder[: len(axes)] = decoder[:, : len(axes)].T / variances[:, np.newaxis]
+    return LinearMap(encoder, decoder, np.zeros(n_features), noise_variance)
 
 
 def _weighted_pca(X, n_components, rng, sample_weight):

@@ -18,7 +18,14 @@ X = np.random.RandomState(0).uniform(size=(50, 40)) * np.linspace(3, 0.1, 40)
 
 def check(X=X, *, X_target=None, X_val=None, sample_weight=None, **parameters):
     estimator = AutoencoderTransformer(**parameters)
-    return check_samples(estimator, X, X_target, X_val, sample_weight, reset=True)
+    return check_samples(
+        estimator,
+        X,
+        X_target=X_target,
+        X_val=X_val,
+        sample_weight=sample_weight,
+        reset=True,
+    )
 
 
 def n_components_of(wanted, X=X, weight=None, **parameters):

@@ -48,7 +48,9 @@ def statistics_of(X, network=None, *, weight=None, target=None, whiten=False):
     scaling = Scaling.fit(target, "identity", weight)
     network = network or linear_network(X, scaling)
     samples = Samples(X, target, weight)
-    statistics = code_statistics(samples, scaling, network, whiten=whiten)
+    statistics = code_statistics(
+        samples, scaling, network, form="white" if whiten else "principal"
+    )
     with torch.no_grad():
         codes = statistics.head(network.encode(scaling(torch.from_numpy(X)))).numpy()
     return statistics, codes

@@ -96,7 +96,7 @@ def test_the_criterion_of_the_data_itself_is_the_least(loss):
     link = LOSSES[loss].link
     samples = samples_for(link)
     scaling = Scaling.fit(samples.X, link)
-    criterion = Criterion(loss, scaling, torch.float64, CPU)
+    criterion = Criterion(loss, scaling)
     rows = make_rows(scaling, samples, torch.float64, CPU)
     least = criterion(rows.x, rows.target).mean()
     for step in (-0.3, 0.3):
@@ -110,7 +110,7 @@ def test_predicting_the_mean_costs_one_whatever_the_unit(link):
         scaling = Scaling.fit(unit * X, link)
         samples = Samples(unit * X, unit * X, None)
         rows = make_rows(scaling, samples, torch.float64, CPU)
-        criterion = Criterion("squared_error", scaling, torch.float64, CPU)
+        criterion = Criterion("squared_error", scaling)
         mean = torch.from_numpy(unit * X.mean(axis=0, keepdims=True))
         # The network's output whose image under the link is the mean.
         output = {"identity": lambda t: t, "logistic": torch.logit, "exp": torch.log}

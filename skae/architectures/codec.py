@@ -17,8 +17,8 @@ class Head(ArrayStateModule):
     Parameters
     ----------
     mean : ndarray of shape (n_components,)
-    rotation : ndarray of shape (n_components, n_components)
-        Orthogonal; row j gives code j.
+    rotation : ndarray of shape (n_components, n_components) or None
+        Orthogonal; row j gives code j. None leaves the codes in their order.
     scale : ndarray of shape (n_components,)
         Positive.
     """
@@ -28,20 +28,26 @@ class Head(ArrayStateModule):
         self._remember(mean=mean, rotation=rotation, scale=scale)
         for name, value in [("mean", mean), ("rotation", rotation), ("scale", scale)]:
             # Copied: an unpickled array may be a read-only memory map.
-            self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
+            value = None if value is None else torch.tensor(value, dtype=torch.float64)
+            self.register_buffer(name, value)
 
     @classmethod
     def identity(cls, n_components):
         """Return the head that changes nothing."""
-        return cls(np.zeros(n_components), np.eye(n_components), np.ones(n_components))
+        return cls(np.zeros(n_components), None, np.ones(n_components))
 
     def forward(self, z: Tensor) -> Tensor:
         """Map the network's codes to the user's."""
-        return (z - self.mean) @ self.rotation.T * self.scale
+        return self.rotate(z - self.mean) * self.scale
+
+    def rotate(self, z: Tensor) -> Tensor:
+        """Turn, or reorder, what is a vector of codes in the last dimension."""
+        return z if self.rotation is None else z @ self.rotation.T
 
     def inverse(self, c: Tensor) -> Tensor:
         """Map the user's codes to the network's."""
-        return (c / self.scale) @ self.rotation + self.mean
+        z = c / self.scale
+        return (z if self.rotation is None else z @ self.rotation) + self.mean
 
 
 class Encoder(nn.Module):
@@ -53,9 +59,9 @@ class Encoder(nn.Module):
         self.network = network
         self.head = head
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, **given: Tensor) -> Tensor:
         """Map (n_rows, n_features) to (n_rows, n_components)."""
-        return self.head(self.network.encode(self.scaling(x)))
+        return self.head(self.network.encode(self.scaling(x), **given))
 
 
 class Decoder(nn.Module):
@@ -67,6 +73,6 @@ class Decoder(nn.Module):
         self.network = network
         self.head = head
 
-    def forward(self, c: Tensor) -> Tensor:
+    def forward(self, c: Tensor, **given: Tensor) -> Tensor:
         """Map (n_rows, n_components) to (n_rows, n_features)."""
-        return self.scaling.to_data(self.network.decode(self.head.inverse(c)))
+        return self.scaling.to_data(self.network.decode(self.head.inverse(c), **given))

@@ -13,14 +13,14 @@ The bar draws a row that is longer than a radius back to it: far from the traini
 rows the corrections stay what they are at the radius, and the linear map alone
 goes on. A perceptron extrapolated to an outlier can err by any amount.
 
-Without a linear path z = f(u) and u' = g(z).
+Without a linear path z = phi(f(u)) and u' = g(z), with an activation phi of the code.
 """
 
 import torch
 from torch import Tensor
 
 from skae.architectures.array_state import ArrayStateModule
-from skae.architectures.layers import MLP
+from skae.architectures.layers import ACTIVATIONS, MLP
 
 
 class DenseAutoencoder(ArrayStateModule):
@@ -37,6 +37,8 @@ class DenseAutoencoder(ArrayStateModule):
         gives it its values.
     tied_weights, dropout, batch_norm
         As in the estimators.
+    code_activation : str
+        Of the code, "identity" with a linear path.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class DenseAutoencoder(ArrayStateModule):
         tied_weights=False,
         dropout=0.0,
         batch_norm=False,
+        code_activation="identity",
     ):
         super().__init__()
         self._remember(
@@ -61,10 +64,12 @@ class DenseAutoencoder(ArrayStateModule):
             tied_weights=tied_weights,
             dropout=dropout,
             batch_norm=batch_norm,
+            code_activation=code_activation,
         )
         sizes = (n_features, *hidden_layer_sizes, n_components)
         options = {"dropout": dropout, "batch_norm": batch_norm}
         self.linear_path = linear_path
+        self.code_activation = code_activation
         self.f = MLP(sizes, activation, **options)
         tied_to = self.f if tied_weights else None
         self.g = MLP(sizes[::-1], activation, tied_to=tied_to, **options)
@@ -83,7 +88,7 @@ class DenseAutoencoder(ArrayStateModule):
     def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Map rows (n_rows, n_features) to codes (n_rows, n_components)."""
         if not self.linear_path:
-            return self.f(u, generator)
+            return ACTIVATIONS[self.code_activation](self.f(u, generator))
         linear = u @ self.linear_encoder.T - self.code_offset
         near = _within(u, self.input_radius)
         return linear + self.correction_scale * self.f(near, generator)

@@ -22,13 +22,15 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         Whether codes keep the form that the estimator gives them now.
     """
     network, scaling = result.network, result.scaling
-    rotation = estimator.head_.rotation.numpy() if keep_head else None
     statistics = code_statistics(
-        samples, scaling, network, whiten=estimator.whiten, rotation=rotation
+        samples,
+        scaling,
+        network,
+        form=estimator._code_form(),
+        head=estimator.head_ if keep_head else None,
     )
-    head, mean = statistics.head, statistics.mean
-    if keep_head:
-        head, mean = estimator.head_, estimator.mean_
+    head = statistics.head
+    mean = estimator.mean_ if keep_head else statistics.mean
     n_components = len(statistics.explained_variance)
     attributes = {
         "n_components_": n_components,
@@ -48,9 +50,9 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         "_codec": make_codec(scaling, network, head, estimator.n_threads),
     }
     if estimator.linear_path is not None:
-        axes = network.linear_decoder.T.to("cpu", torch.float64)
-        attributes["components_"] = (head.rotation @ axes).numpy()
-    return attributes
+        axes = network.linear_decoder.to("cpu", torch.float64)
+        attributes["components_"] = head.rotate(axes).T.numpy()
+    return attributes | estimator._own_attributes(attributes, samples)
 
 
 def make_codec(scaling, network, head, n_threads):

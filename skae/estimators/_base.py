@@ -25,6 +25,7 @@ from skae.estimators._attributes import make_codec
 from skae.estimators._checks import hidden_layer_sizes
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
 from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
+from skae.estimators._start import Criterion
 from skae.linear import principal_axes
 from skae.losses import LOSSES, resolve_link
 from skae.training.optimizers import OPTIMIZERS
@@ -63,9 +64,45 @@ class BaseAutoencoder(
     def _make_objective(self, criterion, corruption):
         """Return ``objective(network, rows, generator) -> {term: row losses}``.
 
-        `criterion(output, target)` is the elementwise loss, `corruption` what
+        `criterion` is what `_make_criterion` and `corruption` what
         `_make_corruption` returned.
         """
+
+    # What an epoch of training minimises in place of the objective, a function of
+    # (objective, epoch); None where it is the objective.
+    _anneal = None
+
+    def _first_judged_epoch(self):
+        """Return the first epoch whose loss can be compared with later ones."""
+        return 1
+
+    def _make_criterion(self, scaling):
+        """Return the elementwise loss, a function of (output, target)."""
+        return Criterion(self.loss, scaling)
+
+    def _link(self):
+        """Return the name of the link between the decoder's output and X."""
+        return resolve_link(self.loss, self.out_activation)
+
+    def _loss_is_of_residuals(self):
+        """Whether zero is the least loss; that of a likelihood means nothing."""
+        return LOSSES[self.loss].from_residual is not None
+
+    def _default_n_components(self, n_features):
+        """Return what ``n_components=None`` stands for."""
+        return min(n_features, 32)
+
+    def _code_form(self):
+        """Return the form of the codes, one of those of `code_statistics`."""
+        return "white" if self.whiten else "principal"
+
+    def _condition(self, y, X, name, *, reset):
+        """Return what the rows of X are given beside their features, or None."""
+        return None
+
+    def _own_attributes(self, attributes, samples):
+        """Return further fitted attributes, or other values, as a dictionary."""
+        return {}
 
     def _build_network(self, shape, n_components):
         """Return the network for data of `shape`, not yet initialised."""
@@ -99,7 +136,7 @@ class BaseAutoencoder(
             self.loss == "squared_error"
             and isinstance(sizes, Sized)
             and len(sizes) == 0
-            and resolve_link(self.loss, self.out_activation) == "identity"
+            and self._link() == "identity"
         )
 
     # ----- fitting ---------------------------------------------------------
@@ -336,8 +373,8 @@ class BaseAutoencoder(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        link = self.out_activation
-        if link == "auto" and self.loss in LOSSES:
-            link = LOSSES[self.loss].link
-        tags.input_tags.positive_only = link in ("exp", "logistic")
+        try:
+            tags.input_tags.positive_only = self._link() in ("exp", "logistic")
+        except (KeyError, ValueError):  # invalid parameters, of which `fit` tells
+            pass
         return tags

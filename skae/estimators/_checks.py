@@ -15,16 +15,23 @@ from skae._validation import (
 )
 from skae.estimators._start import Samples, Setup, default_hidden_layer_sizes
 from skae.linear import resolve_n_components
-from skae.losses import resolve_link
-
-_DEFAULT_N_COMPONENTS = 32
 
 
-def check_samples(estimator, X, X_target, X_val, sample_weight, *, reset):
+def check_samples(
+    estimator,
+    X,
+    y=None,
+    *,
+    X_target=None,
+    X_val=None,
+    y_val=None,
+    sample_weight=None,
+    reset,
+):
     """Return validated `Samples` of a fit and of its validation rows, or None."""
     X = validate_data(estimator, X, dtype=FLOAT_DTYPES, reset=reset)
     name = type(estimator).__name__
-    link = resolve_link(estimator.loss, estimator.out_activation)
+    link = estimator._link()
     weight = check_weights(sample_weight, X)
     target = X
     if X_target is not None:
@@ -34,12 +41,14 @@ def check_samples(estimator, X, X_target, X_val, sample_weight, *, reset):
         ).view()
     check_domain(X, link, "X", whom=name)
     check_domain(target, link, "X_target", whom=name)
+    condition = estimator._condition(y, X, "y", reset=reset)
     validation = None
     if X_val is not None:
         X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
         check_domain(X_val, link, "X_val", whom=name)
-        validation = Samples(X_val, X_val, None)
-    samples = Samples(X, target, weight)
+        condition = estimator._condition(y_val, X_val, "y_val", reset=False)
+        validation = Samples(X_val, X_val, condition=condition)
+    samples = Samples(X, target, weight, condition)
     if weight is not None and np.any(weight == 0):
         # A row of weight zero is a row that is not there.
         samples = samples.take(np.flatnonzero(weight))
@@ -48,13 +57,12 @@ def check_samples(estimator, X, X_target, X_val, sample_weight, *, reset):
 
 def set_up(estimator, samples, seed):
     """Return the `Setup` of a fit: link, number of components and seed."""
-    link = resolve_link(estimator.loss, estimator.out_activation)
-    return Setup(link, _n_components(estimator, samples, seed), seed)
+    return Setup(estimator._link(), _n_components(estimator, samples, seed), seed)
 
 
 def hidden_layer_sizes(estimator, shape):
     """Return the widths for data of `shape`, and refuse what cannot be built."""
-    if estimator.tied_weights and estimator.activation == "maxout":
+    if getattr(estimator, "tied_weights", False) and estimator.activation == "maxout":
         raise ValueError(
             "activation='maxout' has several weights a unit, which a mirrored layer "
             "cannot share. Use tied_weights=False or another activation."
@@ -96,7 +104,7 @@ def check_partial_fit(estimator):
 def _n_components(estimator, samples, seed):
     X, wanted = samples.X, estimator.n_components
     if wanted is None:
-        return min(X.shape[1], _DEFAULT_N_COMPONENTS)
+        return estimator._default_n_components(X.shape[1])
     if wanted == "mle" or isinstance(wanted, float | np.floating):
         rng = np.random.RandomState(seed)
         return resolve_n_components(X, wanted, rng, samples.weight)

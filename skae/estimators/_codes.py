@@ -39,7 +39,7 @@ class CodeStatistics(NamedTuple):
     residual_variance: float
 
 
-def code_statistics(samples, scaling, network, *, whiten, rotation=None):
+def code_statistics(samples, scaling, network, *, form, head=None):
     """Compute `CodeStatistics` of `network` on the rows of `samples`.
 
     Parameters
@@ -48,41 +48,64 @@ def code_statistics(samples, scaling, network, *, whiten, rotation=None):
         Weights count as repetitions.
     scaling : Scaling
     network : nn.Module
-    whiten : bool
-        Whether the head gives codes of unit variance.
-    rotation : ndarray of shape (n_components, n_components), default=None
-        Of a head that is kept: the variances are of its codes. None finds the
-        rotation that decorrelates them.
+    form : {"principal", "white", "ordered", "raw"}
+        Of the codes: decorrelated, in X's units and in order of decreasing variance,
+        as PCA gives them; that with unit variance; only put in that order, with
+        signs; as the network gives them.
+    head : Head, default=None
+        One that is kept, whatever its form: the variances are of its codes.
     """
-    weight, unit = samples.weight, float(scaling.scale)
+    weight = samples.weight
     weight = np.ones(len(samples.X)) if weight is None else weight
     codes, squared_residual = _encode_and_compare(samples, scaling, network, weight)
     count = weight.sum()
     # Weights of a smaller sum are shares, not repetitions.
     degrees = count - 1 if count >= 2 else count
     code_mean = weight @ codes / count
-    centered = codes - code_mean
-    is_new = rotation is None
-    if is_new:
-        rotation = _decorrelate((centered.T * weight) @ centered)
-    rotated = centered @ rotation.T
-    variances = weight @ np.square(rotated) / degrees
-    active = variances > _INERT * max(variances.max(), 0.0)
-    variances = np.where(active, variances, 0.0)
-    readout, total, mean = _readout(samples.target, scaling, rotated, weight)
-    if is_new:
+    codes -= code_mean
+    rotation = _rotation(form, codes, weight) if head is None else _array(head.rotation)
+    if rotation is not None:
+        codes = codes @ rotation.T
+    squares = np.einsum("i,ij,ij->j", weight, codes, codes)
+    active = squares > _INERT * max(squares.max(), 0.0)
+    variances = np.where(active, squares, 0.0) / degrees
+    readout, total, mean = _readout(samples.target, scaling, codes, weight)
+    if rotation is not None and head is None:
         rotation[active] *= _signs(readout[active])
         rotation[~active] *= _signs(rotation[~active])
-    squares = weight @ np.square(rotated) * max(total, 1e-300)
-    explained = np.square(readout).sum(axis=1)
+    explained = np.square(readout).sum(axis=1) / max(total, 1e-300)
     ratio = np.divide(explained, squares, out=np.zeros_like(squares), where=active)
-    scale = np.full(len(variances), unit)
-    if whiten:
-        scale[active] = 1 / np.sqrt(variances[active])
-    head = Head(code_mean, rotation, scale)
+    unit = float(scaling.scale) if form in ("principal", "white") else 1.0
+    if head is None:
+        head = _make_head(form, code_mean, rotation, variances, unit)
     with np.errstate(over="ignore"):  # 1e200 squared is infinite, but no error
         variances = variances * unit * unit
     return CodeStatistics(head, mean, variances, ratio, squared_residual / degrees)
+
+
+def _array(tensor):
+    return None if tensor is None else tensor.numpy()
+
+
+def _rotation(form, centered, weight):
+    """Return the rotation that gives codes a form, signs aside; None for none."""
+    if form == "raw":
+        return None
+    if form == "ordered":
+        order = np.argsort(-(weight @ np.square(centered)), kind="stable")
+        return np.eye(len(order))[order]
+    return _decorrelate((centered.T * weight) @ centered)
+
+
+def _make_head(form, mean, rotation, variances, unit):
+    if form in ("raw", "ordered"):
+        # Uncentred: the zeros of a sparse code and of a prior mean something.
+        return Head(np.zeros_like(mean), rotation, np.ones_like(mean))
+    scale = np.full(len(mean), unit)
+    if form == "white":
+        active = variances > 0
+        scale[active] = 1 / np.sqrt(variances[active])
+    return Head(mean, rotation, scale)
 
 
 def _decorrelate(covariance):
@@ -114,8 +137,11 @@ def _encode_and_compare(samples, scaling, network, weight):
     for rows in _chunks(samples.X):
         x = as_tensor(samples.X[rows]).to(torch.float64)
         target = as_tensor(samples.target[rows]).to(torch.float64)
+        given = {}
+        if samples.condition is not None:
+            given["condition"] = as_tensor(samples.condition[rows]).to(parameter)
         z = network.encode(scaling(x).to(parameter))
-        x_rec = scaling.to_data(network.decode(z).to("cpu", torch.float64))
+        x_rec = scaling.to_data(network.decode(z, **given).to("cpu", torch.float64))
         # Scaled before it is squared: 1e200 squared would overflow.
         residual = ((target - x_rec) / scaling.residual_scale).square().sum(dim=1)
         total += float(residual @ as_tensor(weight[rows]))

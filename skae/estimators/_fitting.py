@@ -27,7 +27,7 @@ _trainable = torch.inference_mode(False)
 
 def _keep_columns_on_failure(fit):
     """Decorate a fit so that one that fails leaves the columns of the one before."""
-    names = ("n_features_in_", "feature_names_in_")
+    names = ("n_features_in_", "feature_names_in_", "conditions_")
 
     @functools.wraps(fit)
     def guarded(estimator, *args, **kwargs):
@@ -45,12 +45,13 @@ def _keep_columns_on_failure(fit):
 
 @_keep_columns_on_failure
 @_trainable
-def fit_estimator(estimator, X, y, *, X_val, sample_weight, X_target=None):
-    """Fit an estimator to validated data; from where it is with `warm_start`."""
+def fit_estimator(estimator, X, y, **given):
+    """Fit an estimator to data; from where it is with `warm_start`.
+
+    `given` are the keywords of `check_samples`: X_val, sample_weight and others.
+    """
     warm = estimator.warm_start and hasattr(estimator, "network_")
-    samples, validation = check_samples(
-        estimator, X, X_target, X_val, sample_weight, reset=not warm
-    )
+    samples, validation = check_samples(estimator, X, y, **given, reset=not warm)
     seed = draw_seed(estimator.random_state)
     context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
     # A scoring callback needs a target, and an autoencoder's is X itself.
@@ -85,11 +86,11 @@ def fit_estimator(estimator, X, y, *, X_val, sample_weight, X_target=None):
 
 @_keep_columns_on_failure
 @_trainable
-def partially_fit_estimator(estimator, X, *, sample_weight, X_target=None):
-    """Take one epoch over validated data; the first call fixes all but the weights."""
+def partially_fit_estimator(estimator, X, y=None, **given):
+    """Take one epoch over data; the first call fixes all but the weights."""
     first = not hasattr(estimator, "network_")
     check_partial_fit(estimator)
-    samples, _ = check_samples(estimator, X, X_target, None, sample_weight, reset=first)
+    samples, _ = check_samples(estimator, X, y, **given, reset=first)
     seed = draw_seed(estimator.random_state)
     if first:
         _warn_of_no_variance(samples.X)

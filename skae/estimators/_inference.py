@@ -41,15 +41,31 @@ class Codec:
         """Return the encoder and the decoder of a dtype."""
         return self._modules[dtype][:2]
 
-    def encode(self, X):
-        """Return codes of the rows of an array, in its dtype."""
-        width = len(self._modules[torch.float32][0].head.scale)
-        return self._map(X, width, lambda encoder, decoder, x: encoder(x))
+    @property
+    def n_features(self):
+        """Number of columns of X."""
+        return len(self._modules[torch.float32][0].scaling.mean)
 
-    def decode(self, Z):
+    @property
+    def n_components(self):
+        """Number of codes."""
+        return len(self._modules[torch.float32][0].head.scale)
+
+    def encode(self, X, **given):
+        """Return codes of the rows of an array, in its dtype."""
+
+        def encode(encoder, decoder, x, **given):
+            return encoder(x, **given)
+
+        return self.map(encode, self.n_components, X, **given)
+
+    def decode(self, Z, **given):
         """Return rows in X's units for an array of codes, in its dtype."""
-        width = len(self._modules[torch.float32][0].scaling.mean)
-        return self._map(Z, width, lambda encoder, decoder, z: decoder(z))
+
+        def decode(encoder, decoder, z, **given):
+            return decoder(z, **given)
+
+        return self.map(decode, self.n_features, Z, **given)
 
     def squared_residuals(self, X, unit=1.0):
         """Return each row's sum of squared residuals in units of `unit` squared."""
@@ -57,17 +73,39 @@ class Codec:
         def squares(encoder, decoder, x):
             return ((decoder(encoder(x)) - x) / unit).square().sum(dim=1, keepdim=True)
 
-        return self._map(X, 1, squares)[:, 0]
+        return self.map(squares, 1, X)[:, 0]
 
     @torch.inference_mode()
-    def _map(self, array, width, function):
+    def map(self, function, width, array, **given):
+        """Apply a function to the rows of an array, chunk by chunk.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(encoder, decoder, rows, **given)`` returns a tensor of shape
+            (n_rows, width).
+        width : int
+        array : ndarray of shape (n_samples, n_columns)
+            Its dtype is that of the modules and the result.
+        **given : ndarray of n_samples rows
+            More arrays, of which the function gets the same rows.
+
+        Returns
+        -------
+        result : ndarray of shape (n_samples, width)
+        """
         result = np.empty((len(array), width), dtype=array.dtype)
         dtype = torch.float32 if array.dtype == np.float32 else torch.float64
         encoder, decoder, device = self._modules[dtype]
         flops = self.flops_per_row * min(len(array), _CHUNK)
         with limit_threads(choose_n_threads(self.n_threads, flops)):
             for start in range(0, len(array), _CHUNK):
-                rows = as_tensor(array[start : start + _CHUNK]).to(device)
-                values = function(encoder, decoder, rows)
-                result[start : start + _CHUNK] = values.cpu().numpy()
+                chunk = slice(start, start + _CHUNK)
+                rows = as_tensor(array[chunk]).to(device)
+                further = {
+                    name: as_tensor(values[chunk]).to(device, dtype)
+                    for name, values in given.items()
+                }
+                values = function(encoder, decoder, rows, **further)
+                result[chunk] = values.cpu().numpy()
         return result

@@ -27,6 +27,7 @@ def make_plan(estimator, objective, batch_size, count, first_epoch):
         alpha, l1_ratio = alpha * l1_ratio, 1.0
     return Plan(
         objective=objective,
+        anneal=estimator._anneal,
         batch_size=batch_size,
         schedule=SCHEDULES[estimator.learning_rate](
             estimator.learning_rate_init, estimator.max_iter, first_epoch

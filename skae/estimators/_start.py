@@ -45,11 +45,13 @@ class Samples(NamedTuple):
     """Validated rows of X, what they are to be reconstructed as, and weights.
 
     `target` is `X` itself unless the fit was given pairs; `weight` may be None.
+    `condition` holds what a conditional model is given, (n_rows, n_conditions).
     """
 
     X: np.ndarray
     target: np.ndarray
-    weight: np.ndarray | None
+    weight: np.ndarray | None = None
+    condition: np.ndarray | None = None
 
     @property
     def paired(self):
@@ -65,17 +67,26 @@ class Samples(NamedTuple):
         """Return the samples at `index`."""
         X = self.X[index]
         target = self.target[index] if self.paired else X
-        return Samples(X, target, None if self.weight is None else self.weight[index])
+        others = (self.weight, self.condition)
+        return Samples(X, target, *(None if a is None else a[index] for a in others))
 
 
 class Criterion:
-    """The elementwise loss of a network's output, link and scaling applied."""
+    """The elementwise loss of a network's output, link and scaling applied.
 
-    def __init__(self, loss, scaling, dtype, device):
+    Parameters
+    ----------
+    loss : str
+        A key of `LOSSES`.
+    scaling : Scaling
+        On the device and in the dtype of training.
+    """
+
+    def __init__(self, loss, scaling):
         self.loss = loss
         self.link = scaling.link
         self.residual_scale = 1.0 if self.link == "identity" else scaling.residual_scale
-        self.scaling = copy.deepcopy(scaling).to(device, dtype)
+        self.scaling = scaling
 
     def __call__(self, output, target):
         if self.link != "identity":
@@ -102,7 +113,10 @@ def make_rows(scaling, samples, dtype, device):
     weight = samples.weight
     if weight is not None:
         weight = torch.as_tensor(weight / weight.mean(), dtype=dtype, device=device)
-    return Rows(x, target, weight)
+    condition = samples.condition
+    if condition is not None:
+        condition = torch.as_tensor(condition, dtype=dtype, device=device)
+    return Rows(x, target, weight, condition)
 
 
 def make_start(estimator, samples, setup):

@@ -14,8 +14,7 @@ from skae._random import make_generator
 from skae._threads import choose_n_threads, flops_per_step, limit_threads
 from skae.data import weighted_mean
 from skae.estimators._plan import batch_size_for, make_optimizer, make_plan
-from skae.estimators._start import Criterion, Samples, make_rows, training_dtype
-from skae.losses import LOSSES
+from skae.estimators._start import Samples, make_rows, training_dtype
 from skae.scaling import Scaling
 from skae.training.callbacks import VerboseMonitor
 from skae.training.early_stopping import EarlyStopping, NotFinite
@@ -135,8 +134,10 @@ class Trainer:
         start.network.to(device)
         dtype = training_dtype(estimator.precision)
         self._rows = make_rows(start.scaling, samples, dtype, device)
-        criterion = Criterion(estimator.loss, start.scaling, dtype, device)
-        objective = estimator._make_objective(criterion, start.corruption)
+        scaling = copy.deepcopy(start.scaling).to(device, dtype)
+        objective = estimator._make_objective(
+            estimator._make_criterion(scaling), start.corruption
+        )
         self._plan = make_plan(
             estimator, objective, batch_size, samples.count, previous.n_epochs
         )
@@ -159,12 +160,8 @@ class Trainer:
 
     def nothing_to_learn(self):
         """Whether the start leaves only rounding errors."""
-        return self._loss_is_of_residuals and self.start_loss < _NEGLIGIBLE_LOSS
-
-    @property
-    def _loss_is_of_residuals(self):
-        """Whether zero is the least loss; that of a likelihood means nothing."""
-        return LOSSES[self.estimator.loss].from_residual is not None
+        is_of_residuals = self.estimator._loss_is_of_residuals()
+        return is_of_residuals and self.start_loss < _NEGLIGIBLE_LOSS
 
     def run(self, report):
         """Train until the epochs are over, a monitor stops or the user does.
@@ -280,7 +277,7 @@ class Trainer:
 
     def _loss_scale(self):
         """Return what the loss is divided by, so that small residuals are learnt."""
-        if self._loss_is_of_residuals and not self.nothing_to_learn():
+        if self.estimator._loss_is_of_residuals() and not self.nothing_to_learn():
             return self.start_loss
         return 1.0
 
@@ -303,6 +300,7 @@ class Trainer:
             tol=self.estimator.tol * abs(scale),
             on_plateau=self._plan.schedule.reduce,
             best_loss=self._penalised_start if comparable else math.inf,
+            first_epoch=self.estimator._first_judged_epoch(),
         )
 
     def _run_solver(self, monitors):

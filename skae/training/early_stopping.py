@@ -30,6 +30,8 @@ class EarlyStopping:
         standard errors of that mean.
     best_loss : float
         Without validation rows, the loss that an epoch must be below.
+    first_epoch : int
+        The first that is judged; those before minimise something else.
     n_iter_no_change : int
         Epochs without an improvement of `tol` after which to stop.
     tol : float
@@ -56,6 +58,7 @@ class EarlyStopping:
         tol,
         on_plateau,
         best_loss=math.inf,
+        first_epoch=1,
     ):
         self.measure = measure
         self.weight = None if weight is None else weight.cpu().double()
@@ -63,6 +66,7 @@ class EarlyStopping:
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.on_plateau = on_plateau
+        self.first_epoch = first_epoch
         self.best_loss = best_loss
         if baseline is not None:
             self.best_loss = self._mean(self.baseline)
@@ -90,6 +94,8 @@ class EarlyStopping:
         self.curve.append(loss)
         if not math.isfinite(loss) or not math.isfinite(state.history["loss"][-1]):
             raise NotFinite
+        if state.epoch < self.first_epoch:
+            return False
         if loss < self.best_loss and self._is_evident(losses):
             self.best_loss = loss
             self.best_epoch = state.epoch

@@ -1,8 +1,9 @@
 """The mini-batch loop: autograd, any network and objective."""
 
 import math
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -20,6 +21,9 @@ class Plan:
     ----------
     objective : callable
         ``(network, rows, generator) -> {term: losses of shape (n_rows,)}``.
+    anneal : callable or None
+        ``anneal(objective, epoch)`` returns what to minimise in an epoch, counted
+        from 0; rows that judge see the objective itself.
     batch_size : int
     shuffle : bool
     schedule : object with ``rate(progress)``
@@ -38,6 +42,13 @@ class Plan:
     l1_ratio: float = 0.0
     max_norm: float | None = None
     mixed_precision: bool = False
+    anneal: Callable | None = None
+
+    def in_epoch(self, epoch):
+        """Return the plan with the objective of an epoch."""
+        if self.anneal is None:
+            return self
+        return replace(self, objective=self.anneal(self.objective, epoch))
 
     def autocast(self, device):
         """Return the context of the forward pass."""
@@ -69,6 +80,7 @@ def run_epoch(state, rows, plan):
     """
     state.network.train()
     totals = {}
+    plan = plan.in_epoch(state.epoch)
     n_batches = -(-len(rows) // plan.batch_size)
     batches = epoch_batches(
         rows, plan.batch_size, shuffle=plan.shuffle, generator=state.generator
