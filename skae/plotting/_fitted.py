@@ -1,8 +1,14 @@
 """What the displays ask of fitted estimators, scikit-learn's or skae's."""
 
+import inspect
+
 import numpy as np
+from scipy.sparse import issparse
+from scipy.special import ndtri
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
+
+from skae.plotting._checks import check_row
 
 
 def by_name(estimator):
@@ -33,8 +39,8 @@ def class_name(estimator):
     return type(_parts(estimator)[0]).__name__
 
 
-def holder_of(estimator, attribute):
-    """Return the part of a fitted estimator that has `attribute`.
+def holder_of(estimator, *attributes):
+    """Return the part of a fitted estimator that has one of `attributes`.
 
     The estimator itself, or the last such step of a Pipeline, or of the best
     estimator of a search.
@@ -46,10 +52,11 @@ def holder_of(estimator, attribute):
     """
     check_is_fitted(estimator)
     for part in _parts(estimator):
-        if hasattr(part, attribute):
+        if any(hasattr(part, attribute) for attribute in attributes):
             return part
+    wanted = " or ".join(repr(attribute) for attribute in attributes)
     raise TypeError(
-        f"The display needs a fitted estimator with the attribute {attribute!r}. "
+        f"The display needs a fitted estimator with the attribute {wanted}. "
         f"Got {class_name(estimator)}, which has none."
     )
 
@@ -58,7 +65,105 @@ def encode(estimator, X):
     """Return ``estimator.transform(X)`` as an array."""
     check_is_fitted(estimator)
     _require(estimator, "transform")
-    return np.asarray(estimator.transform(X))
+    codes = estimator.transform(X)
+    return codes.toarray() if issparse(codes) else np.asarray(codes)
+
+
+def decode(estimator, codes, y=None):
+    """Return what codes stand for, in the units of X.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted, with `inverse_transform`.
+    codes : ndarray of shape (n_samples, n_components)
+    y : scalar or array-like of shape (n_outputs,), default=None
+        One target for all codes, where `inverse_transform` takes `y`.
+    """
+    check_is_fitted(estimator)
+    _require(estimator, "inverse_transform")
+    # A Pipeline would keep y from its steps.
+    last, *before = _parts(estimator)
+    target = {}
+    if y is not None:
+        if "y" not in inspect.signature(last.inverse_transform).parameters:
+            raise TypeError(
+                "The 'y' parameter needs an estimator that decodes codes for a given "
+                f"y, such as ConditionalVAE. Got {type(last).__name__}: leave y out."
+            )
+        target["y"] = np.repeat(np.asarray([y]), len(codes), axis=0)
+    rows = last.inverse_transform(codes, **target)
+    for step in before:
+        rows = step.inverse_transform(rows)
+    return np.asarray(rows)
+
+
+def code_distribution(estimator, X=None, row=None):
+    """Return the centre of the codes, and their quantiles as a function.
+
+    Of the codes of X, or of the prior N(0, I) of an estimator with `sample`.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : array-like of shape (n_samples, n_features), default=None
+    row : int, default=None
+        Row of X whose code to return in place of the mean.
+
+    Returns
+    -------
+    center : ndarray of shape (n_components,)
+    quantiles : callable
+        From a component and shares in (0, 1) to values of the code.
+    """
+    if X is None:
+        return _prior(estimator, row)
+    codes = encode(estimator, X)
+    if len(codes) < 2:
+        raise ValueError(
+            "The 'X' parameter must have at least two rows, as the picture spans "
+            f"their codes. Got {len(codes)}."
+        )
+    if row is not None:
+        check_row(row, len(codes))
+    center = codes.mean(axis=0) if row is None else codes[row]
+    return center, lambda j, shares: np.quantile(codes[:, j], shares)
+
+
+def _prior(estimator, row):
+    check_is_fitted(estimator)
+    last = _parts(estimator)[0]
+    if row is not None:
+        raise ValueError(f"The 'row' parameter needs X. Got row={row!r} and X=None.")
+    if not hasattr(last, "sample"):
+        raise ValueError(
+            f"The 'X' parameter is needed, as {type(last).__name__} has no prior "
+            "distribution to take codes from. Give rows whose codes span the picture, "
+            "such as the training data. Got None."
+        )
+    n_codes = len(last.get_feature_names_out())
+    return np.zeros(n_codes), lambda j, shares: ndtri(shares)
+
+
+def data_range(X):
+    """Return the smallest and the largest value of X."""
+    if issparse(X):
+        return X.min(), X.max()
+    X = np.asarray(X, float)
+    return np.nanmin(X), np.nanmax(X)
+
+
+def code_names(estimator, components, suffix=" ({} of variance)"):
+    """Return names of codes, with the share of the variance where it is known."""
+    names = [f"Component {j}" for j in components]
+    # Of an earlier step of a Pipeline they would be other components' shares.
+    shares = getattr(_parts(estimator)[0], "explained_variance_ratio_", None)
+    if shares is None:
+        return names
+    return [
+        name + suffix.format(f"{shares[j]:.0%}")
+        for name, j in zip(names, components, strict=True)
+    ]
 
 
 def reconstruct(estimator, X):

@@ -5,10 +5,13 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import type_of_target
 
 from skae.plotting._axes import N_COLORS, axes_or_new, colors, remove_spines
-from skae.plotting._fitted import encode, holder_of
+from skae.plotting._checks import check_components
+from skae.plotting._fitted import code_names, encode
 
 # More integers than this are taken for measurements, not for classes.
 _MANY_CLASSES = 2 * N_COLORS
+# More classes than this make a legend that nobody reads.
+_MOST_CLASSES = 3 * _MANY_CLASSES
 
 
 class LatentSpaceDisplay:
@@ -116,8 +119,9 @@ class LatentSpaceDisplay:
         X : array-like of shape (n_samples, n_features)
             Data.
         y : array-like of shape (n_samples,), default=None
-            Target: classes get a legend, measurements (floats that are not
-            integers, or more than 20 different integers) a colour bar.
+            Target: classes get a legend if there are at most 60, measurements
+            (floats that are not integers, or more than 20 different integers) a
+            colour bar.
         components : pair of int, default=(0, 1)
             Columns of the codes to draw.
         ax : matplotlib Axes, default=None
@@ -140,12 +144,12 @@ class LatentSpaceDisplay:
             than `X`.
         """
         codes = encode(estimator, X)
-        _check_components(components, codes.shape[1])
+        columns = check_components(components, codes.shape[1], 2)
         check_consistent_length(codes, y)
         display = cls(
-            codes=codes[:, list(components)],
+            codes=codes[:, columns],
             y=None if y is None else np.asarray(y),
-            code_names=_code_names(estimator, components),
+            code_names=tuple(code_names(estimator, columns)),
         )
         if target_name is None:
             target_name = getattr(y, "name", None)
@@ -159,6 +163,8 @@ class LatentSpaceDisplay:
         style = {"c": numbers, "cmap": cmap, "vmin": -0.5, **style}
         style.setdefault("vmax", len(classes) - 0.5)
         self.scatter_ = ax.scatter(*codes.T, **style)
+        if len(classes) > _MOST_CLASSES:
+            return
         handles = [
             ax.scatter([], [], color=self.scatter_.to_rgba(number), s=36, linewidths=0)
             for number in range(len(classes))
@@ -187,21 +193,3 @@ def _is_measured(y):
 def _marker_area(n_samples):
     """Return an area, in points squared, at which many markers do not merge."""
     return float(np.clip(20_000 / n_samples, 4, 30))
-
-
-def _check_components(components, n_codes):
-    if len(components) != 2 or not all(-n_codes <= j < n_codes for j in components):
-        raise ValueError(
-            "The 'components' parameter must be two columns of the codes, each from 0 "
-            f"to {n_codes - 1}. Got {components!r} instead."
-        )
-
-
-def _code_names(estimator, components):
-    """Return names of the axes, with the share of the variance where it is known."""
-    try:
-        ratio = holder_of(estimator, "explained_variance_ratio_")
-    except TypeError:
-        return tuple(f"Component {j}" for j in components)
-    shares = ratio.explained_variance_ratio_
-    return tuple(f"Component {j} ({shares[j]:.0%} of variance)" for j in components)

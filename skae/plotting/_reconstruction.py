@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.utils import check_array
 
 from skae.plotting._axes import REFERENCE_COLOR, axes_or_new, colors, remove_spines
+from skae.plotting._checks import check_count
 from skae.plotting._fitted import by_name, explained_variance, reconstruct
+from skae.plotting._grid import draw_grid, height_over_width, resolve_image_shape
 
-# Fewer features than a square of this side are hardly an image.
-_SMALLEST_SIDE = 5
 _CURVES_A_LINE = 5
 
 
@@ -84,14 +84,14 @@ class ReconstructionDisplay:
             The object itself.
         """
         n_images, n_features = np.shape(self.rows[self.reference])
-        shape = _resolve_image_shape(self.image_shape, n_features)
+        shape = resolve_image_shape(self.image_shape, n_features)
         self.image_ = self.lines_ = None
         if len(shape) == 1:
             ax = axes_or_new(self, ax, (9, 1 + 1.5 * -(-n_images // _CURVES_A_LINE)))
             self._plot_curves(ax, kwargs)
         else:
             side = 0.8
-            height = side * len(self.rows) * shape[0] / shape[1]
+            height = side * len(self.rows) * height_over_width(shape)
             ax = axes_or_new(self, ax, (1.8 + side * n_images, 0.1 + height))
             self._plot_images(ax, shape, kwargs)
         remove_spines(ax, "top", "right", "bottom", "left")
@@ -211,6 +211,7 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             The display, drawn.
         """
+        check_count("n_images", n_images)
         if input_name is None:
             input_name = "Original" if X_target is None else "Input"
         rows = {input_name: X, **reconstructions}
@@ -247,14 +248,9 @@ class ReconstructionDisplay:
         low, high = reference.min(), reference.max()
         images = np.stack([np.asarray(row, float) for row in self.rows.values()])
         images = ((images - low) / ((high - low) or 1)).clip(0, 1)
-        images = images.reshape(*images.shape[:2], *shape)
-        gap = max(1, round(0.08 * min(shape[:2])))
-        style = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
-        self.image_ = ax.imshow(_mosaic(images, gap), **{**style, **kwargs})
-        middles = np.arange(len(self.rows)) * (shape[0] + gap) + (shape[0] - 1) / 2
-        ax.set_yticks(middles, self._labels("\n"))
+        self.image_, _ = draw_grid(ax, images, shape, (0, 1), kwargs)
+        ax.set_yticks(np.arange(len(self.rows)) + 0.5, self._labels("\n"))
         ax.set_xticks([])
-        ax.tick_params(length=0)
 
     def _plot_curves(self, ax, kwargs):
         n_samples, n_features = np.shape(self.rows[self.reference])
@@ -276,36 +272,7 @@ class ReconstructionDisplay:
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
 
 
-def _resolve_image_shape(image_shape, n_features):
-    """Return the shape of a row as a tuple: 1 long for curves, else 2 or 3."""
-    if image_shape is None:
-        side = math.isqrt(n_features)
-        is_square = side >= _SMALLEST_SIDE and side**2 == n_features
-        return (side, side) if is_square else (n_features,)
-    shape = tuple(image_shape)
-    channels_fit = len(shape) < 3 or shape[2] in (1, 3, 4)
-    if not (1 <= len(shape) <= 3 and channels_fit and math.prod(shape) == n_features):
-        raise ValueError(
-            "The 'image_shape' parameter must be (height, width), (height, width, "
-            "channels) with 1, 3 or 4 channels, or (n_features,) for curves, and its "
-            f"product the number of features, {n_features}. Got {image_shape!r} "
-            "instead."
-        )
-    return shape
-
-
 def _check_same_shape(rows):
     shapes = {name: row.shape for name, row in rows.items()}
     if len(set(shapes.values())) > 1:
         raise ValueError(f"X, X_target and reconstructions differ in shape: {shapes}.")
-
-
-def _mosaic(images, gap):
-    """Return one image of (n_rows, n_columns) images, `gap` pixels apart."""
-    n_rows, n_columns, height, width, *channels = images.shape
-    # Colours have no transparent nan.
-    blank = 1.0 if channels else np.nan
-    padding = [(0, 0), (0, 0), (0, gap), (0, gap), *([(0, 0)] * len(channels))]
-    padded = np.pad(images, padding, constant_values=blank)
-    size = n_rows * (height + gap), n_columns * (width + gap)
-    return padded.swapaxes(1, 2).reshape(*size, *channels)[:-gap, :-gap]

@@ -1,0 +1,247 @@
+"""The filters that an estimator has learnt."""
+
+import math
+
+import numpy as np
+from sklearn.utils import check_array
+
+from skae.plotting._axes import axes_or_new
+from skae.plotting._checks import check_count
+from skae.plotting._fitted import class_name, holder_of
+from skae.plotting._grid import draw_grid, height_over_width, resolve_image_shape
+
+_SIDE = 0.7  # of an image, in inches
+
+
+class FiltersDisplay:
+    """What each unit of a layer responds to, as images or as curves.
+
+    Each filter is drawn on its own scale from minus to plus its largest absolute
+    value, so that zero has the same neutral tone in all of them: the middle of
+    the grey values.
+
+    It is recommended to use `from_estimator` or `from_filters` to create a
+    display. All parameters are stored as attributes.
+
+    Parameters
+    ----------
+    filters : array-like of shape (n_filters, n_features)
+        What to draw, row by row of the grid.
+    indices : array-like of shape (n_filters,), default=None
+        Number of each filter in its layer.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of each filter, or
+        (n_features,) for curves. None draws a square of at least 5 x 5 if the
+        number of features is one, otherwise curves.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the filters.
+    figure_ : matplotlib Figure
+        Figure containing the axes.
+    image_ : matplotlib AxesImage or None
+        All images in one.
+    lines_ : list of matplotlib Line2D or None
+        The curves, in one line.
+
+    See Also
+    --------
+    LatentTraversalDisplay : What each component does to a reconstruction.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import NMF
+    >>> from skae.plotting import FiltersDisplay
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> display = FiltersDisplay.from_estimator(NMF(16, tol=1e-2).fit(X))
+    >>> display.filters.shape
+    (16, 64)
+    """
+
+    def __init__(self, *, filters, indices=None, image_shape=None):
+        self.filters = filters
+        self.indices = indices
+        self.image_shape = image_shape
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the filters.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on. If None, a new figure is made.
+        **kwargs : dict
+            Passed to ``ax.imshow``, or to ``ax.plot`` for curves. ``cmap="RdBu_r"``
+            sets signs apart by colour.
+
+        Returns
+        -------
+        display : FiltersDisplay
+            The object itself.
+        """
+        filters = np.asarray(self.filters, float)
+        shape = resolve_image_shape(self.image_shape, filters.shape[1])
+        n_columns = _n_columns(len(filters))
+        n_rows = -(-len(filters) // n_columns)
+        cells = np.full((n_rows * n_columns, filters.shape[1]), np.nan)
+        largest = np.abs(filters).max(axis=1, keepdims=True)
+        cells[: len(filters)] = filters / np.where(largest > 0, largest, 1)
+        width = _SIDE * (1 if len(shape) > 1 else 1.4)
+        height = width * height_over_width(shape)
+        ax = axes_or_new(self, ax, (width * n_columns, height * n_rows))
+        cells = cells.reshape(n_rows, n_columns, -1)
+        self.image_, self.lines_ = draw_grid(ax, cells, shape, (-1, 1), kwargs)
+        if self.lines_:
+            _draw_zeros(ax, cells)
+        ax.set(xticks=[], yticks=[])
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        *,
+        layer="auto",
+        n_filters=64,
+        image_shape=None,
+        ax=None,
+        **kwargs,
+    ):
+        """Draw the filters of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted: one with `components_`, such as PCA, NMF or dictionary
+            learning, a dense autoencoder, or a Pipeline or search with one. The
+            filters are in the space of that step, up to one factor for all.
+        layer : {"auto", "components", "encoder", "decoder"}, default="auto"
+            - "components": the rows of `components_`, in their order;
+            - "encoder": what the units of the encoder's first layer weigh the
+              features by;
+            - "decoder": what the units before the decoder's last layer add to the
+              features;
+            - "auto": "components" where there are any, otherwise "encoder".
+
+            Units of a layer have no order: those with the largest norm come first.
+        n_filters : int, default=64
+            Largest number of filters to draw.
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, channels) of each filter, or
+            (n_features,) for curves. None draws a square of at least 5 x 5 if the
+            number of features is one, otherwise curves.
+        ax : matplotlib Axes, default=None
+            Axes to draw on. If None, a new figure is made.
+        **kwargs : dict
+            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+
+        Returns
+        -------
+        display : FiltersDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no such filters.
+        ValueError
+            If a parameter is out of its range.
+        """
+        check_count("n_filters", n_filters)
+        filters, indices = _learnt_filters(estimator, layer)
+        return cls.from_filters(
+            filters[:n_filters],
+            indices=indices[:n_filters],
+            image_shape=image_shape,
+            ax=ax,
+            **kwargs,
+        )
+
+    @classmethod
+    def from_filters(
+        cls, filters, *, indices=None, image_shape=None, ax=None, **kwargs
+    ):
+        """Draw given filters.
+
+        Parameters
+        ----------
+        filters : array-like of shape (n_filters, n_features)
+            Filters in the order to draw them in.
+        indices : array-like of shape (n_filters,), default=None
+            Number of each filter in its layer.
+        image_shape : tuple of int, default=None
+            As in `from_estimator`.
+        ax : matplotlib Axes, default=None
+            Axes to draw on. If None, a new figure is made.
+        **kwargs : dict
+            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+
+        Returns
+        -------
+        display : FiltersDisplay
+            The display, drawn.
+        """
+        filters = check_array(filters, input_name="filters")
+        display = cls(filters=filters, indices=indices, image_shape=image_shape)
+        return display.plot(ax, **kwargs)
+
+
+def _first_weights(network):
+    return network.f.layers[0].weight
+
+
+def _last_weights(network):
+    last = network.g.layers[-1]
+    # Tied, it holds the encoder's weights, and uses their transpose.
+    return last.weight if last.tied else last.weight.T
+
+
+_WEIGHTS = {"encoder": _first_weights, "decoder": _last_weights}
+_HOLDERS = {
+    "auto": ("components_", "network_"),
+    "components": ("components_",),
+    "encoder": ("network_",),
+    "decoder": ("network_",),
+}
+
+
+def _learnt_filters(estimator, layer):
+    """Return the filters of a layer, the most important first, and their numbers."""
+    if layer not in _HOLDERS:
+        raise ValueError(
+            f"The 'layer' parameter must be one of {sorted(_HOLDERS)}. Got {layer!r} "
+            "instead."
+        )
+    holder = holder_of(estimator, *_HOLDERS[layer])
+    if layer in ("auto", "components") and hasattr(holder, "components_"):
+        filters = np.asarray(holder.components_)
+        return filters, np.arange(len(filters))
+    try:
+        weights = _WEIGHTS["decoder" if layer == "decoder" else "encoder"]
+        filters = weights(holder.network_).detach().cpu().double().numpy()
+    except AttributeError as error:
+        raise TypeError(
+            "The display needs a network of dense layers. Got that of "
+            f"{class_name(holder)}: give its filters to FiltersDisplay.from_filters."
+        ) from error
+    order = np.argsort(-np.linalg.norm(filters, axis=1), kind="stable")
+    return filters[order], order
+
+
+def _n_columns(n_filters):
+    """Return a width that leaves few cells blank, for a grid at least as wide as high.
+
+    The narrowest of those that leave the fewest.
+    """
+    narrowest = math.isqrt(n_filters - 1) + 1
+    return min(range(narrowest, 2 * narrowest + 1), key=lambda n: -n_filters % n)
+
+
+def _draw_zeros(ax, cells):
+    """Draw a line at zero behind each curve."""
+    rows, columns = np.nonzero(np.isfinite(cells).all(axis=-1))
+    middles = rows + 0.5
+    ax.hlines(middles, columns, columns + 1, color="#cccccc", linewidth=0.8, zorder=1)

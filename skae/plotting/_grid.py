@@ -1,0 +1,139 @@
+"""Rows of features as small images or curves, on a grid inside one Axes.
+
+The cell of row i and column j is the unit square with its centre at
+(j + 0.5, i + 0.5), row 0 at the top.
+"""
+
+import math
+
+import numpy as np
+
+from skae.plotting._axes import colors, remove_spines
+
+# Fewer features than a square of this side are hardly an image.
+_SMALLEST_SIDE = 5
+# Of the shorter side of an image.
+_GAP = 0.06
+_CURVE_MARGIN = 0.08
+
+
+def resolve_image_shape(image_shape, n_features):
+    """Return the shape of a row as a tuple: 1 long for curves, else 2 or 3."""
+    if image_shape is None:
+        side = math.isqrt(n_features)
+        is_square = side >= _SMALLEST_SIDE and side**2 == n_features
+        return (side, side) if is_square else (n_features,)
+    shape = tuple(image_shape) if hasattr(image_shape, "__len__") else ()
+    channels_fit = len(shape) < 3 or shape[2] in (1, 3, 4)
+    if not (1 <= len(shape) <= 3 and channels_fit and math.prod(shape) == n_features):
+        raise ValueError(
+            "The 'image_shape' parameter must be (height, width), (height, width, "
+            "channels) with 1, 3 or 4 channels, or (n_features,) for curves, and its "
+            f"product the number of features, {n_features}. Got {image_shape!r} "
+            "instead."
+        )
+    return shape
+
+
+def height_over_width(shape, curve=0.75):
+    """Return the proportion of a cell, `curve` where it holds no image."""
+    return shape[0] / shape[1] if len(shape) > 1 else curve
+
+
+def draw_grid(ax, cells, shape, limits, kwargs, *, gap=True):
+    """Draw cells as images or as curves.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    cells : array-like of shape (n_rows, n_columns, n_features)
+        A cell of nan stays blank.
+    shape : tuple of int
+        Of each cell, from `resolve_image_shape`.
+    limits : pair of float
+        Values that are black and white, or the lower and upper end of a curve's
+        cell.
+    kwargs : dict
+        Passed to ``ax.imshow`` or ``ax.plot``.
+    gap : bool, default=True
+        Whether to leave some pixels between images.
+
+    Returns
+    -------
+    image : matplotlib AxesImage or None
+    lines : list of matplotlib Line2D or None
+    """
+    cells = np.asarray(cells, float)
+    ax.tick_params(length=0)
+    remove_spines(ax, "top", "right", "bottom", "left")
+    if len(shape) == 1:
+        return None, _draw_curves(ax, cells, limits, kwargs)
+    return _draw_images(ax, cells, shape, limits, kwargs, gap), None
+
+
+def _draw_images(ax, cells, shape, limits, kwargs, gap):
+    low, high = limits
+    shape = shape[:2] if shape[2:] == (1,) else shape
+    if len(shape) == 3:
+        # Colours are shares of full brightness, without a transparent nan.
+        cells = np.nan_to_num((cells - low) / ((high - low) or 1), nan=1.0).clip(0, 1)
+    gap = math.ceil(_GAP * min(shape[:2])) if gap else 0
+    height, width = shape[0] + gap, shape[1] + gap
+    n_rows, n_columns = cells.shape[:2]
+    y, x = gap / height / 2, gap / width / 2
+    style = {
+        "cmap": "gray",
+        "vmin": low,
+        "vmax": high,
+        "interpolation": "nearest",
+        "extent": (x, n_columns - x, n_rows - y, y),
+        "aspect": height / width,
+    }
+    mosaic = _mosaic(cells.reshape(n_rows, n_columns, *shape), gap)
+    return ax.imshow(mosaic, **{**style, **kwargs})
+
+
+def _draw_curves(ax, cells, limits, kwargs):
+    low, high = limits
+    n_rows, n_columns, n_features = cells.shape
+    x = np.linspace(_CURVE_MARGIN, 1 - _CURVE_MARGIN, n_features)
+    y = (high - cells) / ((high - low) or 1)
+    y = _CURVE_MARGIN + (1 - 2 * _CURVE_MARGIN) * y
+    x = np.broadcast_to(x + np.arange(n_columns)[:, np.newaxis], y.shape)
+    y = y + np.arange(n_rows)[:, np.newaxis, np.newaxis]
+    # A nan lifts the pen between two curves.
+    x, y = (np.pad(v, [(0, 0), (0, 0), (0, 1)], constant_values=np.nan) for v in (x, y))
+    ax.set(xlim=(0, n_columns), ylim=(n_rows, 0))
+    style = {"color": colors(1)[0], "linewidth": 1.2}
+    return ax.plot(x.ravel(), y.ravel(), **{**style, **kwargs})
+
+
+def _mosaic(images, gap):
+    """Return one image of (n_rows, n_columns) images, `gap` pixels apart."""
+    n_rows, n_columns, height, width, *channels = images.shape
+    # Colours have no transparent nan.
+    blank = 1.0 if channels else np.nan
+    padding = [(0, 0), (0, 0), (0, gap), (0, gap), *([(0, 0)] * len(channels))]
+    padded = np.pad(images, padding, constant_values=blank)
+    size = n_rows * (height + gap), n_columns * (width + gap)
+    mosaic = padded.swapaxes(1, 2).reshape(*size, *channels)
+    return mosaic[: size[0] - gap, : size[1] - gap]
+
+
+def value_limits(images, shape, value_range):
+    """Return what `draw_grid` takes as limits: curves need all of their range."""
+    if value_range is None or len(shape) == 1:
+        return images.min(), images.max()
+    return value_range
+
+
+def value_labels(values):
+    """Return ascending values as an array of str, to a tenth of their range."""
+    values = np.asarray(values, float)
+    span = float(np.ptp(values)) or 1.0
+    decimals = max(0, 1 - math.floor(math.log10(span)))
+    # Plus zero, as -0.0 is written with a sign; and a minus as wide as a plus.
+    rounded = np.round(values, decimals) + 0.0
+    return np.array(
+        [f"{v:.{decimals}f}".replace("-", "\N{MINUS SIGN}") for v in rounded]
+    )

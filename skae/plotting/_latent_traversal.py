@@ -1,0 +1,195 @@
+"""What each component of the codes does to a reconstruction."""
+
+import numpy as np
+
+from skae.plotting._axes import axes_or_new
+from skae.plotting._checks import check_components, check_count
+from skae.plotting._fitted import code_distribution, code_names, data_range, decode
+from skae.plotting._grid import (
+    draw_grid,
+    height_over_width,
+    resolve_image_shape,
+    value_labels,
+    value_limits,
+)
+
+_SIDE = 0.7  # of an image, in inches
+_DEFAULT_ROWS = 6
+# A component goes from the first of these quantiles to the second.
+_ENDS = (0.01, 0.99)
+
+
+class LatentTraversalDisplay:
+    """One component after the other from low to high, the others held fixed.
+
+    Each row of images is one component, from its 1st to its 99th percentile in
+    equal steps.
+
+    It is recommended to use `from_estimator` to create a display. All parameters
+    are stored as attributes.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_components, n_images, n_features)
+        What the codes decode to.
+    values : array-like of shape (n_components, n_images)
+        Values of the component of each row, ascending.
+    code_names : sequence of str
+        Names of the rows.
+    value_range : pair of float, default=None
+        Values that are black and white. None takes the range of `images`.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of each image, or
+        (n_features,) for curves. None draws a square of at least 5 x 5 if the
+        number of features is one, otherwise curves.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the images or curves.
+    figure_ : matplotlib Figure
+        Figure containing the axes.
+    image_ : matplotlib AxesImage or None
+        All images in one.
+    lines_ : list of matplotlib Line2D or None
+        The curves, in one line.
+
+    See Also
+    --------
+    LatentManifoldDisplay : Two components at a time.
+    ScreeDisplay : Share of the variance that each component explains.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.plotting import LatentTraversalDisplay
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> display = LatentTraversalDisplay.from_estimator(PCA(4).fit(X), X)
+    >>> display.images.shape
+    (4, 9, 64)
+    """
+
+    def __init__(
+        self, *, images, values, code_names, value_range=None, image_shape=None
+    ):
+        self.images = images
+        self.values = values
+        self.code_names = code_names
+        self.value_range = value_range
+        self.image_shape = image_shape
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the rows of images.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on. If None, a new figure is made.
+        **kwargs : dict
+            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+
+        Returns
+        -------
+        display : LatentTraversalDisplay
+            The object itself.
+        """
+        images = np.asarray(self.images, float)
+        n_rows, n_columns, n_features = images.shape
+        shape = resolve_image_shape(self.image_shape, n_features)
+        limits = value_limits(images, shape, self.value_range)
+        height = _SIDE * height_over_width(shape) * n_rows
+        ax = axes_or_new(self, ax, (1.4 + _SIDE * n_columns, 0.5 + height))
+        self.image_, self.lines_ = draw_grid(ax, images, shape, limits, kwargs)
+        self._label(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _label(self, ax):
+        """Put the values on the columns where all rows share them, else on rows."""
+        values = np.asarray(self.values, float)
+        names = list(self.code_names)
+        columns = np.arange(values.shape[1]) + 0.5
+        if np.allclose(values, values[0]):
+            ax.set_xticks(columns, value_labels(values[0]))
+            ax.set_xlabel("Value of the component")
+        else:
+            ends = [value_labels(row)[[0, -1]] for row in values]
+            pairs = zip(names, ends, strict=True)
+            names = [f"{name}\n{low} to {high}" for name, (low, high) in pairs]
+            ax.set_xticks(columns[[0, -1]], ["low", "high"])
+        ax.set_yticks(np.arange(len(names)) + 0.5, names)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X=None,
+        *,
+        components=None,
+        row=None,
+        n_images=9,
+        y=None,
+        image_shape=None,
+        ax=None,
+        **kwargs,
+    ):
+        """Decode codes of which one component varies, and draw them.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted transformer with `inverse_transform`: an autoencoder, PCA, a
+            Pipeline that ends in one.
+        X : array-like of shape (n_samples, n_features), default=None
+            Data of whose codes to take the percentiles. None, for generators
+            (with `sample`) only, takes those of their prior N(0, I).
+        components : sequence of int, default=None
+            Components to vary, from top to bottom. None takes the first six.
+        row : int, default=None
+            Number of the row of `X` at whose code the other components stay. None
+            keeps them at the mean code of `X`, or at 0 without `X`.
+        n_images : int, default=9
+            Number of values of each component.
+        y : scalar or array-like of shape (n_outputs,), default=None
+            What to generate, for estimators whose `inverse_transform` takes it:
+            one label, or one row of a target of several columns.
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, channels) of each image, or
+            (n_features,) for curves. None draws a square of at least 5 x 5 if the
+            number of features is one, otherwise curves.
+        ax : matplotlib Axes, default=None
+            Axes to draw on. If None, a new figure is made.
+        **kwargs : dict
+            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+
+        Returns
+        -------
+        display : LatentTraversalDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        TypeError
+            If the estimator cannot decode, or not for a given `y`.
+        ValueError
+            If a parameter is out of its range, or `X` is missing.
+        """
+        check_count("n_images", n_images)
+        center, quantiles = code_distribution(estimator, X, row)
+        if components is None:
+            components = range(min(_DEFAULT_ROWS, len(center)))
+        columns = check_components(components, len(center))
+        ends = [quantiles(j, np.array(_ENDS)) for j in columns]
+        values = np.linspace(*np.transpose(ends), n_images, axis=1)
+        codes = np.tile(center, (*values.shape, 1))
+        codes[np.arange(len(columns)), :, columns] = values
+        images = decode(estimator, codes.reshape(values.size, -1), y)
+        display = cls(
+            images=images.reshape(*values.shape, -1),
+            values=values,
+            code_names=code_names(estimator, columns, suffix="\n{} of variance"),
+            value_range=None if X is None else data_range(X),
+            image_shape=image_shape,
+        )
+        return display.plot(ax, **kwargs)
