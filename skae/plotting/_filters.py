@@ -10,7 +10,9 @@ from skae.plotting._checks import check_count
 from skae.plotting._fitted import class_name, holder_of
 from skae.plotting._grid import draw_grid, height_over_width, resolve_image_shape
 
-_SIDE = 0.7  # of an image, in inches
+# In inches: of the picture, as far as no image has to be larger.
+_WIDTH = 6.0
+_LARGEST_SIDE = 1.1
 
 
 class FiltersDisplay:
@@ -74,7 +76,7 @@ class FiltersDisplay:
             Axes to draw on. If None, a new figure is made.
         **kwargs : dict
             Passed to ``ax.imshow``, or to ``ax.plot`` for curves. ``cmap="RdBu_r"``
-            sets signs apart by colour.
+            tells signs by colour, ``vmin=-0.5, vmax=0.5`` raises the contrast.
 
         Returns
         -------
@@ -88,13 +90,14 @@ class FiltersDisplay:
         cells = np.full((n_rows * n_columns, filters.shape[1]), np.nan)
         largest = np.abs(filters).max(axis=1, keepdims=True)
         cells[: len(filters)] = filters / np.where(largest > 0, largest, 1)
-        width = _SIDE * (1 if len(shape) > 1 else 1.4)
-        height = width * height_over_width(shape)
-        ax = axes_or_new(self, ax, (width * n_columns, height * n_rows))
+        side = min(_LARGEST_SIDE, _WIDTH / n_columns)
+        height = side * height_over_width(shape) * n_rows
+        ax = axes_or_new(self, ax, (side * n_columns, height))
         cells = cells.reshape(n_rows, n_columns, -1)
-        self.image_, self.lines_ = draw_grid(ax, cells, shape, (-1, 1), kwargs)
-        if self.lines_:
-            _draw_zeros(ax, cells)
+        zeros = np.zeros(filters.shape[1])
+        self.image_, self.lines_ = draw_grid(
+            ax, cells, shape, (-1, 1), kwargs, reference=zeros
+        )
         ax.set(xticks=[], yticks=[])
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -238,10 +241,3 @@ def _n_columns(n_filters):
     """
     narrowest = math.isqrt(n_filters - 1) + 1
     return min(range(narrowest, 2 * narrowest + 1), key=lambda n: -n_filters % n)
-
-
-def _draw_zeros(ax, cells):
-    """Draw a line at zero behind each curve."""
-    rows, columns = np.nonzero(np.isfinite(cells).all(axis=-1))
-    middles = rows + 0.5
-    ax.hlines(middles, columns, columns + 1, color="#cccccc", linewidth=0.8, zorder=1)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from skae.plotting._axes import colors, remove_spines
+from skae.plotting._axes import REFERENCE_COLOR, colors, remove_spines
 
 # Fewer features than a square of this side are hardly an image.
 _SMALLEST_SIDE = 5
@@ -40,7 +40,7 @@ def height_over_width(shape, curve=0.75):
     return shape[0] / shape[1] if len(shape) > 1 else curve
 
 
-def draw_grid(ax, cells, shape, limits, kwargs, *, gap=True):
+def draw_grid(ax, cells, shape, limits, kwargs, *, gap=np.nan, reference=None):
     """Draw cells as images or as curves.
 
     Parameters
@@ -55,8 +55,10 @@ def draw_grid(ax, cells, shape, limits, kwargs, *, gap=True):
         cell.
     kwargs : dict
         Passed to ``ax.imshow`` or ``ax.plot``.
-    gap : bool, default=True
-        Whether to leave some pixels between images.
+    gap : float, default=nan
+        Value of the pixels between images; nan leaves them blank.
+    reference : array-like of shape (n_features,), default=None
+        A curve to draw in grey behind each of the curves.
 
     Returns
     -------
@@ -67,7 +69,13 @@ def draw_grid(ax, cells, shape, limits, kwargs, *, gap=True):
     ax.tick_params(length=0)
     remove_spines(ax, "top", "right", "bottom", "left")
     if len(shape) == 1:
-        return None, _draw_curves(ax, cells, limits, kwargs)
+        style = {"color": colors(1)[0], "linewidth": 1.2, **kwargs}
+        lines = _draw_curves(ax, cells, limits, style)
+        if reference is not None:
+            grey = {"color": REFERENCE_COLOR, "linewidth": 0.8, "alpha": 0.7}
+            behind = np.where(np.isfinite(cells), reference, np.nan)
+            _draw_curves(ax, behind, limits, {**grey, "zorder": 1})
+        return None, lines
     return _draw_images(ax, cells, shape, limits, kwargs, gap), None
 
 
@@ -76,11 +84,14 @@ def _draw_images(ax, cells, shape, limits, kwargs, gap):
     shape = shape[:2] if shape[2:] == (1,) else shape
     if len(shape) == 3:
         # Colours are shares of full brightness, without a transparent nan.
-        cells = np.nan_to_num((cells - low) / ((high - low) or 1), nan=1.0).clip(0, 1)
-    gap = math.ceil(_GAP * min(shape[:2])) if gap else 0
-    height, width = shape[0] + gap, shape[1] + gap
+        cells, gap = (
+            np.nan_to_num((values - low) / ((high - low) or 1), nan=1.0).clip(0, 1)
+            for values in (cells, gap)
+        )
+    gap_width = math.ceil(_GAP * min(shape[:2]))
+    height, width = shape[0] + gap_width, shape[1] + gap_width
     n_rows, n_columns = cells.shape[:2]
-    y, x = gap / height / 2, gap / width / 2
+    y, x = gap_width / height / 2, gap_width / width / 2
     style = {
         "cmap": "gray",
         "vmin": low,
@@ -89,11 +100,11 @@ def _draw_images(ax, cells, shape, limits, kwargs, gap):
         "extent": (x, n_columns - x, n_rows - y, y),
         "aspect": height / width,
     }
-    mosaic = _mosaic(cells.reshape(n_rows, n_columns, *shape), gap)
+    mosaic = _mosaic(cells.reshape(n_rows, n_columns, *shape), gap_width, gap)
     return ax.imshow(mosaic, **{**style, **kwargs})
 
 
-def _draw_curves(ax, cells, limits, kwargs):
+def _draw_curves(ax, cells, limits, style):
     low, high = limits
     n_rows, n_columns, n_features = cells.shape
     x = np.linspace(_CURVE_MARGIN, 1 - _CURVE_MARGIN, n_features)
@@ -104,20 +115,18 @@ def _draw_curves(ax, cells, limits, kwargs):
     # A nan lifts the pen between two curves.
     x, y = (np.pad(v, [(0, 0), (0, 0), (0, 1)], constant_values=np.nan) for v in (x, y))
     ax.set(xlim=(0, n_columns), ylim=(n_rows, 0))
-    style = {"color": colors(1)[0], "linewidth": 1.2}
-    return ax.plot(x.ravel(), y.ravel(), **{**style, **kwargs})
+    return ax.plot(x.ravel(), y.ravel(), **style)
 
 
-def _mosaic(images, gap):
-    """Return one image of (n_rows, n_columns) images, `gap` pixels apart."""
+def _mosaic(images, gap_width, gap):
+    """Return one image of (n_rows, n_columns) images with `gap` between them."""
     n_rows, n_columns, height, width, *channels = images.shape
-    # Colours have no transparent nan.
-    blank = 1.0 if channels else np.nan
-    padding = [(0, 0), (0, 0), (0, gap), (0, gap), *([(0, 0)] * len(channels))]
-    padded = np.pad(images, padding, constant_values=blank)
-    size = n_rows * (height + gap), n_columns * (width + gap)
+    padding = [(0, 0), (0, 0), (0, gap_width), (0, gap_width)]
+    padding += [(0, 0)] * len(channels)
+    padded = np.pad(images, padding, constant_values=gap)
+    size = n_rows * (height + gap_width), n_columns * (width + gap_width)
     mosaic = padded.swapaxes(1, 2).reshape(*size, *channels)
-    return mosaic[: size[0] - gap, : size[1] - gap]
+    return mosaic[:-gap_width, :-gap_width]
 
 
 def value_limits(images, shape, value_range):
@@ -128,10 +137,10 @@ def value_limits(images, shape, value_range):
 
 
 def value_labels(values):
-    """Return ascending values as an array of str, to a tenth of their range."""
+    """Return ascending values as an array of str, to a twentieth of their range."""
     values = np.asarray(values, float)
     span = float(np.ptp(values)) or 1.0
-    decimals = max(0, 1 - math.floor(math.log10(span)))
+    decimals = max(0, 1 - math.floor(math.log10(span / 2)))
     # Plus zero, as -0.0 is written with a sign; and a minus as wide as a plus.
     rounded = np.round(values, decimals) + 0.0
     return np.array(

@@ -20,9 +20,9 @@ _MOST_TICKS = 9
 class LatentManifoldDisplay:
     """What the points of a grid over two components decode to.
 
-    Neighbours show how one row turns into another, Figure 4 of [1]_. Columns and
-    rows of the grid stand at quantiles of their component, so that each cell has
-    an equal share of it.
+    Neighbours show how one row turns into another, as in Figure 4 of [1]_. Columns
+    and rows stand at quantiles of their component, so that each has an equal share
+    of the probability. Curves have that of the middle behind them, in grey.
 
     It is recommended to use `from_estimator` to create a display. All parameters
     are stored as attributes.
@@ -113,7 +113,13 @@ class LatentManifoldDisplay:
         ax = axes_or_new(self, ax, (_SIZE + 0.6, height + 0.5))
         # The lowest value at the bottom, as on any axis.
         self.image_, self.lines_ = draw_grid(
-            ax, images[::-1], shape, limits, kwargs, gap=False
+            ax,
+            images[::-1],
+            shape,
+            limits,
+            kwargs,
+            gap=limits[0],  # as a blank gap would part what goes over smoothly
+            reference=images[n_rows // 2, n_columns // 2],
         )
         x, y = _ticks(n_columns), _ticks(n_rows)
         ax.set_xticks(x + 0.5, value_labels(self.x_values)[x])

@@ -13,7 +13,7 @@ from skae.plotting._grid import (
     value_limits,
 )
 
-_SIDE = 0.7  # of an image, in inches
+_SIDE, _CURVE_SIDE = 0.7, 0.95  # of an image and of a curve, in inches
 _DEFAULT_ROWS = 6
 # A component goes from the first of these quantiles to the second.
 _ENDS = (0.01, 0.99)
@@ -36,6 +36,9 @@ class LatentTraversalDisplay:
         Values of the component of each row, ascending.
     code_names : sequence of str
         Names of the rows.
+    reference : array-like of shape (n_features,), default=None
+        What the code decodes to of which a component varies; drawn in grey behind
+        curves.
     value_range : pair of float, default=None
         Values that are black and white. None takes the range of `images`.
     image_shape : tuple of int, default=None
@@ -71,11 +74,19 @@ class LatentTraversalDisplay:
     """
 
     def __init__(
-        self, *, images, values, code_names, value_range=None, image_shape=None
+        self,
+        *,
+        images,
+        values,
+        code_names,
+        reference=None,
+        value_range=None,
+        image_shape=None,
     ):
         self.images = images
         self.values = values
         self.code_names = code_names
+        self.reference = reference
         self.value_range = value_range
         self.image_shape = image_shape
 
@@ -98,9 +109,12 @@ class LatentTraversalDisplay:
         n_rows, n_columns, n_features = images.shape
         shape = resolve_image_shape(self.image_shape, n_features)
         limits = value_limits(images, shape, self.value_range)
-        height = _SIDE * height_over_width(shape) * n_rows
-        ax = axes_or_new(self, ax, (1.4 + _SIDE * n_columns, 0.5 + height))
-        self.image_, self.lines_ = draw_grid(ax, images, shape, limits, kwargs)
+        side = _SIDE if len(shape) > 1 else _CURVE_SIDE
+        height = side * height_over_width(shape) * n_rows
+        ax = axes_or_new(self, ax, (1.4 + side * n_columns, 0.5 + height))
+        self.image_, self.lines_ = draw_grid(
+            ax, images, shape, limits, kwargs, reference=self.reference
+        )
         self._label(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -184,9 +198,11 @@ class LatentTraversalDisplay:
         values = np.linspace(*np.transpose(ends), n_images, axis=1)
         codes = np.tile(center, (*values.shape, 1))
         codes[np.arange(len(columns)), :, columns] = values
-        images = decode(estimator, codes.reshape(values.size, -1), y)
+        codes = np.vstack([center, codes.reshape(values.size, -1)])
+        reference, *images = decode(estimator, codes, y)
         display = cls(
-            images=images.reshape(*values.shape, -1),
+            images=np.reshape(images, (*values.shape, -1)),
+            reference=reference,
             values=values,
             code_names=code_names(estimator, columns, suffix="\n{} of variance"),
             value_range=None if X is None else data_range(X),
