@@ -18,7 +18,7 @@ def load(openml=False):
 
 
 def add_command(commands, name, function, help):
-    """Add a sub-command ``name`` that calls ``function(options)``; return its parser."""
+    """Add the sub-command of ``function(options)`` and return its parser."""
     parser = commands.add_parser(name, help=help)
     parser.set_defaults(function=function)
     parser.add_argument("--openml", action="store_true", help="may download MNIST")

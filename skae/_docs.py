@@ -280,7 +280,7 @@ encoder_, decoder_ : torch.nn.Module
 """
 
 
-def document(**own):
+def document(attributes="", **own):
     """Fill ``{parameters}`` and ``{attributes}`` in a class's docstring.
 
     The parameters are those of its ``__init__``, in that order and with the
@@ -288,10 +288,18 @@ def document(**own):
 
     Parameters
     ----------
+    attributes : str
+        Entries of the class's own attributes, which come first; one that `ATTRIBUTES`
+        has, too, takes its place.
     **own : tuple of (type, text)
         By parameter, what is special to the class; otherwise `PARAMETERS` has it.
     """
     texts = {**PARAMETERS, **own}
+    entries = _entries(attributes) | {
+        name: text
+        for name, text in _entries(ATTRIBUTES).items()
+        if name not in _entries(attributes)
+    }
 
     def fill(cls):
         if cls.__doc__:  # None under `python -OO`
@@ -299,10 +307,20 @@ def document(**own):
             parameters = "\n".join(_entry(p, *texts[p.name]) for p in signature)
             doc = inspect.cleandoc(cls.__doc__)
             doc = doc.replace("{parameters}", parameters)
-            cls.__doc__ = doc.replace("{attributes}", ATTRIBUTES.rstrip())
+            cls.__doc__ = doc.replace("{attributes}", "\n".join(entries.values()))
         return cls
 
     return fill
+
+
+def _entries(text):
+    """Return the entries of a section by what stands before their colon."""
+    entries, name = {}, None
+    for line in textwrap.dedent(text).strip().splitlines():
+        if not line.startswith(" "):
+            name = line.partition(" :")[0]
+        entries[name] = f"{entries[name]}\n{line}" if name in entries else line
+    return entries
 
 
 def _entry(parameter, kind, text):

@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_scalar
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -25,6 +25,7 @@ __all__ = [
     "InvalidParameterError",
     "RealNotInt",
     "StrOptions",
+    "check_at_least",
     "check_codes",
     "check_corrupted",
     "check_domain",
@@ -53,6 +54,11 @@ def integers_from(low):
 def reals(low, high, closed):
     """Return the constraint of a real number in an interval."""
     return Interval(numbers.Real, low, high, closed=closed)
+
+
+def check_at_least(value, low, name):
+    """Raise unless a method's argument is an integer of at least `low`."""
+    check_scalar(value, name, numbers.Integral, min_val=low)
 
 
 def check_hidden_layer_sizes(hidden_layer_sizes):

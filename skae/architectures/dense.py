@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from skae.architectures.array_state import ArrayStateModule
-from skae.architectures.layers import ACTIVATIONS, MLP
+from skae.architectures.layers import ACTIVATIONS, MLP, within
 
 
 class DenseAutoencoder(ArrayStateModule):
@@ -90,14 +90,14 @@ class DenseAutoencoder(ArrayStateModule):
         if not self.linear_path:
             return ACTIVATIONS[self.code_activation](self.f(u, generator))
         linear = u @ self.linear_encoder.T - self.code_offset
-        near = _within(u, self.input_radius)
+        near = within(u, self.input_radius)
         return linear + self.correction_scale * self.f(near, generator)
 
     def decode(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Map codes to reconstructions in the network's space."""
         if not self.linear_path:
             return self.g(z, generator)
-        near = _within(z / self.code_scale, self.code_radius)
+        near = within(z / self.code_scale, self.code_radius)
         return z @ self.linear_decoder.T + self.correction_scale * self.g(
             near, generator
         )
@@ -150,10 +150,3 @@ class DenseAutoencoder(ArrayStateModule):
         zeros = torch.zeros(1, self.linear_decoder.shape[1]).to(self.linear_decoder)
         self.g.layers[-1].bias.sub_(self.g(zeros)[0])
         self.train(was_training)
-
-
-def _within(rows, radius):
-    """Return rows, those longer than `radius` shortened to it."""
-    lengths = rows.norm(dim=1, keepdim=True)
-    # Divided in this order, an infinite radius leaves gradients finite.
-    return rows / (lengths / radius).clamp_min(1.0)

@@ -79,6 +79,13 @@ def dropout(h, rate, generator):
     return h * kept.div_(1.0 - rate)
 
 
+def within(rows, radius):
+    """Return rows, those longer than `radius` shortened to it."""
+    lengths = rows.norm(dim=1, keepdim=True)
+    # Divided in this order, an infinite radius leaves gradients finite.
+    return rows / (lengths / radius).clamp_min(1.0)
+
+
 class Dense(nn.Module):
     """An affine layer, optionally with the transposed weight of another one.
 

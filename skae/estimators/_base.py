@@ -117,17 +117,20 @@ class BaseAutoencoder(
             batch_norm=self.batch_norm,
         )
 
-    def _make_corruption(self, scaling, x):
+    def _make_corruption(self, rows):
         """Return the noise on the input, a function of (rows, generator), or None.
 
-        `x` are the training rows in the network's space. Not asked for data that
-        come in pairs, whose inputs are noisy already.
+        `rows` are the training rows, `ScaledRows`. Not asked for data that come in
+        pairs, whose inputs are noisy already.
         """
         return None
 
-    def _linear_map(self, x, target, n_components, weight, corruption, rng):
-        """Return the `LinearMap` of the linear path from tensors in float64."""
-        return principal_axes(x.numpy(), n_components, rng, weight)
+    def _linear_map(self, rows, n_components, corruption, rng):
+        """Return the `LinearMap` of the linear path from `ScaledRows`."""
+        return principal_axes(rows.x.numpy(), n_components, rng, rows.weight)
+
+    def _finish_start(self, network, scaling, linear_map):
+        """Set what else the network begins with; `linear_map` may be None."""
 
     def _linear_path_is_optimal(self):
         """Whether no training can improve on the linear path."""

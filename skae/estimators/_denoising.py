@@ -336,26 +336,28 @@ class DenoisingAutoencoder(BaseAutoencoder):
             emphasis=check_emphasis(self.emphasis),
         )
 
-    def _make_corruption(self, scaling, x):
+    def _make_corruption(self, rows):
         if callable(self.corruption):
-            return functools.partial(_corrupt_in_data_space, self.corruption, scaling)
+            return functools.partial(
+                _corrupt_in_data_space, self.corruption, rows.scaling
+            )
         return functools.partial(
             _corrupt,
             CORRUPTIONS[self.corruption],
             level=self.corruption_level,
-            column_range=ColumnRange(x.amin(dim=0), x.amax(dim=0)),
+            column_range=ColumnRange(rows.x.amin(dim=0), rows.x.amax(dim=0)),
         )
 
-    def _linear_map(self, x, target, n_components, weight, corruption, rng):
-        clean = target.numpy()
+    def _linear_map(self, rows, n_components, corruption, rng):
+        clean, weight = rows.target.numpy(), rows.weight
         if self.linear_path == "pca":
             return principal_axes(clean, n_components, rng, weight)
         if corruption is None:
-            return paired_denoiser(x.numpy(), clean, n_components, rng, weight)
+            return paired_denoiser(rows.x.numpy(), clean, n_components, rng, weight)
         if callable(self.corruption):
-            n_copies = -(-_NOISY_ROWS // len(x))
+            n_copies = -(-_NOISY_ROWS // len(clean))
             generator = make_generator(rng.randint(np.iinfo(np.int32).max))
-            noisy = [corruption(x, generator).numpy() for _ in range(n_copies)]
+            noisy = [corruption(rows.x, generator).numpy() for _ in range(n_copies)]
             weight = None if weight is None else np.tile(weight, n_copies)
             clean = np.tile(clean, (n_copies, 1))
             return paired_denoiser(np.vstack(noisy), clean, n_components, rng, weight)

@@ -71,6 +71,18 @@ class Samples(NamedTuple):
         return Samples(X, target, *(None if a is None else a[index] for a in others))
 
 
+class ScaledRows(NamedTuple):
+    """The training rows in the network's space, tensors in float64.
+
+    `target` is `x` itself unless the fit was given pairs.
+    """
+
+    scaling: Scaling
+    x: torch.Tensor
+    target: torch.Tensor
+    weight: np.ndarray | None
+
+
 class Criterion:
     """The elementwise loss of a network's output, link and scaling applied.
 
@@ -126,36 +138,39 @@ def make_start(estimator, samples, setup):
     `_linear_map` and `_make_corruption`.
     """
     dtype = training_dtype(estimator.precision)
-    scaling = Scaling.fit(samples.target, setup.link, samples.weight)
     network = estimator._build_network(samples.X.shape, setup.n_components).to(dtype)
     init = resolve_init(estimator.init, estimator.activation)
     network.initialize(init, make_generator(setup.seed))
-    x = scaling.to_network(samples.X, torch.float64)
-    corruption = _input_noise(estimator, samples, scaling, x)
+    scaling = Scaling.fit(samples.target, setup.link, samples.weight)
+    rows = _scaled_rows(scaling, samples)
+    corruption = None if samples.paired else estimator._make_corruption(rows)
+    linear_map = None
     if estimator.linear_path is not None:
-        target = x
-        if samples.paired:
-            target = scaling.to_network(samples.target, torch.float64)
         rng = np.random.RandomState(setup.seed)
-        linear_map = estimator._linear_map(
-            x, target, setup.n_components, samples.weight, corruption, rng
-        )
-        noisy = x if corruption is None else corruption(x, make_generator(setup.seed))
-        _set_linear_path(network, linear_map, noisy, target, samples.weight)
+        linear_map = estimator._linear_map(rows, setup.n_components, corruption, rng)
+        noisy = rows.x
+        if corruption is not None:
+            noisy = corruption(rows.x, make_generator(setup.seed))
+        _set_linear_path(network, linear_map, noisy, rows.target, rows.weight)
+    estimator._finish_start(network, scaling, linear_map)
     return Start(scaling, network.eval(), corruption)
 
 
 def current_start(estimator, samples):
     """Return a fitted estimator's model as the `Start` of further training."""
     scaling = estimator.scaling_
-    x = scaling.to_network(samples.X, torch.float64)
-    corruption = _input_noise(estimator, samples, scaling, x)
+    corruption = None
+    if not samples.paired:
+        corruption = estimator._make_corruption(_scaled_rows(scaling, samples))
     network = copy.deepcopy(estimator.network_)
     return Start(scaling, network.to(training_dtype(estimator.precision)), corruption)
 
 
-def _input_noise(estimator, samples, scaling, x):
-    return None if samples.paired else estimator._make_corruption(scaling, x)
+def _scaled_rows(scaling, samples):
+    x = target = scaling.to_network(samples.X, torch.float64)
+    if samples.paired:
+        target = scaling.to_network(samples.target, torch.float64)
+    return ScaledRows(scaling, x, target, samples.weight)
 
 
 def training_dtype(precision):

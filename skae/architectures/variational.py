@@ -1,0 +1,199 @@
+r"""The variational autoencoder's network, plain or around probabilistic PCA.
+
+The encoder gives the mean and the log variance of a normal posterior, the decoder the
+output that the likelihood turns into a distribution. With a linear path E, W (see
+`skae.linear.probabilistic_pca`)
+
+.. math:: \mu = E u + s f_1(\bar u), \quad \log \sigma^2 = \log s^2 + f_2(\bar u),
+          \qquad u' = W z + r g(\bar z),
+
+where s^2 is the variance of the linear model's posterior and r the root mean square of
+its residual; f and g start at zero, so that at the start posterior and likelihood *are*
+those of probabilistic PCA. The bar is that of `skae.architectures.dense`.
+
+In a conditional model what is given stands beside u and beside z; for an encoder that
+is not told, zeros and a sign that something is missing.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from skae.architectures.array_state import ArrayStateModule
+from skae.architectures.layers import MLP, within
+
+# In units of the data's variance: where a row is reconstructed without an error, the
+# likelihood would grow without bound.
+LEAST_NOISE = 1e-6
+# Of the posterior; the exponential of more would overflow.
+_LARGEST_LOG_VARIANCE = 20.0
+
+
+class VariationalAutoencoder(ArrayStateModule):
+    """Encoder to a normal posterior and decoder, in the network's own space.
+
+    Parameters
+    ----------
+    n_features, n_components : int
+    hidden_layer_sizes : sequence of int
+        From the input towards the code; the decoder mirrors it.
+    activation : str
+    linear_path : bool
+    n_dispersions : int
+        0, 1 (shared by all features) or n_features.
+    learn_dispersion : bool
+        Whether the dispersion is a parameter; otherwise it stays as it is set.
+    n_conditions : int
+    dropout, batch_norm
+        As in the estimators.
+    """
+
+    def __init__(
+        self,
+        n_features,
+        n_components,
+        hidden_layer_sizes,
+        activation,
+        *,
+        linear_path,
+        n_dispersions=0,
+        learn_dispersion=True,
+        n_conditions=0,
+        dropout=0.0,
+        batch_norm=False,
+    ):
+        super().__init__()
+        self._remember(
+            n_features=n_features,
+            n_components=n_components,
+            hidden_layer_sizes=tuple(hidden_layer_sizes),
+            activation=activation,
+            linear_path=linear_path,
+            n_dispersions=n_dispersions,
+            learn_dispersion=learn_dispersion,
+            n_conditions=n_conditions,
+            dropout=dropout,
+            batch_norm=batch_norm,
+        )
+        self.linear_path = linear_path
+        self.n_conditions = n_conditions
+        # Beside the conditions the encoder is told whether they are missing.
+        n_given = n_conditions + 1 if n_conditions else 0
+        hidden, options = tuple(hidden_layer_sizes), (dropout, batch_norm)
+        sizes = (n_features + n_given, *hidden, 2 * n_components)
+        self.f = _mlp(sizes, activation, options)
+        sizes = (n_components + n_conditions, *hidden[::-1], n_features)
+        self.g = _mlp(sizes, activation, options)
+        self._register_dispersion(n_dispersions, learn_dispersion)
+        if linear_path:
+            self._register_linear_path(n_features, n_components)
+
+    def _register_dispersion(self, n_dispersions, learn_dispersion):
+        value = None
+        if n_dispersions:
+            value = torch.zeros(n_dispersions, dtype=torch.float32)
+        if n_dispersions and learn_dispersion:
+            self.register_parameter("raw_dispersion", nn.Parameter(value))
+        else:
+            self.register_buffer("raw_dispersion", value)
+
+    def _register_linear_path(self, n_features, n_components):
+        for name, shape in [
+            ("linear_encoder", (n_components, n_features)),
+            ("linear_decoder", (n_features, n_components)),
+            ("posterior_scale", (n_components,)),
+            ("correction_scale", ()),
+        ]:
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.float32))
+        for name in ("input_radius", "code_radius"):
+            self.register_buffer(name, torch.tensor(torch.inf, dtype=torch.float32))
+
+    @property
+    def dispersion(self):
+        """Logarithm of the likelihood's dispersion, shape (n_dispersions,), or None."""
+        if self.raw_dispersion is None:
+            return None
+        floor = torch.full_like(self.raw_dispersion, math.log(LEAST_NOISE))
+        return torch.logaddexp(self.raw_dispersion, floor)
+
+    def posterior(self, u: Tensor, generator=None, condition=None):
+        """Return mean and log variance of the codes, each (n_rows, n_components).
+
+        `condition` of shape (n_rows, n_conditions) may have rows of NaN, which stand
+        for what is missing; None is missing in all rows.
+        """
+        near = within(u, self.input_radius) if self.linear_path else u
+        h = self.f(self._with_given(near, condition), generator)
+        mean, log_variance = h.chunk(2, dim=1)
+        if self.linear_path:
+            mean = u @ self.linear_encoder.T + self.posterior_scale * mean
+            log_variance = log_variance + 2 * torch.log(self.posterior_scale)
+        bound = _LARGEST_LOG_VARIANCE
+        return mean, log_variance.clamp(-bound, bound)
+
+    def encode(self, u: Tensor, generator=None, condition=None) -> Tensor:
+        """Map rows (n_rows, n_features) to the posterior's means."""
+        return self.posterior(u, generator, condition)[0]
+
+    def decode(self, z: Tensor, generator=None, condition=None) -> Tensor:
+        """Map codes, and what is given, to outputs in the network's space."""
+        if not self.linear_path:
+            given = z if condition is None else torch.cat([z, condition.to(z)], dim=1)
+            return self.g(given, generator)
+        near = within(z, self.code_radius)
+        return z @ self.linear_decoder.T + self.correction_scale * self.g(
+            near, generator
+        )
+
+    def forward(self, u: Tensor, generator=None, condition=None) -> Tensor:
+        """Reconstruct rows from the means of their codes."""
+        return self.decode(self.encode(u, generator, condition), generator, condition)
+
+    def initialize(self, init, generator):
+        """Draw the weights; with a linear path the last layers are zero."""
+        self.f.initialize(init, generator, zero_last=self.linear_path)
+        self.g.initialize(init, generator, zero_last=self.linear_path)
+
+    @torch.no_grad()
+    def set_dispersion(self, value):
+        """Set the dispersion itself, not its logarithm: a number or one a feature."""
+        value = torch.as_tensor(value, dtype=torch.float64)
+        value = (value - LEAST_NOISE).clamp_min(1e-3 * LEAST_NOISE)
+        self.raw_dispersion.copy_(torch.log(value))
+
+    @torch.no_grad()
+    def set_linear_path(
+        self,
+        linear_map,
+        code_scale,
+        correction_scale,
+        input_radius=torch.inf,
+        code_radius=torch.inf,
+    ):
+        """Start from probabilistic PCA, whose codes have the prior's scale."""
+        squares = (linear_map.decoder**2).sum(axis=0)
+        noise = max(linear_map.noise_variance, LEAST_NOISE)
+        for name, value in [
+            ("linear_encoder", linear_map.encoder),
+            ("linear_decoder", linear_map.decoder),
+            ("posterior_scale", (noise / (squares + noise)) ** 0.5),
+            ("correction_scale", correction_scale),
+            ("input_radius", input_radius),
+            ("code_radius", code_radius),
+        ]:
+            getattr(self, name).copy_(torch.as_tensor(value))
+
+    def _with_given(self, u, condition):
+        if not self.n_conditions:
+            return u
+        if condition is None:
+            condition = u.new_full((len(u), self.n_conditions), torch.nan)
+        missing = condition[:, :1].isnan()
+        given = condition.to(u).nan_to_num(0.0)
+        return torch.cat([u, given, missing.to(u)], dim=1)
+
+
+def _mlp(sizes, activation, options):
+    dropout, batch_norm = options
+    return MLP(sizes, activation, dropout=dropout, batch_norm=batch_norm)

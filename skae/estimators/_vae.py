@@ -1,0 +1,325 @@
+"""The variational autoencoder."""
+
+import numpy as np
+from sklearn.utils.metaestimators import available_if
+
+from skae._docs import document
+from skae._validation import StrOptions, check_at_least, fit_context
+from skae.architectures.variational import LEAST_NOISE
+from skae.estimators._base import solver_is_stochastic
+from skae.estimators._fitting import fit_estimator, partially_fit_estimator
+from skae.estimators._variational import (
+    VARIATIONAL_ATTRIBUTES,
+    VARIATIONAL_CONSTRAINTS,
+    VARIATIONAL_PARAMETERS,
+    BaseVariationalAutoencoder,
+)
+from skae.linear import probabilistic_pca
+
+
+@document(
+    attributes=VARIATIONAL_ATTRIBUTES,
+    **VARIATIONAL_PARAMETERS,
+    linear_path=(
+        "{'ppca'} or None",
+        """
+        'ppca' adds the networks to probabilistic PCA, and training starts from it;
+        None is the textbook network. With ``likelihood="gaussian"`` the first epoch's
+        bound is the exact likelihood of probabilistic PCA.
+        """,
+    ),
+)
+class VAETransformer(BaseVariationalAutoencoder):
+    r"""Variational autoencoder: codes with a prior, rows with a likelihood.
+
+    A row x has a code z with the prior N(0, I) and, given z, the distribution
+    `likelihood` whose mean the decoder gives. The encoder gives the normal posterior
+    :math:`q(z | x) = N(\mu(x), \mathrm{diag}\, \sigma^2(x))`. Training maximises the
+    evidence lower bound on the log likelihood [1]_
+
+    .. math:: \log p(x) \ge E_{q(z|x)}[\log p(x | z)]
+              - \beta \, KL\big(q(z | x) \,\|\, N(0, I)\big),
+
+    with beta = 1; larger values press the codes towards independence [2]_.
+    `transform` gives the means of the codes; `sample` draws new rows.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    ConditionalVAE : Generates rows of a chosen class.
+    AutoencoderTransformer : Codes without a distribution.
+    sklearn.decomposition.FactorAnalysis : Linear, with a variance for each feature.
+
+    Notes
+    -----
+    Losses and scores are in nats of X's own density: minus `score` of rows is their
+    loss (with ``beta=1``), and for a Gaussian likelihood `score` can be compared with
+    that of `sklearn.decomposition.PCA`. Codes are in the order of decreasing variance
+    of their means, which for components that tell nothing of X is zero.
+
+    References
+    ----------
+    .. [1] D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
+    .. [2] I. Higgins et al., "beta-VAE: learning basic visual concepts with a
+       constrained variational framework", ICLR 2017.
+    .. [3] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted
+       autoencoders", ICLR 2016.
+    .. [4] M. E. Tipping and C. M. Bishop, "Probabilistic principal component
+       analysis", JRSS B 61, 1999.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae import VAETransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> vae = VAETransformer(8, random_state=0).fit(X[:1500])
+    >>> bool(vae.score(X[1500:]) > PCA(8).fit(X[:1500]).score(X[1500:]) + 5)
+    True
+    >>> vae.sample(3, random_state=0).shape
+    (3, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **VARIATIONAL_CONSTRAINTS,
+        "linear_path": [StrOptions({"ppca"}), None],
+    }
+
+    def __init__(
+        self,
+        n_components=None,
+        *,
+        likelihood="gaussian",
+        noise_variance="shared",
+        beta=1.0,
+        kl_warmup=0,
+        n_importance_samples=1,
+        hidden_layer_sizes="auto",
+        activation="silu",
+        linear_path="ppca",
+        init="auto",
+        dropout=0.0,
+        batch_norm=False,
+        max_norm=None,
+        average=True,
+        alpha="auto",
+        l1_ratio=0.0,
+        solver="adamw",
+        learning_rate_init=0.003,
+        learning_rate="constant",
+        batch_size="auto",
+        max_iter=100,
+        shuffle=True,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        warm_start=False,
+        device="auto",
+        precision="float32",
+        n_threads=None,
+        verbose=False,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.likelihood = likelihood
+        self.noise_variance = noise_variance
+        self.beta = beta
+        self.kl_warmup = kl_warmup
+        self.n_importance_samples = n_importance_samples
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.linear_path = linear_path
+        self.init = init
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.max_norm = max_norm
+        self.average = average
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.device = device
+        self.precision = precision
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, X_val=None, sample_weight=None):
+        """Fit the autoencoder to X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data: in [0, 1] for 'bernoulli', not negative for counts.
+        y : Ignored
+            Present for API consistency.
+        X_val : array-like of shape (n_rows, n_features), default=None
+            Validation data for early stopping, instead of rows split from `X`.
+            If it has as many rows as `X`, cross-validation slices it along with
+            `X` when it is passed as a fit parameter; route it through
+            ``Pipeline(transform_input=["X_val"])`` to have it transformed by the
+            steps before.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows in the loss, the centring and the
+            linear path. 2 counts as much as the row repeated.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters are invalid, or if the loss is not finite before
+            anything good was reached.
+        """
+        self._check_warmup()
+        fit_estimator(self, X, y, X_val=X_val, sample_weight=sample_weight)
+        self._warn_of_collapse()
+        return self
+
+    @available_if(solver_is_stochastic)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, *, sample_weight=None):
+        """Take one epoch over X at the initial learning rate.
+
+        The first call fixes the centring, the scale, the linear path, the number
+        of components and their order from its X; later calls keep them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A batch of training data.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The estimator after the epoch.
+        """
+        return partially_fit_estimator(self, X, sample_weight=sample_weight)
+
+    def posterior(self, X):
+        """Return means and standard deviations of the codes of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples, n_components)
+            What `transform` gives.
+        std : ndarray of shape (n_samples, n_components)
+            Standard deviations of the normal posterior q(z | x).
+        """
+        return self._posterior_of(self._check_rows(X))
+
+    def sample(self, n_samples=1, *, random_state=None, noise=True):
+        """Draw rows from the model: codes from N(0, I), then rows given the codes.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            An int gives the same rows in each call.
+        noise : bool, default=True
+            Whether to draw from the likelihood; otherwise its mean is returned, for
+            images the usual choice.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            In the units of the training data.
+        """
+        check_at_least(n_samples, 1, "n_samples")
+        return self._sample(n_samples, random_state, noise)
+
+    def score(self, X, y=None):
+        """Return the mean of `score_samples` over the rows of X, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        score : float
+            A lower bound on the mean log likelihood; for a Gaussian likelihood to be
+            compared with `score` of `sklearn.decomposition.PCA`.
+        """
+        return float(np.mean(self.score_samples(X), dtype=np.float64))
+
+    def score_samples(self, X, n_draws=16):
+        r"""Return a lower bound on the log likelihood of each row, in nats.
+
+        .. math:: \log \frac{1}{S} \sum_{s=1}^S \frac{p(x | z_s) \, p(z_s)}{q(z_s | x)},
+                  \quad z_s \sim q(z | x),
+
+        the importance-weighted bound [3]_, which in expectation grows with the number
+        of draws S towards log p(x). The draws are the same for all rows and calls.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        n_draws : int, default=16
+            S. 1 gives an unbiased estimate of the evidence lower bound; papers report
+            5000 as the log likelihood.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            In nats of X's own units.
+        """
+        check_at_least(n_draws, 1, "n_draws")
+        return self._bound(self._check_rows(X), n_draws)
+
+    def _linear_map(self, rows, n_components, corruption, rng):
+        return probabilistic_pca(
+            rows.x.numpy(),
+            n_components,
+            rng,
+            rows.weight,
+            noise_variance=self._noise_in(rows.scaling),
+            floor=LEAST_NOISE,
+        )
+
+    def _linear_path_is_optimal(self):
+        has_one_layer = not isinstance(self.hidden_layer_sizes, str) and (
+            np.size(self.hidden_layer_sizes) == 0
+        )
+        return (
+            has_one_layer
+            and self.linear_path is not None
+            and self.likelihood == "gaussian"
+            and self.noise_variance != "per_feature"
+            and self.beta == 1
+        )

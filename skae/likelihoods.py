@@ -1,0 +1,118 @@
+r"""Likelihoods of a row given its code: log density, mean and draws, side by side.
+
+A decoder's output o, one number a feature, and a dispersion d, shared by all rows,
+make a distribution of a value x:
+
+==================  ========================================  =================
+likelihood          distribution                              mean
+==================  ========================================  =================
+gaussian            N(o, exp(d))                              o
+bernoulli           1 with probability logistic(o)            logistic(o)
+poisson             Poisson of rate exp(o)                    exp(o)
+negative_binomial   Gamma-Poisson of mean m = exp(o) and
+                    variance m + m^2 / exp(d)                 exp(o)
+==================  ========================================  =================
+
+The Bernoulli's log probability, x o - softplus(o), is taken for every x in [0, 1], as
+is usual for grey pixels; counts may be any numbers >= 0.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Likelihood(NamedTuple):
+    """A distribution of the features given the decoder's output.
+
+    `log_density(output, target, dispersion)` is elementwise, `draw(rng, mean,
+    dispersion)` works on arrays in X's units; `dispersion` is the logarithm of the
+    parameter, or None for a likelihood without one.
+    """
+
+    link: str
+    log_density: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    draw: Callable
+    has_dispersion: bool = False
+
+
+def _gaussian(output, target, log_variance):
+    squares = (target - output).square() * torch.exp(-log_variance)
+    return -0.5 * (squares + log_variance + math.log(2 * math.pi))
+
+
+def _bernoulli(output, target, dispersion):
+    return target * output - F.softplus(output)
+
+
+def _poisson(output, target, dispersion):
+    return target * output - torch.exp(output) - torch.lgamma(target + 1)
+
+
+def _negative_binomial(output, target, log_size):
+    size = torch.exp(log_size)
+    log_total = torch.logaddexp(output, log_size.expand_as(output))
+    return (
+        torch.lgamma(target + size)
+        - torch.lgamma(size)
+        - torch.lgamma(target + 1)
+        + size * (log_size - log_total)
+        + target * (output - log_total)
+    )
+
+
+def _draw_negative_binomial(rng, mean, log_size):
+    size = np.exp(log_size)
+    return rng.poisson(rng.gamma(size, mean / size))
+
+
+LIKELIHOODS = {
+    "gaussian": Likelihood(
+        "identity",
+        _gaussian,
+        lambda rng, mean, log_variance: rng.normal(mean, np.exp(0.5 * log_variance)),
+        has_dispersion=True,
+    ),
+    "bernoulli": Likelihood(
+        "logistic", _bernoulli, lambda rng, mean, _: rng.binomial(1, mean)
+    ),
+    "poisson": Likelihood("exp", _poisson, lambda rng, mean, _: rng.poisson(mean)),
+    "negative_binomial": Likelihood(
+        "exp", _negative_binomial, _draw_negative_binomial, has_dispersion=True
+    ),
+}
+
+
+class RowLikelihood:
+    """Log density of rows in nats of X's own units, scaling and link applied.
+
+    Parameters
+    ----------
+    name : str
+        A key of `LIKELIHOODS`.
+    scaling : Scaling
+    """
+
+    def __init__(self, name, scaling):
+        self.likelihood = LIKELIHOODS[name]
+        self.scaling = scaling
+
+    def __call__(self, output, target, dispersion):
+        """Return the sum over the features, shape (n_rows,).
+
+        `output` is the network's, `target` as `skae.data.Rows` holds it: in the
+        network's space for the Gaussian, otherwise in X's.
+        """
+        output = output.to(target.dtype)
+        if self.likelihood.link != "identity":
+            output = self.scaling.outputs(output)
+        density = self.likelihood.log_density(output, target, dispersion).sum(dim=1)
+        if self.likelihood.link == "identity":
+            # From the density of u = (x - center) / scale to that of x.
+            density = density - target.shape[1] * torch.log(self.scaling.scale)
+        return density
