@@ -1,31 +1,54 @@
 """Displays: what they hold, what they draw, what they refuse."""
 
 import sys
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_matrix
+from scipy.stats import norm
 from sklearn.datasets import load_digits
-from sklearn.decomposition import PCA
+from sklearn.decomposition import NMF, PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, DenoisingAutoencoder
+from skae.architectures.layers import Dense
 from skae.plotting import (
+    FiltersDisplay,
+    LatentManifoldDisplay,
     LatentSpaceDisplay,
+    LatentTraversalDisplay,
     LossCurveDisplay,
     ReconstructionDisplay,
     ScreeDisplay,
 )
+from skae.plotting._grid import value_labels
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 TRAIN, TEST = DIGITS[:400] / 16, DIGITS[400:600] / 16
+
+
+class Generator(PCA):
+    """Whitened codes have the prior N(0, I); a label shifts what they decode to."""
+
+    def __init__(self, n_components=None, *, whiten=True):
+        super().__init__(n_components, whiten=whiten)
+
+    def sample(self, n_samples=1):
+        return self.inverse_transform(np.zeros((n_samples, self.n_components_)))
+
+    def inverse_transform(self, X, y=None):
+        rows = super().inverse_transform(X)
+        return rows if y is None else rows + np.reshape(y, (len(rows), -1))[:, -1:]
 
 
 @pytest.fixture(autouse=True)
@@ -57,10 +80,15 @@ def draw(pca, autoencoder):
         "images": lambda **kw: ReconstructionDisplay.from_estimator(both, TEST, **kw),
         "latent": lambda **kw: LatentSpaceDisplay.from_estimator(pca, TEST, **kw),
         "scree": lambda **kw: ScreeDisplay.from_estimator(both, TEST, **kw),
+        "filters": lambda **kw: FiltersDisplay.from_estimator(pca, **kw),
+        "manifold": lambda **kw: LatentManifoldDisplay.from_estimator(pca, TEST, **kw),
+        "traversal": lambda **kw: LatentTraversalDisplay.from_estimator(
+            pca, TEST, **kw
+        ),
     }
 
 
-DISPLAYS = ["loss", "images", "latent", "scree"]
+DISPLAYS = ["loss", "images", "latent", "scree", "filters", "manifold", "traversal"]
 
 
 @pytest.mark.parametrize("name", DISPLAYS)
@@ -110,6 +138,10 @@ def test_import_needs_no_matplotlib(monkeypatch):
         lambda: ReconstructionDisplay.from_estimator(PCA(), TEST),
         lambda: LatentSpaceDisplay.from_estimator(PCA(), TEST),
         lambda: ScreeDisplay.from_estimator(PCA()),
+        lambda: FiltersDisplay.from_estimator(PCA()),
+        lambda: LatentManifoldDisplay.from_estimator(PCA(), TEST),
+        lambda: LatentManifoldDisplay.from_estimator(Generator()),
+        lambda: LatentTraversalDisplay.from_estimator(PCA(), TEST),
     ],
 )
 def test_unfitted_estimators_are_refused(draw):
@@ -286,6 +318,12 @@ def test_reconstruction_errors_are_clear(pca):
         ReconstructionDisplay.from_estimator(pca, TEST, image_shape=(8, 9))
     with pytest.raises(ValueError, match=r"'image_shape'.*Got \(4, 8, 2\)"):
         ReconstructionDisplay.from_estimator(pca, TEST, image_shape=(4, 8, 2))
+    for image_shape in [5, (-8, -8), (8.0, 8.0), "square"]:
+        with pytest.raises(ValueError, match="'image_shape'"):
+            ReconstructionDisplay.from_estimator(pca, TEST, image_shape=image_shape)
+    for n_images in [0, -1, 2.5, True, None]:
+        with pytest.raises(ValueError, match=r"'n_images'.*at least 1. Got "):
+            ReconstructionDisplay.from_estimator(pca, TEST, n_images=n_images)
     with pytest.raises(ValueError, match="differ in shape"):
         ReconstructionDisplay.from_estimator(pca, TEST, X_target=TEST[1:])
     with pytest.raises(ValueError, match="contains NaN"):
@@ -345,11 +383,40 @@ def test_more_classes_than_colours(pca):
     assert len(display.legend_.get_texts()) == 30
 
 
+def test_a_legend_that_nobody_would_read_is_left_out(pca):
+    y = np.array([f"class {number}" for number in range(200)])
+    display = LatentSpaceDisplay.from_estimator(pca, TEST, y)
+    assert display.legend_ is None
+    assert display.colorbar_ is None
+    display.figure_.draw_without_rendering()
+
+
+def test_components_from_the_end(pca):
+    display = LatentSpaceDisplay.from_estimator(pca, TEST, components=(-1, 0))
+    assert_array_equal(display.codes, pca.transform(TEST)[:, [2, 0]])
+    assert display.code_names[0].startswith("Component 2")
+
+
+def test_shares_are_of_the_step_that_codes(pca):
+    pipeline = make_pipeline(PCA(2), StandardScaler()).fit(TRAIN)
+    display = LatentSpaceDisplay.from_estimator(pipeline, TEST)
+    assert display.code_names == ("Component 0", "Component 1")
+
+
+def test_sparse_codes():
+    sparse = FunctionTransformer(csr_matrix).fit(TEST)
+    display = LatentSpaceDisplay.from_estimator(sparse, TEST, components=(20, 21))
+    assert_array_equal(display.codes, TEST[:, [20, 21]])
+
+
 def test_latent_space_errors_are_clear(pca):
     with pytest.raises(ValueError, match=r"from 0 to 2. Got \(0, 3\)"):
         LatentSpaceDisplay.from_estimator(pca, TEST, components=(0, 3))
     with pytest.raises(ValueError, match=r"'components'.*Got \(0, 1, 2\)"):
         LatentSpaceDisplay.from_estimator(pca, TEST, components=(0, 1, 2))
+    for components in [1, (0,), (0, 0), (0, 1.0), "01", None, ()]:
+        with pytest.raises(ValueError, match="'components'.*of 2 different columns"):
+            LatentSpaceDisplay.from_estimator(pca, TEST, components=components)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         LatentSpaceDisplay.from_estimator(pca, TEST, LABELS)
 
@@ -382,3 +449,278 @@ def test_scree_without_data_has_no_reconstruction(pca):
 def test_scree_needs_variances():
     with pytest.raises(TypeError, match="'explained_variance_ratio_'"):
         ScreeDisplay.from_estimator(StandardScaler().fit(TEST))
+
+
+# ----- filters -------------------------------------------------------------
+
+
+def test_filters_of_components_keep_their_order(pca, autoencoder):
+    for estimator in (pca, autoencoder, NMF(3, max_iter=500).fit(TRAIN)):
+        display = FiltersDisplay.from_estimator(estimator, n_filters=2)
+        assert_array_equal(display.filters, estimator.components_[:2])
+        assert_array_equal(display.indices, [0, 1])
+
+
+def test_filters_of_the_encoder_come_by_their_norm(autoencoder):
+    weights = autoencoder.network_.f.layers[0].weight.detach().numpy()
+    display = FiltersDisplay.from_estimator(autoencoder, layer="encoder")
+    assert display.filters.shape == (16, 64)
+    assert_array_equal(display.filters, weights[display.indices])
+    assert (np.diff(np.linalg.norm(display.filters, axis=1)) <= 0).all()
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_filters_of_the_decoder_are_what_its_units_add(tied):
+    network = DenoisingAutoencoder(
+        2, hidden_layer_sizes=(8,), linear_path=None, tied_weights=tied, max_iter=1
+    ).fit(TRAIN)
+    display = FiltersDisplay.from_estimator(network, layer="decoder", n_filters=8)
+    last = network.network_.g.layers[-1]
+    one_unit_each = torch.eye(8)[display.indices.tolist()]
+    added = (last(one_unit_each) - last.bias).detach()
+    assert_allclose(display.filters, added, rtol=1e-6, atol=1e-7)
+    # Without components, the encoder's filters are the ones to see.
+    display = FiltersDisplay.from_estimator(make_pipeline(PCA(), network))
+    first = network.network_.f.layers[0].weight.detach().numpy()
+    assert_array_equal(display.filters, first[display.indices])
+
+
+def test_filters_of_a_conditional_encoder_end_with_the_features(autoencoder):
+    conditional = deepcopy(autoencoder)
+    conditional.network_.f.layers[0] = Dense(64 + 11, 16)
+    display = FiltersDisplay.from_estimator(conditional, layer="encoder")
+    assert display.filters.shape == (16, 64)
+
+
+def test_filters_need_dense_layers(autoencoder):
+    other = deepcopy(autoencoder)
+    other.network_.f = torch.nn.Identity()
+    with pytest.raises(TypeError, match="AutoencoderTransformer: give its filters to"):
+        FiltersDisplay.from_estimator(other, layer="encoder")
+
+
+def test_each_filter_has_its_own_scale_and_one_zero():
+    filters = np.zeros((7, 25))
+    filters[1, :2] = 1, -2
+    filters[2, 3] = -1e-9
+    display = FiltersDisplay.from_filters(filters)
+    assert display.image_.get_clim() == (-1, 1)
+    drawn = display.image_.get_array()
+    # Five by five pixels with one between them; four columns, so one blank cell.
+    assert drawn.shape == (11, 23)
+    assert drawn[6:, 18:].mask.all()
+    assert_array_equal(drawn[:5, :5], np.zeros((5, 5)))
+    assert_array_equal(drawn[0, 6:11], [0.5, -1, 0, 0, 0])
+    assert_array_equal(drawn[0, 12:17], [0, 0, 0, -1, 0])
+
+
+def test_filters_in_colour_have_grey_for_zero():
+    filters = np.zeros((1, 75))
+    filters[0, 0] = 3
+    display = FiltersDisplay.from_filters(filters, image_shape=(5, 5, 3))
+    assert_array_equal(display.image_.get_array()[0, :2], [[1, 0.5, 0.5], [0.5] * 3])
+
+
+def test_filters_as_curves():
+    display = FiltersDisplay.from_filters(np.random.RandomState(0).randn(7, 12))
+    assert display.image_ is None
+    # 8 cells, each with a nan at its end and the last one blank.
+    (line,) = display.lines_
+    assert line.get_ydata().shape == (8 * 13,)
+    assert np.isfinite(line.get_ydata()).sum() == 7 * 12
+
+
+@pytest.mark.parametrize("n_filters", [1, 2, 3, 7, 8, 10, 13, 64, 97])
+def test_grid_of_filters_is_wide_and_full(n_filters):
+    display = FiltersDisplay.from_filters(np.ones((n_filters, 5)))
+    n_columns, n_rows = display.ax_.get_xlim()[1], display.ax_.get_ylim()[0]
+    assert n_rows <= n_columns
+    assert 0 <= n_rows * n_columns - n_filters < n_columns
+
+
+def test_filter_errors_are_clear(pca):
+    with pytest.raises(ValueError, match=r"'layer'.*'decoder'\]. Got 'middle'"):
+        FiltersDisplay.from_estimator(pca, layer="middle")
+    with pytest.raises(ValueError, match=r"'n_filters'.*Got 0"):
+        FiltersDisplay.from_estimator(pca, n_filters=0)
+    with pytest.raises(TypeError, match="'network_'. Got PCA"):
+        FiltersDisplay.from_estimator(pca, layer="encoder")
+    with pytest.raises(TypeError, match="'components_' or 'network_'"):
+        FiltersDisplay.from_estimator(StandardScaler().fit(TEST))
+    with pytest.raises(ValueError, match="2D array"):
+        FiltersDisplay.from_filters(np.ones(5))
+
+
+# ----- latent manifold -----------------------------------------------------
+
+
+def test_manifold_is_decoded_quantiles(pca):
+    display = LatentManifoldDisplay.from_estimator(
+        pca, TEST, components=(2, 0), n_images=5
+    )
+    codes = pca.transform(TEST)
+    shares = [0.1, 0.3, 0.5, 0.7, 0.9]
+    assert_allclose(display.x_values, np.quantile(codes[:, 2], shares))
+    assert_allclose(display.y_values, np.quantile(codes[:, 0], shares))
+    center = np.median(codes, axis=0)
+    center[1] = codes[:, 1].mean()
+    assert_allclose(display.images[2, 2], pca.inverse_transform([center])[0])
+    corner = [display.y_values[4], codes[:, 1].mean(), display.x_values[1]]
+    assert_allclose(display.images[4, 1], pca.inverse_transform([corner])[0])
+    assert display.code_names[0].startswith("Component 2 (")
+    assert display.value_range == (0, 1)
+
+
+def test_manifold_of_a_generator_spans_its_prior():
+    generator = Generator(3).fit(TRAIN)
+    display = LatentManifoldDisplay.from_estimator(generator, n_images=7)
+    assert display.images.shape == (7, 7, 64)
+    assert_allclose(norm.cdf(display.x_values), (np.arange(7) + 0.5) / 7)
+    assert_array_equal(display.x_values, display.y_values)
+    assert_allclose(display.images[3, 3], generator.mean_)
+    assert display.value_range is None
+    of_codes = LatentManifoldDisplay.from_estimator(generator, TEST, n_images=7)
+    codes = generator.transform(TEST)
+    assert_allclose(of_codes.x_values[3], np.median(codes[:, 0]))
+
+
+def test_manifold_has_low_values_at_the_left_and_at_the_bottom():
+    images = np.arange(12.0).reshape(2, 3, 2).repeat(25, axis=2)
+    display = LatentManifoldDisplay(
+        images=images[..., :25], x_values=[-1, 0, 1], y_values=[5, 6]
+    ).plot()
+    drawn = display.image_.get_array()
+    assert drawn.shape == (11, 17)
+    assert_array_equal(drawn[2, [2, 8, 14]], [6, 8, 10])
+    assert_array_equal(drawn[8, [2, 8, 14]], [0, 2, 4])
+    x, y = display.ax_.get_xticklabels(), display.ax_.get_yticklabels()
+    minus = "\N{MINUS SIGN}1.0"
+    assert [label.get_text() for label in x] == [minus, "0.0", "1.0"]
+    positions = {label.get_text(): label.get_position()[1] for label in y}
+    # The vertical axis points down.
+    assert positions["5.00"] > positions["6.00"]
+
+
+@pytest.mark.parametrize("label", [3, 0.5, [1.0, 2.0]])
+def test_manifold_of_one_label(label):
+    pipeline = make_pipeline(MaxAbsScaler(), Generator(2)).fit(TRAIN)
+    plain = LatentManifoldDisplay.from_estimator(pipeline, n_images=3)
+    labelled = LatentManifoldDisplay.from_estimator(pipeline, n_images=3, y=label)
+    shift = np.ravel(label)[-1] * pipeline[0].scale_
+    assert_allclose(labelled.images, plain.images + shift)
+
+
+def test_manifold_of_search_and_frame():
+    frame = pd.DataFrame(TRAIN, columns=[f"pixel {j}" for j in range(64)])
+    search = GridSearchCV(PCA(), {"n_components": [2]}, cv=2).fit(frame)
+    display = LatentManifoldDisplay.from_estimator(search, frame, n_images=3)
+    codes = search.transform(frame)
+    center = np.median(codes, axis=0, keepdims=True)
+    assert_allclose(display.images[1, 1], search.inverse_transform(center)[0])
+
+
+@pytest.mark.parametrize("kind", [LatentManifoldDisplay, LatentTraversalDisplay])
+def test_errors_of_decoded_codes_are_clear(pca, kind):
+    with pytest.raises(ValueError, match="'X' parameter is needed, as PCA has no"):
+        kind.from_estimator(pca)
+    scaled = make_pipeline(Generator(2), StandardScaler()).fit(TRAIN)
+    with pytest.raises(ValueError, match="as StandardScaler has no"):
+        kind.from_estimator(scaled)
+    with pytest.raises(ValueError, match="at least two rows.*Got 1"):
+        kind.from_estimator(pca, TEST[:1])
+    with pytest.raises(TypeError, match="'y' parameter.*Got PCA: leave y out"):
+        kind.from_estimator(pca, TEST, y=3)
+    with pytest.raises(ValueError, match=r"'n_images'.*Got 2.5"):
+        kind.from_estimator(pca, TEST, n_images=2.5)
+    with pytest.raises(ValueError, match=r"'components'.*from 0 to 2. Got \(0, 3\)"):
+        kind.from_estimator(pca, TEST, components=(0, 3))
+    classifier = make_pipeline(pca, LogisticRegression()).fit(TRAIN, LABELS[:400])
+    with pytest.raises(TypeError, match=r"\[:-1\]"):
+        kind.from_estimator(classifier, TEST)
+
+
+def test_manifold_needs_two_components():
+    with pytest.raises(ValueError, match=r"'components'.*to 0. Got \(0, 1\)"):
+        LatentManifoldDisplay.from_estimator(PCA(1).fit(TRAIN), TEST)
+
+
+# ----- latent traversal ----------------------------------------------------
+
+
+def test_traversal_varies_one_component_a_row(autoencoder):
+    display = LatentTraversalDisplay.from_estimator(
+        autoencoder, TEST, components=(2, 0), row=5, n_images=4
+    )
+    codes = autoencoder.transform(TEST)
+    ends = np.quantile(codes[:, [2, 0]], [0.01, 0.99], axis=0)
+    assert_allclose(display.values[:, [0, -1]], ends.T)
+    assert_allclose(np.diff(display.values, n=2), 0, atol=1e-12)
+    for images, values, component in zip(
+        display.images, display.values, (2, 0), strict=True
+    ):
+        varied = np.tile(codes[5], (4, 1))
+        varied[:, component] = values
+        assert_allclose(images, autoencoder.inverse_transform(varied), atol=1e-12)
+    reconstruction = autoencoder.reconstruct(TEST[5:6])[0]
+    assert_allclose(display.reference, reconstruction, atol=1e-12)
+
+
+def test_traversal_of_a_generator_spans_its_prior():
+    generator = Generator(8).fit(TRAIN)
+    display = LatentTraversalDisplay.from_estimator(generator)
+    assert display.images.shape == (6, 9, 64)
+    assert_allclose(norm.cdf(display.values[:, [0, -1]]), [[0.01, 0.99]] * 6)
+    assert_allclose(display.images[:, 4], [generator.mean_] * 6)
+    # Rows that share their values have them on the columns.
+    labels = [label.get_text() for label in display.ax_.get_xticklabels()]
+    assert labels[4:6] == ["0.0", "0.6"]
+    shifted = LatentTraversalDisplay.from_estimator(generator, y=2)
+    assert_allclose(shifted.images, display.images + 2)
+
+
+def test_traversal_keeps_to_the_mean_code_and_names_its_rows(pca):
+    display = LatentTraversalDisplay.from_estimator(pca, TEST)
+    mean_code = pca.transform(TEST).mean(axis=0, keepdims=True)
+    assert_allclose(display.reference, pca.inverse_transform(mean_code)[0])
+    names = [label.get_text() for label in display.ax_.get_yticklabels()]
+    share = pca.explained_variance_ratio_[0]
+    assert names[0].startswith(f"Component 0\n{share:.0%} of variance\n")
+    assert " to " in names[0]
+
+
+def test_traversal_as_curves():
+    X = TRAIN[:, :20]
+    display = LatentTraversalDisplay.from_estimator(PCA(2).fit(X), X, n_images=3)
+    assert display.image_ is None
+    (line,) = display.lines_
+    assert line.get_ydata().shape == (2 * 3 * 21,)
+    # Behind the curves, the one that they all started from.
+    assert len(display.ax_.lines) == 2
+
+
+def test_traversal_errors_are_clear(pca):
+    for row in [200, -201, 1.5, "first"]:
+        with pytest.raises(ValueError, match="'row' parameter must.*from 0 to 199"):
+            LatentTraversalDisplay.from_estimator(pca, TEST, row=row)
+    with pytest.raises(ValueError, match=r"needs X. Got row=3"):
+        LatentTraversalDisplay.from_estimator(Generator(2).fit(TRAIN), row=3)
+    with pytest.raises(ValueError, match="'n_images'.*at least 2"):
+        LatentTraversalDisplay.from_estimator(pca, TEST, n_images=1)
+    with pytest.raises(ValueError, match="'components'.*sequence of different"):
+        LatentTraversalDisplay.from_estimator(pca, TEST, components=[])
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([-1.834, -0.001, 1.834], ["-1.8", "0.0", "1.8"]),
+        ([-7, 11], ["-7.0", "11.0"]),
+        ([-120, 90], ["-120", "90"]),
+        ([0.0013, 0.0042], ["0.0013", "0.0042"]),
+        ([2e8, 5e8], ["2.0e+08", "5.0e+08"]),
+        ([0.25, 0.25], ["0.25", "0.25"]),
+    ],
+)
+def test_ticks_are_short(values, labels):
+    expected = [label.replace("-", "\N{MINUS SIGN}") for label in labels]
+    assert list(value_labels(values)) == expected

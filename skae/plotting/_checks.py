@@ -2,18 +2,21 @@
 
 from numbers import Integral
 
+import numpy as np
 
-def check_count(name, value):
-    """Raise unless `value` is a positive integer."""
-    if not _is_integer(value) or value < 1:
+
+def check_count(name, value, least=1):
+    """Raise unless `value` is an integer of at least `least`."""
+    if not is_integer(value) or value < least:
         raise ValueError(
-            f"The {name!r} parameter must be a positive integer. Got {value!r} instead."
+            f"The {name!r} parameter must be an integer of at least {least}. Got "
+            f"{value!r} instead."
         )
 
 
 def check_row(row, n_rows):
     """Raise unless `row` is the number of a row of X."""
-    if not _is_integer(row) or not -n_rows <= row < n_rows:
+    if not is_integer(row) or not -n_rows <= row < n_rows:
         raise ValueError(
             f"The 'row' parameter must be a row of X, from 0 to {n_rows - 1}. Got "
             f"{row!r} instead."
@@ -28,9 +31,8 @@ def check_components(components, n_codes, n_wanted=None):
     ValueError
         Unless `components` are different columns, `n_wanted` of them if given.
     """
-    is_sequence = hasattr(components, "__len__") and not isinstance(components, str)
-    given = list(components) if is_sequence else []
-    known = all(_is_integer(j) and -n_codes <= j < n_codes for j in given)
+    given = list(components) if np.iterable(components) else []
+    known = all(is_integer(j) and -n_codes <= j < n_codes for j in given)
     columns = [int(j) % n_codes for j in given] if known else []
     is_count_right = len(columns) == (n_wanted or len(columns)) > 0
     if not is_count_right or len(set(columns)) < len(columns):
@@ -42,5 +44,6 @@ def check_components(components, n_codes, n_wanted=None):
     return columns
 
 
-def _is_integer(value):
+def is_integer(value):
+    """Whether `value` is an integer of Python or numpy, and not a bool."""
     return isinstance(value, Integral) and not isinstance(value, bool)

@@ -202,7 +202,11 @@ def _last_weights(network):
     return last.weight if last.tied else last.weight.T
 
 
-_WEIGHTS = {"encoder": _first_weights, "decoder": _last_weights}
+_WEIGHTS = {
+    "auto": _first_weights,
+    "encoder": _first_weights,
+    "decoder": _last_weights,
+}
 _HOLDERS = {
     "auto": ("components_", "network_"),
     "components": ("components_",),
@@ -213,9 +217,9 @@ _HOLDERS = {
 
 def _learnt_filters(estimator, layer):
     """Return the filters of a layer, the most important first, and their numbers."""
-    if layer not in _HOLDERS:
+    if layer not in list(_HOLDERS):
         raise ValueError(
-            f"The 'layer' parameter must be one of {sorted(_HOLDERS)}. Got {layer!r} "
+            f"The 'layer' parameter must be one of {list(_HOLDERS)}. Got {layer!r} "
             "instead."
         )
     holder = holder_of(estimator, *_HOLDERS[layer])
@@ -223,13 +227,14 @@ def _learnt_filters(estimator, layer):
         filters = np.asarray(holder.components_)
         return filters, np.arange(len(filters))
     try:
-        weights = _WEIGHTS["decoder" if layer == "decoder" else "encoder"]
-        filters = weights(holder.network_).detach().cpu().double().numpy()
+        filters = _WEIGHTS[layer](holder.network_).detach().cpu().double().numpy()
     except AttributeError as error:
         raise TypeError(
             "The display needs a network of dense layers. Got that of "
             f"{class_name(holder)}: give its filters to FiltersDisplay.from_filters."
         ) from error
+    # A conditional encoder is given more, after the features.
+    filters = filters[:, : holder.n_features_in_]
     order = np.argsort(-np.linalg.norm(filters, axis=1), kind="stable")
     return filters[order], order
 

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from skae.plotting._axes import REFERENCE_COLOR, colors, remove_spines
+from skae.plotting._checks import is_integer
 
 # Fewer features than a square of this side are hardly an image.
 _SMALLEST_SIDE = 5
@@ -23,9 +24,10 @@ def resolve_image_shape(image_shape, n_features):
         side = math.isqrt(n_features)
         is_square = side >= _SMALLEST_SIDE and side**2 == n_features
         return (side, side) if is_square else (n_features,)
-    shape = tuple(image_shape) if hasattr(image_shape, "__len__") else ()
-    channels_fit = len(shape) < 3 or shape[2] in (1, 3, 4)
-    if not (1 <= len(shape) <= 3 and channels_fit and math.prod(shape) == n_features):
+    shape = tuple(image_shape) if np.iterable(image_shape) else ()
+    are_sides = all(is_integer(side) and side > 0 for side in shape)
+    channels_fit = 1 <= len(shape) <= 3 and (len(shape) < 3 or shape[2] in (1, 3, 4))
+    if not (are_sides and channels_fit and math.prod(shape) == n_features):
         raise ValueError(
             "The 'image_shape' parameter must be (height, width), (height, width, "
             "channels) with 1, 3 or 4 channels, or (n_features,) for curves, and its "
@@ -140,9 +142,9 @@ def value_labels(values):
     """Return ascending values as an array of str, to a twentieth of their range."""
     values = np.asarray(values, float)
     span = float(np.ptp(values)) or 1.0
-    decimals = max(0, 1 - math.floor(math.log10(span / 2)))
+    exponent = math.floor(math.log10(span / 2))
+    decimals = max(0, 1 - exponent)
+    form = f".{decimals}f" if abs(exponent) < 5 else ".1e"
     # Plus zero, as -0.0 is written with a sign; and a minus as wide as a plus.
-    rounded = np.round(values, decimals) + 0.0
-    return np.array(
-        [f"{v:.{decimals}f}".replace("-", "\N{MINUS SIGN}") for v in rounded]
-    )
+    labels = [format(v + 0.0, form) for v in np.round(values, decimals)]
+    return np.array([label.replace("-", "\N{MINUS SIGN}") for label in labels])

@@ -189,7 +189,7 @@ class LatentTraversalDisplay:
         ValueError
             If a parameter is out of its range, or `X` is missing.
         """
-        check_count("n_images", n_images)
+        check_count("n_images", n_images, least=2)
         center, quantiles = code_distribution(estimator, X, row)
         if components is None:
             components = range(min(_DEFAULT_ROWS, len(center)))
