@@ -2,6 +2,7 @@
 
 from skae.estimators._autoencoder import AutoencoderTransformer
 from skae.estimators._denoising import DenoisingAutoencoder
+from skae.estimators._vae import VAETransformer
 
 __version__ = "0.1.0"
-__all__ = ["AutoencoderTransformer", "DenoisingAutoencoder"]
+__all__ = ["AutoencoderTransformer", "DenoisingAutoencoder", "VAETransformer"]

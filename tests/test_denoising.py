@@ -13,6 +13,7 @@ from skae import AutoencoderTransformer, DenoisingAutoencoder
 from skae.corruption import CORRUPTIONS
 from skae.data import Rows
 from skae.estimators._denoising import denoising_error
+from skae.estimators._start import ScaledRows
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,8 @@ def test_each_corruption_is_undone_better_than_by_pca(corruption, digits):
 def corrupted_by(denoiser, X):
     """Corrupt rows as the fit did."""
     x = denoiser.scaling_.to_network(X, torch.float64)
-    corruption = denoiser._make_corruption(denoiser.scaling_, x)
+    rows = ScaledRows(denoiser.scaling_, x, x, None)
+    corruption = denoiser._make_corruption(rows)
     noisy = corruption(x, torch.Generator().manual_seed(1))
     return denoiser.scaling_.to_data(noisy).numpy()
 

@@ -16,12 +16,17 @@ LAYERS = (
     ("_device", "_random", "_threads", "_docs"),
     # 1: mathematics
     ("losses", "penalties", "corruption", "linear", "architectures", "data"),
-    ("scaling",),  # needs the links of the losses
+    ("scaling", "likelihoods"),  # need the links of the losses
     # 2
     ("training",),
     # 3: the door, the parts of the base (name each one here), the base
     ("_validation",),
-    ("estimators._codes", "estimators._inference", "estimators._parameters"),
+    (
+        "estimators._codes",
+        "estimators._conditions",
+        "estimators._inference",
+        "estimators._parameters",
+    ),
     ("estimators._plan",),
     ("estimators._start",),
     ("estimators._attributes", "estimators._checks", "estimators._trainer"),
@@ -29,6 +34,8 @@ LAYERS = (
     ("estimators._fit",),
     ("estimators._fitting",),
     ("estimators._base",),
+    ("estimators._elbo",),
+    ("estimators._variational",),
     # 4: variants, each module in estimators/ that is not named elsewhere
     ("estimators.*",),
     # 5

@@ -177,15 +177,12 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     def _n_dispersions(self, n_features):
         if not LIKELIHOODS[self.likelihood].has_dispersion:
             return 0
-        is_shared = (
-            self.likelihood == "gaussian" and self.noise_variance != "per_feature"
-        )
-        return 1 if is_shared else n_features
+        is_shared = self.noise_variance != "per_feature"
+        return 1 if is_shared and self.likelihood == "gaussian" else n_features
 
     def _noise_is_given(self):
-        return self.likelihood == "gaussian" and not isinstance(
-            self.noise_variance, str
-        )
+        is_given = not isinstance(self.noise_variance, str)
+        return is_given and self.likelihood == "gaussian"
 
     def _noise_in(self, scaling):
         """Return the given noise variance in the network's space, None if learnt."""
@@ -280,9 +277,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         """Draw rows from the prior and, with `noise`, from the likelihood."""
         codec = self._codec_for()
         rng = np.random.RandomState(draw_seed(random_state))
-        mean = codec.decode(
-            rng.standard_normal((n_samples, codec.n_components)), **given
-        )
+        codes = rng.standard_normal((n_samples, codec.n_components))
+        mean = codec.decode(codes, **given)
         if not noise:
             return mean
         dispersion = self.dispersion_
