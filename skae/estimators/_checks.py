@@ -25,6 +25,7 @@ def check_samples(
     X_target=None,
     X_val=None,
     y_val=None,
+    classes=None,
     sample_weight=None,
     reset,
 ):
@@ -41,7 +42,7 @@ def check_samples(
         ).view()
     check_domain(X, link, "X", whom=name)
     check_domain(target, link, "X_target", whom=name)
-    condition = estimator._condition(y, X, "y", reset=reset)
+    condition = estimator._condition(y, X, "y", reset=reset, classes=classes)
     validation = None
     if X_val is not None:
         X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)

@@ -27,7 +27,7 @@ _trainable = torch.inference_mode(False)
 
 def _keep_columns_on_failure(fit):
     """Decorate a fit so that one that fails leaves the columns of the one before."""
-    names = ("n_features_in_", "feature_names_in_", "conditions_")
+    names = ("n_features_in_", "feature_names_in_", "_conditions")
 
     @functools.wraps(fit)
     def guarded(estimator, *args, **kwargs):

@@ -199,7 +199,10 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             network.set_dispersion(noise)
 
     def _own_attributes(self, attributes, samples):
-        mean, log_variance = self._posterior(attributes["_codec"], samples.X)
+        given = {}
+        if samples.condition is not None:
+            given["condition"] = samples.condition
+        mean, log_variance = self._posterior(attributes["_codec"], samples.X, **given)
         divergence = kl_to_standard_normal(mean, log_variance)
         active = attributes["explained_variance_"] > _ACTIVE_VARIANCE
         own = {
