@@ -492,6 +492,20 @@ def test_filters_of_a_conditional_encoder_end_with_the_features(autoencoder):
     assert display.filters.shape == (16, 64)
 
 
+def test_filters_of_the_encoder_in_units_of_the_data(autoencoder):
+    display = FiltersDisplay.from_estimator(autoencoder, TRAIN, layer="encoder")
+    weights = autoencoder.network_.f.layers[0].weight.detach().numpy()
+    expected = (weights * TRAIN.std(axis=0))[display.indices]
+    assert_allclose(display.filters, expected, rtol=1e-6)
+    # A column of zeros, as some of the digits have, is nothing to respond to.
+    assert not display.filters[:, TRAIN.std(axis=0) == 0].any()
+    assert (np.diff(np.linalg.norm(display.filters, axis=1)) <= 0).all()
+    components = FiltersDisplay.from_estimator(autoencoder, TRAIN)
+    assert_array_equal(components.filters, autoencoder.components_)
+    with pytest.raises(ValueError, match=r"'X'.*64 features.*\[:-1\].*Got 63"):
+        FiltersDisplay.from_estimator(autoencoder, TRAIN[:, 1:], layer="encoder")
+
+
 def test_filters_need_dense_layers(autoencoder):
     other = deepcopy(autoencoder)
     other.network_.f = torch.nn.Identity()

@@ -7,8 +7,8 @@ from sklearn.utils import check_array
 
 from skae.plotting._axes import axes_or_new
 from skae.plotting._checks import check_count
-from skae.plotting._fitted import class_name, holder_of
 from skae.plotting._grid import draw_grid, height_over_width, resolve_image_shape
+from skae.plotting._weights import learnt_filters
 
 # In inches: of the picture, as far as no image has to be larger.
 _WIDTH = 6.0
@@ -106,6 +106,7 @@ class FiltersDisplay:
     def from_estimator(
         cls,
         estimator,
+        X=None,
         *,
         layer="auto",
         n_filters=64,
@@ -121,6 +122,11 @@ class FiltersDisplay:
             Fitted: one with `components_`, such as PCA, NMF or dictionary
             learning, a dense autoencoder, or a Pipeline or search with one. The
             filters are in the space of that step, up to one factor for all.
+        X : array-like of shape (n_samples, n_features), default=None
+            Data as that step gets them. The encoder's weights are multiplied by the
+            standard deviations of the features: what a unit responds to in X. As
+            they are, features that hardly vary may have the largest weights, since
+            these change little. Other layers do not need it.
         layer : {"auto", "components", "encoder", "decoder"}, default="auto"
             - "components": the rows of `components_`, in their order;
             - "encoder": what the units of the encoder's first layer weigh the
@@ -154,7 +160,7 @@ class FiltersDisplay:
             If a parameter is out of its range.
         """
         check_count("n_filters", n_filters)
-        filters, indices = _learnt_filters(estimator, layer)
+        filters, indices = learnt_filters(estimator, layer, X)
         return cls.from_filters(
             filters[:n_filters],
             indices=indices[:n_filters],
@@ -190,53 +196,6 @@ class FiltersDisplay:
         filters = check_array(filters, input_name="filters")
         display = cls(filters=filters, indices=indices, image_shape=image_shape)
         return display.plot(ax, **kwargs)
-
-
-def _first_weights(network):
-    return network.f.layers[0].weight
-
-
-def _last_weights(network):
-    last = network.g.layers[-1]
-    # Tied, it holds the encoder's weights, and uses their transpose.
-    return last.weight if last.tied else last.weight.T
-
-
-_WEIGHTS = {
-    "auto": _first_weights,
-    "encoder": _first_weights,
-    "decoder": _last_weights,
-}
-_HOLDERS = {
-    "auto": ("components_", "network_"),
-    "components": ("components_",),
-    "encoder": ("network_",),
-    "decoder": ("network_",),
-}
-
-
-def _learnt_filters(estimator, layer):
-    """Return the filters of a layer, the most important first, and their numbers."""
-    if layer not in list(_HOLDERS):
-        raise ValueError(
-            f"The 'layer' parameter must be one of {list(_HOLDERS)}. Got {layer!r} "
-            "instead."
-        )
-    holder = holder_of(estimator, *_HOLDERS[layer])
-    if layer in ("auto", "components") and hasattr(holder, "components_"):
-        filters = np.asarray(holder.components_)
-        return filters, np.arange(len(filters))
-    try:
-        filters = _WEIGHTS[layer](holder.network_).detach().cpu().double().numpy()
-    except AttributeError as error:
-        raise TypeError(
-            "The display needs a network of dense layers. Got that of "
-            f"{class_name(holder)}: give its filters to FiltersDisplay.from_filters."
-        ) from error
-    # A conditional encoder is given more, after the features.
-    filters = filters[:, : holder.n_features_in_]
-    order = np.argsort(-np.linalg.norm(filters, axis=1), kind="stable")
-    return filters[order], order
 
 
 def _n_columns(n_filters):

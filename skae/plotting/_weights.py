@@ -1,0 +1,80 @@
+"""The weights that the units of an estimator have learnt."""
+
+import numpy as np
+from sklearn.utils import check_array
+
+from skae.plotting._fitted import class_name, holder_of
+
+
+def _first_weights(network):
+    return network.f.layers[0].weight
+
+
+def _last_weights(network):
+    last = network.g.layers[-1]
+    # Tied, it holds the encoder's weights, and uses their transpose.
+    return last.weight if last.tied else last.weight.T
+
+
+_WEIGHTS = {
+    "auto": _first_weights,
+    "encoder": _first_weights,
+    "decoder": _last_weights,
+}
+_HOLDERS = {
+    "auto": ("components_", "network_"),
+    "components": ("components_",),
+    "encoder": ("network_",),
+    "decoder": ("network_",),
+}
+
+
+def learnt_filters(estimator, layer, X=None):
+    """Return the filters of a layer, the most important first, and their numbers.
+
+    Parameters
+    ----------
+    estimator : estimator
+    layer : {"auto", "components", "encoder", "decoder"}
+    X : array-like of shape (n_samples, n_features), default=None
+        Whose standard deviations to multiply the encoder's weights by.
+
+    Returns
+    -------
+    filters : ndarray of shape (n_filters, n_features)
+    indices : ndarray of shape (n_filters,)
+    """
+    if layer not in list(_HOLDERS):
+        raise ValueError(
+            f"The 'layer' parameter must be one of {list(_HOLDERS)}. Got {layer!r} "
+            "instead."
+        )
+    holder = holder_of(estimator, *_HOLDERS[layer])
+    if layer in ("auto", "components") and hasattr(holder, "components_"):
+        filters = np.asarray(holder.components_)
+        return filters, np.arange(len(filters))
+    try:
+        filters = _WEIGHTS[layer](holder.network_).detach().cpu().double().numpy()
+    except AttributeError as error:
+        raise TypeError(
+            "The display needs a network of dense layers. Got that of "
+            f"{class_name(holder)}: give its filters to FiltersDisplay.from_filters."
+        ) from error
+    # A conditional encoder is given more, after the features.
+    filters = filters[:, : holder.n_features_in_]
+    if X is not None and layer != "decoder":
+        filters = filters * _deviations(X, filters.shape[1])
+    order = np.argsort(-np.linalg.norm(filters, axis=1), kind="stable")
+    return filters[order], order
+
+
+def _deviations(X, n_features):
+    """Return the standard deviations of the columns of X."""
+    X = check_array(X, input_name="X")
+    if X.shape[1] != n_features:
+        raise ValueError(
+            f"The 'X' parameter must have the {n_features} features that the network "
+            f"gets; for that of a pipeline, pipeline[:-1].transform(X). Got "
+            f"{X.shape[1]} features."
+        )
+    return X.std(axis=0, dtype=float)
