@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import _align_api_if_sparse, check_array, check_scalar
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -25,6 +25,7 @@ __all__ = [
     "InvalidParameterError",
     "RealNotInt",
     "StrOptions",
+    "align_sparse",
     "check_at_least",
     "check_codes",
     "check_corrupted",
@@ -33,6 +34,7 @@ __all__ = [
     "check_hidden_layer_sizes",
     "check_is_fitted",
     "check_rows_like",
+    "check_target",
     "check_weights",
     "fit_context",
     "integers_from",
@@ -44,6 +46,8 @@ __all__ = [
 FLOAT_DTYPES = [np.float64, np.float32]
 
 fit_context = _fit_context
+# To a matrix or an array of scipy, as scikit-learn's configuration asks.
+align_sparse = _align_api_if_sparse
 
 
 def integers_from(low):
@@ -106,10 +110,22 @@ def check_rows_like(estimator, X, like, name, *, same_length):
     return X.astype(like.dtype, copy=False)
 
 
-def check_codes(estimator, Z, n_components):
+def check_target(y, name):
+    """Return labels or numbers, one or one a row, as an array of 1 or 2 dimensions."""
+    y = np.atleast_1d(y) if np.isscalar(y) else y
+    return check_array(y, ensure_2d=False, dtype=None, input_name=name)
+
+
+def check_codes(estimator, Z, n_components, *, accept_sparse=False):
     """Return codes of shape (n_samples, n_components), validated."""
     name = type(estimator).__name__
-    Z = check_array(Z, dtype=FLOAT_DTYPES, estimator=estimator, input_name="X")
+    Z = check_array(
+        Z,
+        accept_sparse=accept_sparse,
+        dtype=FLOAT_DTYPES,
+        estimator=estimator,
+        input_name="X",
+    )
     if Z.shape[1] != n_components:
         raise ValueError(
             f"X has {Z.shape[1]} features, but the codes that {name} was fitted to "

@@ -96,12 +96,16 @@ class BaseAutoencoder(
         """Return the form of the codes, one of those of `code_statistics`."""
         return "white" if self.whiten else "principal"
 
-    def _condition(self, y, X, name, *, reset):
+    def _condition(self, y, X, name, *, reset, classes=None):
         """Return what the rows of X are given beside their features, or None."""
         return None
 
     def _own_attributes(self, attributes, samples):
-        """Return further fitted attributes, or other values, as a dictionary."""
+        """Return further fitted attributes, or other values, as a dictionary.
+
+        `attributes` are those that all estimators have, and `code_mean`, the mean of
+        the network's codes on the training rows.
+        """
         return {}
 
     def _build_network(self, shape, n_components):
