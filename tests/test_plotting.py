@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
 
-from skae import AutoencoderTransformer, DenoisingAutoencoder
+from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
 from skae.architectures.layers import Dense
 from skae.plotting import (
     FiltersDisplay,
@@ -596,6 +596,16 @@ def test_manifold_of_a_generator_spans_its_prior():
     of_codes = LatentManifoldDisplay.from_estimator(generator, TEST, n_images=7)
     codes = generator.transform(TEST)
     assert_allclose(of_codes.x_values[3], np.median(codes[:, 0]))
+
+
+def test_variational_autoencoders_need_no_data():
+    network = VAETransformer(3, hidden_layer_sizes=(8,), max_iter=2).fit(TRAIN)
+    origin = network.inverse_transform(np.zeros((1, 3)))[0]
+    manifold = LatentManifoldDisplay.from_estimator(network, n_images=3)
+    assert_allclose(manifold.images[1, 1], origin, atol=1e-12)
+    traversal = LatentTraversalDisplay.from_estimator(network, n_images=3)
+    assert_allclose(traversal.images[:, 1], [origin] * 3, atol=1e-12)
+    assert_allclose(traversal.reference, origin, atol=1e-12)
 
 
 def test_manifold_has_low_values_at_the_left_and_at_the_bottom():
