@@ -44,6 +44,7 @@ class LatentSpaceDisplay:
 
     See Also
     --------
+    LatentManifoldDisplay : What the points of such a plane decode to.
     ScreeDisplay : Share of the variance that each code explains.
 
     Examples
