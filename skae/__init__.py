@@ -2,7 +2,13 @@
 
 from skae.estimators._autoencoder import AutoencoderTransformer
 from skae.estimators._denoising import DenoisingAutoencoder
+from skae.estimators._sparse import SparseAutoencoder
 from skae.estimators._vae import VAETransformer
 
 __version__ = "0.1.0"
-__all__ = ["AutoencoderTransformer", "DenoisingAutoencoder", "VAETransformer"]
+__all__ = [
+    "AutoencoderTransformer",
+    "DenoisingAutoencoder",
+    "SparseAutoencoder",
+    "VAETransformer",
+]

@@ -13,7 +13,7 @@ import pytest
 # the module or for the whole folder, inside which any import without a cycle goes.
 LAYERS = (
     # 0
-    ("_device", "_random", "_threads", "_docs"),
+    ("_device", "_random", "_threads", "_docs", "_warnings"),
     # 1: mathematics
     ("losses", "penalties", "corruption", "linear", "architectures", "data"),
     ("scaling", "likelihoods"),  # need the links of the losses

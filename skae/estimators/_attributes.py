@@ -52,7 +52,8 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
     if estimator.linear_path is not None:
         axes = network.linear_decoder.to("cpu", torch.float64)
         attributes["components_"] = head.rotate(axes).T.numpy()
-    return attributes | estimator._own_attributes(attributes, samples)
+    statistics = {"code_mean": statistics.code_mean}
+    return attributes | estimator._own_attributes(attributes | statistics, samples)
 
 
 def make_codec(scaling, network, head, n_threads):

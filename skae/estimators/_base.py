@@ -108,6 +108,9 @@ class BaseAutoencoder(
         """
         return {}
 
+    def _warn_of_outcome(self):
+        """Warn, after `fit`, of what one that went well does not leave."""
+
     def _build_network(self, shape, n_components):
         """Return the network for data of `shape`, not yet initialised."""
         return DenseAutoencoder(

@@ -24,6 +24,8 @@ class CodeStatistics(NamedTuple):
     head : Head
     mean : ndarray of shape (n_features,)
         Mean of X.
+    code_mean : ndarray of shape (n_components,)
+        Mean of the network's codes.
     explained_variance : ndarray of shape (n_components,)
         Variance of each code in X's units squared, before whitening.
     explained_variance_ratio : ndarray of shape (n_components,)
@@ -34,6 +36,7 @@ class CodeStatistics(NamedTuple):
 
     head: Head
     mean: np.ndarray
+    code_mean: np.ndarray
     explained_variance: np.ndarray
     explained_variance_ratio: np.ndarray
     residual_variance: float
@@ -80,7 +83,8 @@ def code_statistics(samples, scaling, network, *, form, head=None):
         head = _make_head(form, code_mean, rotation, variances, unit)
     with np.errstate(over="ignore"):  # 1e200 squared is infinite, but no error
         variances = variances * unit * unit
-    return CodeStatistics(head, mean, variances, ratio, squared_residual / degrees)
+    unexplained = squared_residual / degrees
+    return CodeStatistics(head, mean, code_mean, variances, ratio, unexplained)
 
 
 def _array(tensor):
@@ -133,7 +137,7 @@ def _chunks(X):
 def _encode_and_compare(samples, scaling, network, weight):
     """Return codes in float64 and the weighted sum of squared residuals."""
     parameter = next(network.parameters())
-    codes, total = [], 0.0
+    codes, total = None, 0.0
     for rows in _chunks(samples.X):
         x = as_tensor(samples.X[rows]).to(torch.float64)
         target = as_tensor(samples.target[rows]).to(torch.float64)
@@ -145,9 +149,12 @@ def _encode_and_compare(samples, scaling, network, weight):
         # Scaled before it is squared: 1e200 squared would overflow.
         residual = ((target - x_rec) / scaling.residual_scale).square().sum(dim=1)
         total += float(residual @ as_tensor(weight[rows]))
-        codes.append(z.to("cpu", torch.float64))
+        if codes is None:
+            # Of many codes, one copy is as much as there is room for.
+            codes = np.empty((len(samples.X), z.shape[1]))
+        codes[rows] = z.cpu().numpy()
     unit = scaling.residual_scale
-    return torch.cat(codes).numpy(), total * unit * unit
+    return codes, total * unit * unit
 
 
 def _readout(X, scaling, codes, weight):

@@ -81,6 +81,7 @@ def fit_estimator(estimator, X, y, **given):
     context.call_on_fit_task_end(**task, reconstruction_attributes=attributes)
     if result.interrupted is not None:
         raise result.interrupted
+    estimator._warn_of_outcome()
     return estimator
 
 

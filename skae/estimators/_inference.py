@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array, vstack
 
 from skae._device import inference_device
 from skae._threads import choose_n_threads, limit_threads
@@ -11,6 +12,8 @@ from skae.architectures.codec import Decoder, Encoder
 from skae.scaling import as_tensor
 
 _CHUNK = 1024
+# Of rows whose codes are dense for a moment.
+_SPARSE_CHUNK = 8 * _CHUNK
 
 
 class Codec:
@@ -67,6 +70,14 @@ class Codec:
 
         return self.map(decode, self.n_features, Z, **given)
 
+    def encode_sparse(self, X):
+        """Return codes as a `csr_array`, without all of them as a dense one."""
+        return vstack([csr_array(self.encode(rows)) for rows in _parts(X)], "csr")
+
+    def decode_sparse(self, Z):
+        """Return rows in X's units for codes in CSR format."""
+        return np.concatenate([self.decode(rows.toarray()) for rows in _parts(Z)])
+
     def squared_residuals(self, X, unit=1.0):
         """Return each row's sum of squared residuals in units of `unit` squared."""
 
@@ -109,3 +120,8 @@ class Codec:
                 values = function(encoder, decoder, rows, **further)
                 result[chunk] = values.cpu().numpy()
         return result
+
+
+def _parts(rows):
+    for start in range(0, rows.shape[0], _SPARSE_CHUNK):
+        yield rows[start : start + _SPARSE_CHUNK]

@@ -1,0 +1,15 @@
+"""Warnings that point at the user's own line."""
+
+import sys
+import warnings
+
+# Packages that stand between a user and a warning.
+_PACKAGES = ("skae", "sklearn")
+
+
+def warn_caller(message, category):
+    """Warn at the nearest line, up the stack, of neither skae nor scikit-learn."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals["__name__"].split(".")[0] in _PACKAGES:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

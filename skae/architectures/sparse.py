@@ -1,0 +1,95 @@
+"""An autoencoder whose code keeps its k largest units and sets the rest to zero."""
+
+import torch
+from torch import Tensor
+
+from skae.architectures.dense import DenseAutoencoder
+
+# A unit is idle once it was passed over for so many times the number of rows in which
+# chance alone would have chosen it once.
+_PATIENCE = 20
+
+
+class TopKAutoencoder(DenseAutoencoder):
+    """Dense autoencoder, without linear path, of which k codes a row are not zero.
+
+    Parameters
+    ----------
+    n_features, n_components, hidden_layer_sizes, activation
+        As in `DenseAutoencoder`.
+    n_active : int
+        Codes that are kept in each row, k.
+    **options
+        Of `DenseAutoencoder`: tied_weights, dropout, batch_norm.
+
+    Attributes
+    ----------
+    rows_since_active : Tensor of shape (n_components,)
+        Rows of training since each unit was last among the k largest.
+    """
+
+    def __init__(
+        self,
+        n_features,
+        n_components,
+        hidden_layer_sizes,
+        activation,
+        *,
+        n_active,
+        **options,
+    ):
+        super().__init__(
+            n_features,
+            n_components,
+            hidden_layer_sizes,
+            activation,
+            linear_path=False,
+            **options,
+        )
+        del self.arguments["linear_path"], self.arguments["code_activation"]
+        self.arguments["n_active"] = n_active
+        self.n_active = n_active
+        idle = torch.zeros(n_components, dtype=torch.float32)
+        self.register_buffer("rows_since_active", idle)
+
+    def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Map rows (n_rows, n_features) to codes, k of each row not zero."""
+        return keep_largest(self.f(u, generator), self.n_active)
+
+    def initialize(self, init, generator):
+        """Draw the encoder's weights; the decoder starts as its transpose."""
+        super().initialize(init, generator)
+        if self.g.layers[0].tied:
+            return
+        mirrored = zip(self.g.layers, reversed(self.f.layers), strict=True)
+        for ours, theirs in mirrored:
+            if ours.weight.shape == theirs.weight.T.shape:
+                ours.weight.data.copy_(theirs.weight.T)
+
+    def idle_codes(self, scores):
+        """Return the k largest scores of units that are idle, None if none is."""
+        rows_for_one = len(self.rows_since_active) / self.n_active
+        idle = self.rows_since_active >= _PATIENCE * rows_for_one
+        if not idle.any():
+            return None
+        codes = torch.zeros_like(scores)
+        k = min(self.n_active, int(idle.sum()))
+        codes[:, idle] = keep_largest(scores[:, idle], k)
+        return codes
+
+    @torch.no_grad()
+    def note_active(self, codes):
+        """Count a batch of codes."""
+        self.rows_since_active += len(codes)
+        self.rows_since_active[(codes != 0).any(dim=0)] = 0
+
+
+def keep_largest(scores, k):
+    """Return `scores` with all but the k largest of each row set to zero.
+
+    Of equal scores enough are kept to make k. A score of zero that is kept becomes
+    the smallest positive number, so that there are k that are not zero.
+    """
+    values, units = scores.topk(k, dim=1)
+    values = values + (values == 0) * torch.finfo(values.dtype).tiny
+    return torch.zeros_like(scores).scatter(1, units, values)
