@@ -1,8 +1,13 @@
 """The estimators under test, each with several sets of parameters."""
 
+import inspect
+
+import pytest
 from _defaults_table import public_estimators
+from sklearn.utils import get_tags
 
 import skae
+from skae.likelihoods import LIKELIHOODS
 from skae.losses import LOSSES
 from skae.training.full_batch import METHODS
 from skae.training.optimizers import OPTIMIZERS
@@ -33,6 +38,14 @@ _OWN_PARAMETERS = {
         {**_TRAINED, "corruption": "salt_and_pepper", "linear_path": "pca"},
         {**_TRAINED, "corruption": "swap", "linear_path": "denoiser"},
     ],
+    "VAETransformer": [
+        *({**_TRAINED, "likelihood": name} for name in LIKELIHOODS),
+        {"likelihood": "bernoulli", "max_iter": 5, "hidden_layer_sizes": (16,)},
+        {**_TRAINED, "noise_variance": "per_feature", "beta": 4.0},
+        {"noise_variance": 0.05, "hidden_layer_sizes": (), "max_iter": 5},
+        {**_TRAINED, "kl_warmup": 2},
+        {**_TRAINED, "n_importance_samples": 3},
+    ],
 }
 
 
@@ -41,5 +54,27 @@ def make_instances():
     return [
         cls(**{"random_state": 0, **parameters})
         for cls in CLASSES
-        for parameters in _PARAMETERS + _OWN_PARAMETERS.get(cls.__name__, [])
+        for parameters in _parametrisations(cls)
     ]
+
+
+def _parametrisations(cls):
+    """Return the shared ones without what the class lacks, each once, and its own."""
+    names, shared = set(inspect.signature(cls).parameters), []
+    for parameters in _PARAMETERS:
+        known = {name: parameters[name] for name in parameters if name in names}
+        if known not in shared:
+            shared.append(known)
+    return shared + _OWN_PARAMETERS.get(cls.__name__, [])
+
+
+def given(estimator, y):
+    """Return the keyword by which a conditional estimator is told y, {} for others."""
+    return {"y": y} if get_tags(estimator).target_tags.required else {}
+
+
+def skip_without(cls, *names):
+    """Skip a test of parameters that the class does not have."""
+    missing = set(names).difference(inspect.signature(cls).parameters)
+    if missing:
+        pytest.skip(f"{cls.__name__} has no parameter {sorted(missing)}")
