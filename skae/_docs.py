@@ -290,7 +290,8 @@ def document(attributes="", **own):
     ----------
     attributes : str
         Entries of the class's own attributes, which come first; one that `ATTRIBUTES`
-        has, too, takes its place.
+        has, too, takes its place. `components_` is left out for a class that has no
+        `linear_path`.
     **own : tuple of (type, text)
         By parameter, what is special to the class; otherwise `PARAMETERS` has it.
     """
@@ -303,11 +304,18 @@ def document(attributes="", **own):
 
     def fill(cls):
         if cls.__doc__:  # None under `python -OO`
-            signature = inspect.signature(cls).parameters.values()
-            parameters = "\n".join(_entry(p, *texts[p.name]) for p in signature)
+            signature = inspect.signature(cls).parameters
+            parameters = "\n".join(
+                _entry(p, *texts[name]) for name, p in signature.items()
+            )
+            kept = [
+                text
+                for name, text in entries.items()
+                if name != "components_" or "linear_path" in signature
+            ]
             doc = inspect.cleandoc(cls.__doc__)
             doc = doc.replace("{parameters}", parameters)
-            cls.__doc__ = doc.replace("{attributes}", "\n".join(entries.values()))
+            cls.__doc__ = doc.replace("{attributes}", "\n".join(kept))
         return cls
 
     return fill
