@@ -176,6 +176,12 @@ def test_loss_curve_without_validation_or_linear_path():
     assert display.ax_.get_ylabel() == "Loss (huber)"
 
 
+def test_loss_curve_of_a_likelihood_is_in_nats():
+    vae = VAETransformer(2, hidden_layer_sizes=(8,), max_iter=2).fit(TRAIN)
+    display = LossCurveDisplay.from_estimator(vae)
+    assert display.ax_.get_ylabel() == "Loss (nats)"
+
+
 def test_loss_curve_is_found_in_pipeline_and_search(autoencoder):
     network = AutoencoderTransformer(hidden_layer_sizes=(8,), max_iter=2)
     search = GridSearchCV(network, {"n_components": [2]}, cv=2).fit(TRAIN)

@@ -145,7 +145,7 @@ class LossCurveDisplay:
             validation_loss_curve=autoencoder.validation_loss_curve_,
             best_epoch=autoencoder.best_epoch_,
             start_name=_start_name(autoencoder.linear_path),
-            loss_name=_loss_name(autoencoder.loss),
+            loss_name=_loss_name(autoencoder),
             estimator_name=class_name(autoencoder),
         )
         return display.plot(ax, yscale=yscale, **kwargs)
@@ -205,7 +205,9 @@ def _start_name(linear_path):
     return "Start: PCA" if linear_path == "pca" else "Start: linear"
 
 
-def _loss_name(loss):
-    if loss == "squared_error":
+def _loss_name(autoencoder):
+    if hasattr(autoencoder, "likelihood"):
+        return "Loss (nats)"
+    if autoencoder.loss == "squared_error":
         return "Unexplained share of the variance"
-    return f"Loss ({loss.replace('_', ' ')})"
+    return f"Loss ({autoencoder.loss.replace('_', ' ')})"
