@@ -78,6 +78,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
     _parameter_constraints: dict = VARIATIONAL_CONSTRAINTS
 
     linear_path = None
+    _is_conditional = True
     _missing_share = 0.1
 
     def __init__(
@@ -275,7 +276,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         """
         codec = self._codec_for()
         codes = check_codes(self, X, self.n_components_)
-        return codec.decode(codes, **self._required(y, len(codes), "inverse_transform"))
+        return codec.decode(codes, **self._given(y, len(codes), "inverse_transform"))
 
     def reconstruct(self, X, y=None):
         """Return X encoded and decoded given y.
@@ -293,7 +294,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
             In the units of `X`.
         """
         codec, X = self._codec_for(), self._check_rows(X)
-        given = self._required(y, len(X), "reconstruct")
+        given = self._given(y, len(X), "reconstruct")
         return codec.decode(codec.encode(X, **given), **given)
 
     def posterior(self, X, y=None):
@@ -337,25 +338,8 @@ class ConditionalVAE(BaseVariationalAutoencoder):
             In the units of the training data.
         """
         check_at_least(n_samples, 1, "n_samples")
-        given = self._required(y, n_samples, "sample")
+        given = self._given(y, n_samples, "sample")
         return self._sample(n_samples, random_state, noise, **given)
-
-    def score(self, X, y=None):
-        """Return the mean of `score_samples` over the rows of X, in nats.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets.
-
-        Returns
-        -------
-        score : float
-            A lower bound on the mean of log p(x | y), or of log p(x) without y.
-        """
-        return float(np.mean(self.score_samples(X, y), dtype=np.float64))
 
     def score_samples(self, X, y=None, n_draws=16):
         """Return a lower bound on the log likelihood of each row, in nats.
@@ -380,12 +364,11 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         X = self._check_rows(X)
         if y is not None:
             return self._bound(X, n_draws, **self._given(y, len(X)))
-        conditions = self._conditions
         bounds = [
             self._bound(X, n_draws, condition=np.tile(row, (len(X), 1)))
-            for row in conditions.support
+            for row in self._conditions.support
         ]
-        shares = conditions.shares[:, np.newaxis]
+        shares = self._conditions.shares[:, np.newaxis]
         return logsumexp(bounds, axis=0, b=shares).astype(X.dtype)
 
     def _condition(self, y, X, name, *, reset, classes=None):
@@ -399,30 +382,17 @@ class ConditionalVAE(BaseVariationalAutoencoder):
             self._conditions = Conditions(y, classes)
         return self._conditions.encode(y, len(X), name)
 
-    def _given(self, y, n_rows):
-        """Return the keyword of the network for y, none if there is no y."""
-        if y is None:
-            return {}
-        return {"condition": self._conditions.encode(y, n_rows, "y")}
-
-    def _required(self, y, n_rows, method):
+    def _given(self, y, n_rows, method=None):
+        """Return y as the network's keyword; `method` names one that needs it."""
         self._codec_for()
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__}.{method} needs to know of what class or target "
-                f"the rows are: pass {method}(..., y=...), one for all rows or one for "
-                "each."
-            )
-        return self._given(y, n_rows)
+        return self._conditions.given(y, n_rows, method)
 
     def _n_conditions(self):
         return self._conditions.n_columns
 
     def _own_attributes(self, attributes, samples):
-        classes = self._conditions.classes
-        if classes is not None and len(classes) == 1:
-            classes = classes[0]
-        return super()._own_attributes(attributes, samples) | {"classes_": classes}
+        own = super()._own_attributes(attributes, samples)
+        return own | {"classes_": self._conditions.labels}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

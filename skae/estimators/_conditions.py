@@ -66,6 +66,29 @@ class Conditions:
             ]
         )
 
+    @property
+    def labels(self):
+        """The labels of y's column, a list of them for several, None for numbers."""
+        is_one = self.classes is not None and len(self.classes) == 1
+        return self.classes[0] if is_one else self.classes
+
+    def given(self, y, n_rows, method=None):
+        """Return the network's keyword for y: none without y, unless a method needs it.
+
+        Raises
+        ------
+        ValueError
+            If y is None and `method` is the name of one that needs it.
+        """
+        if y is not None:
+            return {"condition": self.encode(y, n_rows, "y")}
+        if method is None:
+            return {}
+        raise ValueError(
+            f"{method} needs to know of what class or target the rows are: pass "
+            f"{method}(..., y=...), one for all rows or one for each."
+        )
+
     def _summarise(self, encoded):
         distinct, counts = np.unique(encoded, axis=0, return_counts=True)
         is_one_of_labels = self.classes is not None and self.n_outputs == 1

@@ -259,24 +259,6 @@ class VAETransformer(BaseVariationalAutoencoder):
         check_at_least(n_samples, 1, "n_samples")
         return self._sample(n_samples, random_state, noise)
 
-    def score(self, X, y=None):
-        """Return the mean of `score_samples` over the rows of X, in nats.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data.
-        y : Ignored
-            Present for API consistency.
-
-        Returns
-        -------
-        score : float
-            A lower bound on the mean log likelihood; for a Gaussian likelihood to be
-            compared with `score` of `sklearn.decomposition.PCA`.
-        """
-        return float(np.mean(self.score_samples(X), dtype=np.float64))
-
     def score_samples(self, X, n_draws=16):
         r"""Return a lower bound on the log likelihood of each row, in nats.
 

@@ -114,8 +114,30 @@ explained_variance_ratio_ : ndarray of shape (n_components,)
 class BaseVariationalAutoencoder(BaseAutoencoder):
     """Autoencoders with a normal posterior of the codes and a likelihood of X."""
 
+    # Whether `score_samples` takes y.
+    _is_conditional = False
     # Share of the rows on which the encoder is not told what they are given.
     _missing_share = 0.0
+
+    def score(self, X, y=None):
+        """Return the mean of `score_samples` over the rows of X, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : array-like, default=None
+            Targets in a conditional model; otherwise ignored.
+
+        Returns
+        -------
+        score : float
+            A lower bound on the mean log likelihood (of X given y in a conditional
+            model). With a Gaussian likelihood and without y, to be compared with
+            `score` of `sklearn.decomposition.PCA`.
+        """
+        given = {"y": y} if self._is_conditional else {}
+        return float(np.mean(self.score_samples(X, **given), dtype=np.float64))
 
     # ----- holes of the base -----------------------------------------------
 
