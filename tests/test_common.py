@@ -84,4 +84,7 @@ def test_the_defaults_learn_beyond_the_linear_path(cls):
     X, y = load_digits(return_X_y=True)
     fitted = cls(8, max_iter=5, random_state=0).fit(X[:1000], y[:1000])
     assert fitted.best_epoch_ > 0
-    assert fitted.best_loss_ < 0.97 * fitted.validation_loss_curve_[0]
+    start = fitted.validation_loss_curve_[0]
+    # The zero of a log likelihood means nothing: there the gain is in nats a pixel.
+    least = 0.03 * start if fitted._loss_is_of_residuals() else 0.05 * X.shape[1]
+    assert fitted.best_loss_ < start - least
