@@ -268,11 +268,6 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         -------
         X_original : ndarray of shape (n_samples, n_features)
             In the units of the training data.
-
-        Raises
-        ------
-        ValueError
-            If y is missing or has labels that fit has not seen.
         """
         codec = self._codec_for()
         codes = check_codes(self, X, self.n_components_)
@@ -317,13 +312,13 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         X = self._check_rows(X)
         return self._posterior_of(X, **self._given(y, len(X)))
 
-    def sample(self, n_samples=1, *, y=None, random_state=None, noise=True):
+    def sample(self, n_samples=None, *, y=None, random_state=None, noise=True):
         """Draw rows of given targets: codes from N(0, I), then rows given both.
 
         Parameters
         ----------
-        n_samples : int, default=1
-            Number of rows.
+        n_samples : int, default=None
+            Number of rows; None stands for one for each y.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets; one label or number goes for all rows. It has to be given.
         random_state : int, RandomState instance or None, default=None
@@ -337,6 +332,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         X : ndarray of shape (n_samples, n_features)
             In the units of the training data.
         """
+        n_samples = len(np.atleast_1d(y)) if n_samples is None else n_samples
         check_at_least(n_samples, 1, "n_samples")
         given = self._given(y, n_samples, "sample")
         return self._sample(n_samples, random_state, noise, **given)
