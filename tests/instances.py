@@ -73,6 +73,12 @@ def given(estimator, y):
     return {"y": y} if get_tags(estimator).target_tags.required else {}
 
 
+def validation(estimator, X, y):
+    """Return the keywords of validation rows for `fit`."""
+    target = {"y_val": y} if given(estimator, y) else {}
+    return {"X_val": X, **target}
+
+
 def skip_without(cls, *names):
     """Skip a test of parameters that the class does not have."""
     missing = set(names).difference(inspect.signature(cls).parameters)
