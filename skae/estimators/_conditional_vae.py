@@ -182,9 +182,9 @@ class ConditionalVAE(BaseVariationalAutoencoder):
             finite before anything good was reached.
         """
         self._check_warmup()
-        fit_estimator(self, X, y, X_val=X_val, y_val=y_val, sample_weight=sample_weight)
-        self._warn_of_collapse()
-        return self
+        return fit_estimator(
+            self, X, y, X_val=X_val, y_val=y_val, sample_weight=sample_weight
+        )
 
     def fit_transform(self, X, y, *, X_val=None, y_val=None, sample_weight=None):
         """Fit the autoencoder to X given y and return the codes of X alone.

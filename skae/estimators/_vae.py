@@ -193,9 +193,7 @@ class VAETransformer(BaseVariationalAutoencoder):
             anything good was reached.
         """
         self._check_warmup()
-        fit_estimator(self, X, y, X_val=X_val, sample_weight=sample_weight)
-        self._warn_of_collapse()
-        return self
+        return fit_estimator(self, X, y, X_val=X_val, sample_weight=sample_weight)
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)

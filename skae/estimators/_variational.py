@@ -1,7 +1,6 @@
 """What the variational autoencoders share: posterior, prior and likelihood."""
 
 import functools
-import warnings
 
 import numpy as np
 import torch
@@ -9,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skae._random import draw_seed
 from skae._validation import StrOptions, integers_from, reals
+from skae._warnings import warn_caller
 from skae.architectures.variational import VariationalAutoencoder
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._checks import hidden_layer_sizes
@@ -261,14 +261,13 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
                 f"divergence. Got {self.kl_warmup} instead."
             )
 
-    def _warn_of_collapse(self):
+    def _warn_of_outcome(self):
         if self.n_components_ > 2 * self.active_units_:
-            warnings.warn(
+            warn_caller(
                 f"Posterior collapse: {self.n_components_ - self.active_units_} of "
                 f"{self.n_components_} components tell nothing of X "
                 "(kl_per_component_). Lower n_components or beta, or raise kl_warmup.",
                 ConvergenceWarning,
-                stacklevel=4,
             )
 
     def _posterior_of(self, X, **given):
