@@ -1,21 +1,25 @@
 """What bad input and bad parameters are answered with."""
 
+import inspect
+
 import numpy as np
 import pytest
 import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from instances import CLASSES
+from instances import CLASSES, skip_without, validation
+from instances import given as told
 from sklearn.exceptions import NotFittedError
 
 pytestmark = pytest.mark.parametrize("cls", CLASSES)
 
 ROWS = np.random.RandomState(0).uniform(size=(20, 5))
+LABELS = np.arange(20) % 2
 
 
 def fitted(cls, **parameters):
-    return cls(**{"n_components": 2, **parameters}).fit(ROWS)
+    return cls(**{"n_components": 2, **parameters}).fit(ROWS, LABELS)
 
 
 @pytest.mark.parametrize(
@@ -46,12 +50,12 @@ def test_another_number_of_columns(cls, method):
 
 def test_codes_that_are_not_numbers(cls):
     with pytest.raises(ValueError, match="Input X contains NaN"):
-        fitted(cls).inverse_transform(np.full((3, 2), np.nan))
+        fitted(cls).inverse_transform(np.full((3, 2), np.nan), **told(cls(), 1))
 
 
 def test_another_number_of_codes(cls):
     with pytest.raises(ValueError, match=r"X has 5 features, but .* n_components_=2"):
-        fitted(cls).inverse_transform(ROWS)
+        fitted(cls).inverse_transform(ROWS, **told(cls(), 1))
 
 
 @pytest.mark.parametrize(
@@ -79,16 +83,16 @@ def test_another_number_of_codes(cls):
 def test_bad_rows(cls, X, error, message):
     for call in (cls(2).fit, cls(2).fit_transform, cls(2).partial_fit):
         with pytest.raises(error, match=message):
-            call(X)
+            call(X, LABELS)
 
 
 def test_a_refused_fit_loses_nothing(cls):
     estimator = fitted(cls)
     codes = estimator.transform(ROWS)
     with pytest.raises(ValueError, match="NaN"):
-        estimator.fit(ROWS * np.nan)
+        estimator.fit(ROWS * np.nan, LABELS)
     with pytest.raises(ValueError, match="max_iter"):
-        estimator.set_params(max_iter=0).fit(ROWS)
+        estimator.set_params(max_iter=0).fit(ROWS, LABELS)
     np.testing.assert_array_equal(estimator.transform(ROWS), codes)
 
 
@@ -96,11 +100,11 @@ def test_a_refused_fit_loses_nothing(cls):
     ("parameter", "value", "allowed"),
     [
         ("n_components", 0, "an int in the range [1, inf)"),
-        ("n_components", 1.5, "a float in the range (0.0, 1.0)"),
+        ("n_components", 1.5, "an int in the range [1, inf)"),
         ("hidden_layer_sizes", "wide", "a str among {'auto'}"),
         ("activation", "swish", "a str among {"),
         ("loss", "mse", "'squared_error'"),
-        ("linear_path", "ica", "'pca'"),
+        ("linear_path", "ica", "or None"),
         ("dropout", 1.0, "a float in the range [0.0, 1.0)"),
         ("max_norm", 0.0, "a float in the range (0.0, inf)"),
         ("alpha", -1.0, "a float in the range [0.0, inf)"),
@@ -119,8 +123,9 @@ def test_a_refused_fit_loses_nothing(cls):
     ],
 )
 def test_parameter_out_of_range(cls, parameter, value, allowed):
+    skip_without(cls, parameter)
     with pytest.raises(ValueError) as error:
-        cls(**{parameter: value}).fit(ROWS)
+        cls(**{parameter: value}).fit(ROWS, LABELS)
     message = str(error.value)
     assert message.startswith(f"The '{parameter}' parameter of {cls.__name__} must be")
     assert allowed in message
@@ -142,32 +147,51 @@ def test_parameter_out_of_range(cls, parameter, value, allowed):
     ],
 )
 def test_what_cannot_be_built(cls, parameters, message):
+    skip_without(cls, *parameters)
     with pytest.raises(ValueError, match=message):
-        cls(2, **parameters).fit(ROWS)
+        cls(2, **parameters).fit(ROWS, LABELS)
+
+
+_NOT_IN_UNIT_INTERVAL = r"X must lie in \[0, 1\].*MinMaxScaler.*clip=True"
 
 
 def test_more_components_than_the_data_have(cls):
+    skip_without(cls, "linear_path")
     with pytest.warns(UserWarning, match="more than min.*linear_path=None"):
         cls(7).fit(ROWS)
 
 
 @pytest.mark.parametrize(
-    ("loss", "X", "message"),
+    ("parameter", "value", "X", "message"),
     [
-        ("log_loss", ROWS * 2, r"X must lie in \[0, 1\].*MinMaxScaler.*clip=True"),
-        ("log_loss", ROWS - 1, "Negative values in data"),
-        ("poisson", ROWS - 1, "Negative values in data"),
-        ("kullback_leibler", ROWS - 1, "Negative values in data"),
+        ("loss", "log_loss", ROWS * 2, _NOT_IN_UNIT_INTERVAL),
+        ("loss", "log_loss", ROWS - 1, "Negative values in data"),
+        ("loss", "poisson", ROWS - 1, "Negative values in data"),
+        ("loss", "kullback_leibler", ROWS - 1, "Negative values in data"),
+        ("likelihood", "bernoulli", ROWS * 2, _NOT_IN_UNIT_INTERVAL),
+        ("likelihood", "bernoulli", ROWS - 1, "Negative values in data"),
+        ("likelihood", "poisson", ROWS - 1, "Negative values in data"),
+        ("likelihood", "negative_binomial", ROWS - 1, "Negative values in data"),
     ],
 )
-def test_data_outside_the_domain_of_a_loss(cls, loss, X, message):
+def test_data_outside_the_domain(cls, parameter, value, X, message):
+    skip_without(cls, parameter)
     with pytest.raises(ValueError, match=message):
-        cls(2, loss=loss).fit(X)
+        cls(2, **{parameter: value}).fit(X, LABELS)
 
 
-@pytest.mark.parametrize("loss", ["log_loss", "poisson"])
-def test_new_rows_outside_the_domain_are_taken_as_its_border(cls, loss):
-    estimator = fitted(cls, loss=loss)
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("loss", "log_loss"),
+        ("loss", "poisson"),
+        ("likelihood", "bernoulli"),
+        ("likelihood", "poisson"),
+    ],
+)
+def test_new_rows_outside_the_domain_are_taken_as_its_border(cls, parameter, value):
+    skip_without(cls, parameter)
+    estimator = fitted(cls, **{parameter: value})
     outside = ROWS.copy()
     outside[:, 0] = -0.1
     np.testing.assert_array_equal(
@@ -186,28 +210,28 @@ def test_new_rows_outside_the_domain_are_taken_as_its_border(cls, loss):
 )
 def test_bad_weights(cls, weight, message):
     with pytest.raises(ValueError, match=message):
-        cls(2).fit(ROWS, sample_weight=weight)
+        cls(2).fit(ROWS, LABELS, sample_weight=weight)
 
 
 def test_validation_rows_of_another_width(cls):
     with pytest.raises(ValueError, match=r"X_val must have shape \(n_rows, 5\)"):
-        cls(2).fit(ROWS, X_val=ROWS[:, :3])
+        cls(2).fit(ROWS, LABELS, **validation(cls(), ROWS[:, :3], LABELS))
     with pytest.raises(ValueError, match="Input X_val contains NaN"):
-        cls(2).fit(ROWS, X_val=ROWS * np.nan)
+        cls(2).fit(ROWS, LABELS, **validation(cls(), ROWS * np.nan, LABELS))
 
 
 def test_partial_fit_refuses_what_needs_all_the_data(cls):
     with pytest.raises(ValueError, match="does not support early_stopping=True"):
-        cls(early_stopping=True).partial_fit(ROWS)
+        cls(early_stopping=True).partial_fit(ROWS, LABELS)
     for n_components in (0.5, "mle"):
-        with pytest.raises(ValueError, match="needs n_components to be an int or None"):
-            cls(n_components).partial_fit(ROWS)
+        with pytest.raises(ValueError, match="n_components.* an int .*or None"):
+            cls(n_components).partial_fit(ROWS, LABELS)
     assert not hasattr(cls(solver="lbfgs"), "partial_fit")
 
 
 def test_a_split_that_leaves_no_row(cls):
     with pytest.raises(ValueError, match="leaves none to train on with n_samples=1"):
-        cls(1, early_stopping=True).fit(ROWS[:1])
+        cls(1, early_stopping=True).fit(ROWS[:1], LABELS[:1])
 
 
 finite = st.floats(-1e6, 1e6, width=32)
@@ -235,8 +259,12 @@ def test_any_finite_table_gives_finite_results(cls, X, data):
     )
     if parameters["linear_path"] == "default":
         parameters["linear_path"] = cls().linear_path
+    known = inspect.signature(cls).parameters
+    parameters = {name: parameters[name] for name in parameters if name in known}
     estimator = cls(**parameters, max_iter=2, hidden_layer_sizes=(4,), random_state=0)
-    codes = estimator.fit_transform(X)
+    y = np.arange(len(X)) % 2
+    codes = estimator.fit_transform(X, y)
     assert codes.shape == (len(X), parameters["n_components"])
-    for result in (codes, estimator.inverse_transform(codes), estimator.score(X)):
+    restored = estimator.inverse_transform(codes, **told(estimator, y))
+    for result in (codes, restored, estimator.score(X, y)):
         assert np.all(np.isfinite(result))
