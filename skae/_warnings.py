@@ -4,11 +4,11 @@ import sys
 import warnings
 
 # Packages that stand between a user and a warning.
-_PACKAGES = ("skae", "sklearn")
+_PACKAGES = ("skae", "sklearn", "torch", "joblib")
 
 
 def warn_caller(message, category):
-    """Warn at the nearest line, up the stack, of neither skae nor scikit-learn."""
+    """Warn at the nearest line, up the stack, that is the user's own."""
     frame, level = sys._getframe(), 1
     while frame.f_back and frame.f_globals["__name__"].split(".")[0] in _PACKAGES:
         frame, level = frame.f_back, level + 1

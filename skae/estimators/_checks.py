@@ -1,7 +1,6 @@
 """What the parameters and the data must agree on before a fit."""
 
 import numbers
-import warnings
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from skae._validation import (
     check_weights,
     validate_data,
 )
+from skae._warnings import warn_caller
 from skae.estimators._start import Samples, Setup, default_hidden_layer_sizes
 from skae.linear import resolve_n_components
 
@@ -110,11 +110,10 @@ def _n_components(estimator, samples, seed):
         rng = np.random.RandomState(seed)
         return resolve_n_components(X, wanted, rng, samples.weight)
     if wanted > min(X.shape) and estimator.linear_path is not None:
-        warnings.warn(
+        warn_caller(
             f"n_components={wanted} is more than min(n_samples, n_features)="
             f"{min(X.shape)}: the components beyond the rank of the data carry nothing "
             f"on the linear path. Use linear_path=None for an overcomplete code.",
             UserWarning,
-            stacklevel=8,  # the caller of fit or partial_fit
         )
     return int(wanted)

@@ -2,12 +2,12 @@
 
 import copy
 import functools
-import warnings
 
 import numpy as np
 import torch
 
 from skae._random import draw_seed
+from skae._warnings import warn_caller
 from skae.estimators._attributes import fitted_attributes
 from skae.estimators._checks import (
     check_partial_fit,
@@ -113,11 +113,10 @@ def partially_fit_estimator(estimator, X, y=None, **given):
 
 def _warn_of_no_variance(X):
     if np.all(X == X[0]):
-        warnings.warn(
+        warn_caller(
             "The first call of partial_fit fixes centre, scale and linear path, and "
             "its rows are all equal: later rows cannot be learnt. Pass more rows.",
             UserWarning,
-            stacklevel=7,
         )
 
 

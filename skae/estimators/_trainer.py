@@ -2,7 +2,6 @@
 
 import copy
 import math
-import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from torch import nn
 from skae._device import resolve_device
 from skae._random import make_generator
 from skae._threads import choose_n_threads, flops_per_step, limit_threads
+from skae._warnings import warn_caller
 from skae.data import weighted_mean
 from skae.estimators._plan import batch_size_for, make_optimizer, make_plan
 from skae.estimators._start import Samples, make_rows, training_dtype
@@ -318,19 +318,21 @@ class Trainer:
             monitors,
         )
         if not converged:
-            _warn(
+            warn_caller(
                 f"solver={estimator.solver!r} stopped at max_iter="
                 f"{estimator.max_iter} before the gradient was below tol="
-                f"{estimator.tol}. Increase max_iter or tol."
+                f"{estimator.tol}. Increase max_iter or tol.",
+                ConvergenceWarning,
             )
 
     def _report_not_finite(self):
         """Warn where the best weights so far are usable, raise where none are."""
         if self.stopping.best_network is None and not self._has_usable_start():
             raise ValueError(self._describe_not_finite())
-        _warn(
+        warn_caller(
             f"{self._describe_not_finite()} The result is that of epoch "
-            f"{self.stopping.best_epoch}."
+            f"{self.stopping.best_epoch}.",
+            ConvergenceWarning,
         )
 
     def _describe_not_finite(self):
@@ -343,7 +345,3 @@ class Trainer:
 
 def _training_loss(state):
     return state.history["loss"][-1]
-
-
-def _warn(message):
-    warnings.warn(message, ConvergenceWarning, stacklevel=2)
