@@ -1,6 +1,8 @@
 """Autoencoders for people who use scikit-learn."""
 
 from skae.estimators._autoencoder import AutoencoderTransformer
+from skae.estimators._conditional_vae import ConditionalVAE
+from skae.estimators._contractive import ContractiveAutoencoder
 from skae.estimators._denoising import DenoisingAutoencoder
 from skae.estimators._sparse import SparseAutoencoder
 from skae.estimators._vae import VAETransformer
@@ -8,6 +10,8 @@ from skae.estimators._vae import VAETransformer
 __version__ = "0.1.0"
 __all__ = [
     "AutoencoderTransformer",
+    "ConditionalVAE",
+    "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "SparseAutoencoder",
     "VAETransformer",

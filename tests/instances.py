@@ -16,6 +16,7 @@ CLASSES = public_estimators(skae)
 
 # No linear path: beside PCA the small tables of the tests leave nothing to learn.
 _TRAINED = {"linear_path": None, "max_iter": 5, "hidden_layer_sizes": (16,)}
+_SMALL = {"max_iter": 5, "hidden_layer_sizes": (16,)}
 _PARAMETERS = [
     {},
     {"n_components": 2},
@@ -37,6 +38,13 @@ _OWN_PARAMETERS = {
         {**_TRAINED, "corruption": "gaussian", "emphasis": (1, 0.5)},
         {**_TRAINED, "corruption": "salt_and_pepper", "linear_path": "pca"},
         {**_TRAINED, "corruption": "swap", "linear_path": "denoiser"},
+    ],
+    "ContractiveAutoencoder": [
+        {"tied_weights": True, "max_iter": 5},
+        {"code_activation": "tanh", "contraction_weight": 0.1, "max_iter": 5},
+        {"code_activation": "relu", "max_iter": 5},
+        {**_SMALL, "code_activation": "identity", "n_components": 3},
+        {**_SMALL, "contraction_weight": 0},
     ],
     "VAETransformer": [
         *({**_TRAINED, "likelihood": name} for name in LIKELIHOODS),

@@ -29,7 +29,8 @@ _ERRORS_OF_CLASSES = {*_ERRORS, "EX01", "SA01", "ES01"}
 # Defaults that are meant to differ from those of the other estimators.
 _OWN_DEFAULTS = {
     "linear_path": {"DenoisingAutoencoder": "denoiser", "VAETransformer": "ppca"},
-    "hidden_layer_sizes": {"SparseAutoencoder": ()},
+    "hidden_layer_sizes": {"ContractiveAutoencoder": (), "SparseAutoencoder": ()},
+    "alpha": {"ContractiveAutoencoder": 0.0},
 }
 
 
