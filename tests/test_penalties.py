@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet, Ridge
 
-from skae.penalties import elastic_net, elastic_net_gradient
+from skae.penalties import (
+    elastic_net,
+    elastic_net_gradient,
+    kl_to_standard_normal,
+)
 
 ALPHAS = st.floats(0, 10)
 RATIOS = st.floats(0, 1)
@@ -72,3 +78,32 @@ def test_alpha_and_l1_ratio_mean_what_they_mean_in_elastic_net():
     np.testing.assert_allclose(total[w != 0], 0, atol=1e-7)
     # At zero any subgradient in [-alpha rho, alpha rho] will do.
     assert (np.abs(total[w == 0]) <= 0.2 * 0.7 + 1e-7).all()
+
+
+def test_the_divergence_is_that_of_torch_distributions():
+    mean, log_variance = weights(40), 2 * weights(40, seed=1)
+    ours = kl_to_standard_normal(mean, log_variance)
+    normal = torch.distributions.Normal(mean, torch.exp(0.5 * log_variance))
+    prior = torch.distributions.Normal(torch.zeros(40), torch.ones(40))
+    expected = torch.distributions.kl_divergence(normal, prior)
+    torch.testing.assert_close(ours, expected)
+    assert (ours >= 0).all()
+
+
+@pytest.mark.parametrize(("mean", "sigma"), [(0.0, 1.0), (1.5, 0.3), (-0.4, 2.0)])
+def test_the_divergence_is_that_of_monte_carlo(mean, sigma):
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(200_000, generator=generator, dtype=torch.float64)
+    z = mean + sigma * noise
+    log_ratio = -0.5 * noise.square() - math.log(sigma) + 0.5 * z.square()
+    error = float(log_ratio.std()) / math.sqrt(len(z))
+    ours = kl_to_standard_normal(torch.tensor(mean), 2 * torch.log(torch.tensor(sigma)))
+    assert abs(float(ours) - float(log_ratio.mean())) <= 4 * error + 1e-6
+
+
+def test_the_divergence_has_the_gradient_of_its_closed_form():
+    mean, log_variance = weights(20).requires_grad_(), weights(20, 1).requires_grad_()
+    kl_to_standard_normal(mean, log_variance).sum().backward()
+    torch.testing.assert_close(mean.grad, mean.detach())
+    expected = 0.5 * (log_variance.detach().exp() - 1)
+    torch.testing.assert_close(log_variance.grad, expected)
