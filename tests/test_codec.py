@@ -74,3 +74,12 @@ def test_reconstructions_lie_in_the_domain_of_the_data(link):
     low, high = LINKS[link].domain
     rows = decoder(100 * codes())
     assert (rows >= low).all() and (rows <= high).all()
+
+
+def test_a_head_without_rotation_leaves_the_order():
+    rng = np.random.RandomState(0)
+    head = Head(rng.randn(4), None, rng.uniform(0.1, 9, 4))
+    turned = Head(head.mean.numpy(), np.eye(4), head.scale.numpy())
+    torch.testing.assert_close(head(codes()), turned(codes()))
+    torch.testing.assert_close(head.inverse(head(codes())), codes())
+    assert torch.equal(head.rotate(codes()), codes())

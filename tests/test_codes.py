@@ -191,3 +191,80 @@ def test_the_unit_of_the_data_changes_variances_only(magnitude):
     with np.errstate(over="ignore"):  # 1e200 squared
         expected = statistics.explained_variance * magnitude * magnitude
     np.testing.assert_allclose(other.explained_variance, expected)
+
+
+# ----- codes that keep their place -----------------------------------------------
+
+
+def statistics_in(form, network, X, **options):
+    scaling = Scaling.fit(X, "identity")
+    statistics = code_statistics(Samples(X, X), scaling, network, form=form, **options)
+    with torch.no_grad():
+        own = network.encode(scaling(torch.from_numpy(X)))
+    return statistics, own.numpy(), statistics.head(own).numpy()
+
+
+@pytest.mark.parametrize("make", [nonlinear_network, None], ids=["nonlinear", "linear"])
+def test_ordered_codes_are_the_networks_own_in_order_of_variance(make):
+    X = make_X()
+    network = make() if make else linear_network(X, Scaling.fit(X, "identity"))
+    statistics, own, codes = statistics_in("ordered", network, X)
+    variances = own.var(axis=0, ddof=1)
+    order = np.argsort(-variances)
+    np.testing.assert_allclose(np.abs(codes), np.abs(own[:, order]))
+    np.testing.assert_allclose(statistics.explained_variance, variances[order])
+    assert (np.diff(statistics.explained_variance) < 0).all()
+
+
+def test_the_signs_of_ordered_codes_are_those_of_what_they_explain():
+    X = make_X()
+    _, _, codes = statistics_in("ordered", nonlinear_network(), X)
+    readout = (codes - codes.mean(axis=0)).T @ (X - X.mean(axis=0))
+    largest = np.take_along_axis(readout, np.abs(readout).argmax(axis=1)[:, None], 1)
+    assert (largest > 0).all()
+    # So that the sign of the network's own codes does not matter.
+    mirrored = -np.eye(K)
+    scaling = Scaling.fit(X, "identity")
+    _, _, one = statistics_in("ordered", linear_network(X, scaling), X)
+    _, _, other = statistics_in("ordered", linear_network(X, scaling, mirrored), X)
+    np.testing.assert_allclose(np.abs(one), np.abs(other))
+    np.testing.assert_allclose(one, other, atol=1e-8)
+
+
+def test_raw_codes_are_the_networks_own():
+    X = make_X()
+    statistics, own, codes = statistics_in("raw", nonlinear_network(), X)
+    np.testing.assert_array_equal(codes, own)
+    assert statistics.head.rotation is None
+    np.testing.assert_allclose(statistics.explained_variance, own.var(axis=0, ddof=1))
+
+
+@pytest.mark.parametrize("form", ["ordered", "raw"])
+def test_codes_that_keep_their_place_have_the_scale_of_the_network(form):
+    # Not of X: a code of a prior N(0, I) is in no unit of the data.
+    X, network = make_X(), nonlinear_network()
+    one, _, codes = statistics_in(form, network, X)
+    other, _, same = statistics_in(form, network, 1e3 * X)
+    np.testing.assert_allclose(codes, same, atol=1e-10)
+    np.testing.assert_allclose(one.explained_variance, other.explained_variance)
+    assert (one.head.mean == 0).all() and (one.head.scale == 1).all()
+
+
+@pytest.mark.parametrize("form", ["ordered", "raw"])
+def test_a_code_alone_explains_what_its_regression_does(form):
+    X = make_X()
+    statistics, _, codes = statistics_in(form, nonlinear_network(), X)
+    total = np.square(X - X.mean(axis=0)).sum()
+    for j, ratio in enumerate(statistics.explained_variance_ratio):
+        code = codes[:, [j]]
+        explained = LinearRegression().fit(code, X).predict(code) - X.mean(axis=0)
+        assert ratio == pytest.approx(np.square(explained).sum() / total)
+
+
+@pytest.mark.parametrize("form", ["ordered", "raw"])
+def test_a_kept_head_keeps_its_order(form):
+    X, network = make_X(), nonlinear_network()
+    first, _, codes = statistics_in(form, network, X)
+    again, _, same = statistics_in(form, network, make_X(seed=5), head=first.head)
+    assert again.head is first.head
+    np.testing.assert_allclose(again.explained_variance, same.var(axis=0, ddof=1))

@@ -100,3 +100,15 @@ def test_a_weight_counts_as_repetition(counts):
     weight = repeats / repeats.double().mean()
     repeated = weighted_mean(values.repeat_interleave(repeats), None)
     torch.testing.assert_close(weighted_mean(values, weight), repeated)
+
+
+def test_conditions_stay_with_their_rows():
+    x = torch.arange(10.0)[:, None]
+    rows = Rows(x, x, None, x + 100)
+    for batch in batches_of(rows, 3):
+        assert torch.equal(batch.condition, batch.x + 100)
+        assert batch.weight is None
+    taken = rows.take(torch.tensor([7, 2]))
+    assert taken.condition[:, 0].tolist() == [107, 102]
+    doubled = rows.apply(lambda tensor: tensor.repeat(2, 1))
+    assert len(doubled.condition) == len(doubled) == 20

@@ -22,6 +22,7 @@ class Run:
         n_iter_no_change=3,
         tol=0.0,
         plateaus=(),
+        first_epoch=1,
     ):
         self.plateaus = list(plateaus)
         self.state = SimpleNamespace(
@@ -34,6 +35,7 @@ class Run:
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             on_plateau=lambda: self.plateaus.pop(0) if self.plateaus else False,
+            first_epoch=first_epoch,
         )
 
     def epoch(self, loss):
@@ -217,3 +219,26 @@ def test_a_training_loss_that_is_not_finite_ends_training_too():
     with pytest.raises(NotFinite):
         run.epoch(1.0)
     assert run.kept is None
+
+
+# ----- epochs that are not judged ------------------------------------------------
+
+
+def test_patience_starts_with_the_first_epoch_that_is_judged():
+    losses = [1.0, 2.0, 3.0, 4.0, 5.0, 4.5, 4.6, 4.7, 4.8]
+    assert Run(first_epoch=5, n_iter_no_change=3).epochs(losses) == 9
+    assert Run(first_epoch=1, n_iter_no_change=3).epochs(losses) == 4
+
+
+def test_an_epoch_before_the_first_is_never_kept():
+    run = Run(first_epoch=4)
+    run.epochs([1.0, 1.0, 1.0])
+    assert run.kept is None and run.stopping.best_epoch == 0
+    run.epochs([5.0])
+    assert run.kept == 4 and run.stopping.best_loss == 5.0
+    assert run.stopping.curve == [1.0, 1.0, 1.0, 5.0]
+
+
+def test_an_epoch_that_is_not_judged_must_be_finite_all_the_same():
+    with pytest.raises(NotFinite):
+        Run(first_epoch=4).epoch(math.nan)

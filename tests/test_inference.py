@@ -113,3 +113,20 @@ def test_read_only_rows_are_taken_and_left_alone():
     expected = make_codec().encode(X)
     X.flags.writeable = False
     assert (make_codec().encode(X) == expected).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_further_arrays_come_row_by_row_in_the_dtype_of_the_first(dtype):
+    n = 2 * 1024 + 3
+    numbers = np.arange(n)[:, np.newaxis]
+    X = np.repeat(numbers, N_FEATURES, axis=1).astype(dtype)
+    seen = []
+
+    def difference(encoder, decoder, x, other):
+        seen.append(other.dtype)
+        return x[:, :1] - other[:, :1]
+
+    result = make_codec().map(difference, 1, X, other=numbers.astype(np.float64))
+    assert result.shape == (n, 1) and result.dtype == dtype
+    np.testing.assert_array_equal(result, 0)
+    assert set(seen) == {torch.float32 if dtype == np.float32 else torch.float64}

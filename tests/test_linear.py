@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import optimize
+from scipy import optimize, stats
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
@@ -13,6 +13,7 @@ from skae.linear import (
     linear_denoiser,
     paired_denoiser,
     principal_axes,
+    probabilistic_pca,
     resolve_n_components,
 )
 
@@ -330,3 +331,90 @@ def test_the_unit_of_the_data_does_not_matter_to_pairs():
 def test_constant_noisy_rows_predict_the_mean():
     clean = centered(10, 4)
     assert (product(paired(np.ones((10, 4)), clean, 2)) == 0).all()
+
+
+# ----- probabilistic PCA ---------------------------------------------------------
+
+
+def ppca_of(X, n_components, sample_weight=None, **options):
+    rng = np.random.RandomState(0)
+    return probabilistic_pca(X, n_components, rng, sample_weight, **options)
+
+
+def covariance_of(linear_map):
+    """The covariance of x = W z + e."""
+    W = linear_map.decoder
+    return W @ W.T + linear_map.noise_variance * np.eye(len(W))
+
+
+def log_likelihood(X, linear_map):
+    mean = np.zeros(X.shape[1])
+    return stats.multivariate_normal(mean, covariance_of(linear_map)).logpdf(X).mean()
+
+
+@pytest.mark.parametrize("n_components", [1, 3, 7])
+def test_the_model_is_that_of_pca(n_components):
+    X = centered(2000)
+    linear_map = ppca_of(X, n_components)
+    pca = PCA(n_components).fit(X)
+    # scikit-learn divides by n - 1, the likelihood is largest with n.
+    share = (len(X) - 1) / len(X)
+    np.testing.assert_allclose(
+        covariance_of(linear_map), share * pca.get_covariance(), atol=1e-10
+    )
+    assert linear_map.noise_variance == pytest.approx(share * pca.noise_variance_)
+
+
+def test_no_other_linear_model_is_more_likely():
+    X = centered(300, 5)
+    best = ppca_of(X, 2)
+    rng = np.random.RandomState(1)
+    for _ in range(20):
+        W = best.decoder + 0.05 * rng.randn(5, 2)
+        noise = best.noise_variance * np.exp(0.05 * rng.randn())
+        other = best._replace(decoder=W, noise_variance=noise)
+        assert log_likelihood(X, other) < log_likelihood(X, best)
+
+
+def test_codes_are_the_means_of_the_posterior():
+    X = centered(300)
+    linear_map = ppca_of(X, 3)
+    W, noise = linear_map.decoder, linear_map.noise_variance
+    expected = np.linalg.solve(W.T @ W + noise * np.eye(3), W.T)
+    np.testing.assert_allclose(linear_map.encoder, expected, atol=1e-12)
+
+
+def test_a_given_noise_variance_is_kept_and_its_axes_are_the_likeliest():
+    X = centered(3000)
+    linear_map = ppca_of(X, 4, noise_variance=2.0)
+    assert linear_map.noise_variance == 2.0
+    variances = PCA(4).fit(X).explained_variance_ * (len(X) - 1) / len(X)
+    lengths = np.square(linear_map.decoder).sum(axis=0)
+    np.testing.assert_allclose(lengths, np.maximum(variances - 2.0, 0.0), atol=1e-8)
+    # Axes of less variance than the noise carry nothing.
+    every = PCA(8).fit(X).explained_variance_
+    np.testing.assert_array_equal(
+        carrying(ppca_of(X, 8, noise_variance=2.0)), every > 2.0
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(60, 8), (5, 20), (1, 4)])
+def test_components_beyond_the_rank_are_zero_both_ways(shape, weighted):
+    X = centered(*shape, rank=2 if shape[0] > 2 else None)
+    weight = np.ones(len(X)) if weighted else None
+    linear_map = ppca_of(X, 6, weight, floor=1e-6)
+    inert = ~carrying(linear_map)
+    assert inert.sum() >= 4 and (linear_map.encoder[inert] == 0).all()
+    assert linear_map.noise_variance >= 1e-6
+
+
+def test_weights_equal_repetitions_in_probabilistic_pca():
+    counts = np.random.RandomState(1).randint(1, 5, size=40)
+    X = centered(40)
+    X -= np.average(X, axis=0, weights=counts)
+    weighted = ppca_of(X, 3, counts.astype(float))
+    repeated = ppca_of(np.repeat(X, counts, axis=0), 3)
+    np.testing.assert_allclose(covariance_of(weighted), covariance_of(repeated))
+    rescaled = ppca_of(X, 3, 1e-3 * counts)
+    np.testing.assert_allclose(covariance_of(weighted), covariance_of(rescaled))

@@ -300,3 +300,44 @@ def test_loss_terms_are_weighted_means():
     assert list(terms) == ["fit", "size"]
     total = float(sum(terms.values()).detach())
     assert total == pytest.approx(mean_loss(state.network, rows))
+
+
+# ----- an objective that changes -------------------------------------------------
+
+
+def anneal(objective, epoch):
+    """Weigh the second term from 0 in the first epoch to 1 in the third."""
+
+    def annealed(network, rows, generator):
+        terms = objective(network, rows, generator)
+        return {**terms, "size": min(epoch / 2, 1.0) * terms["size"]}
+
+    return annealed
+
+
+def test_an_epoch_minimises_what_it_is_annealed_to():
+    still, state = Constant(0.0, 10), make_state()
+    plan = make_plan(schedule=still, anneal=anneal)
+    full = make_state()
+    run_epoch(full, make_rows(), make_plan(schedule=still))
+    for epoch in range(4):
+        run_epoch(state, make_rows(), plan)
+        share = min(epoch / 2, 1.0)
+        assert state.history["size"][-1] == pytest.approx(
+            share * full.history["size"][0]
+        )
+        assert state.history["fit"][-1] == pytest.approx(full.history["fit"][0])
+
+
+def test_rows_that_judge_see_the_objective_itself():
+    network, rows = make_state().network, make_rows()
+    annealed = row_losses(network, rows, make_plan(anneal=anneal), 0)
+    torch.testing.assert_close(annealed, row_losses(network, rows, make_plan(), 0))
+
+
+def test_a_plan_without_annealing_is_the_same_in_each_epoch():
+    plan = make_plan()
+    assert plan.in_epoch(0) is plan and plan.in_epoch(7) is plan
+    changing = make_plan(anneal=anneal).in_epoch(1)
+    assert changing.objective is not two_terms
+    assert changing.batch_size == plan.batch_size
