@@ -47,8 +47,8 @@ def check_samples(
     if X_val is not None:
         X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
         check_domain(X_val, link, "X_val", whom=name)
-        condition = estimator._condition(y_val, X_val, "y_val", reset=False)
-        validation = Samples(X_val, X_val, condition=condition)
+        given = estimator._condition(y_val, X_val, "y_val", reset=False)
+        validation = Samples(X_val, X_val, condition=given)
     samples = Samples(X, target, weight, condition)
     if weight is not None and np.any(weight == 0):
         # A row of weight zero is a row that is not there.

@@ -356,6 +356,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         scores : ndarray of shape (n_samples,)
             Of log p(x | y), or of log p(x), in nats of X's own units.
         """
+        self._codec_for()
         check_at_least(n_draws, 1, "n_draws")
         X = self._check_rows(X)
         if y is not None:

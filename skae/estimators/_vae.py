@@ -1,6 +1,7 @@
 """The variational autoencoder."""
 
-import numpy as np
+from collections.abc import Sized
+
 from sklearn.utils.metaestimators import available_if
 
 from skae._docs import document
@@ -293,11 +294,10 @@ class VAETransformer(BaseVariationalAutoencoder):
         )
 
     def _linear_path_is_optimal(self):
-        has_one_layer = not isinstance(self.hidden_layer_sizes, str) and (
-            np.size(self.hidden_layer_sizes) == 0
-        )
+        sizes = self.hidden_layer_sizes
         return (
-            has_one_layer
+            isinstance(sizes, Sized)
+            and len(sizes) == 0
             and self.linear_path is not None
             and self.likelihood == "gaussian"
             and self.noise_variance != "per_feature"
