@@ -45,7 +45,7 @@ class Recorder:
 
 def test_progress_bar(cls, digits, capsys):
     estimator = cls(4, max_iter=3, random_state=0).set_callbacks(ProgressBar())
-    estimator.fit(digits[0])
+    estimator.fit(*digits)
     assert cls.__name__ in capsys.readouterr().out
 
 
@@ -53,42 +53,42 @@ def test_progress_bar(cls, digits, capsys):
 def test_a_callback_can_stop_the_fit(cls, solver, digits):
     recorder = Recorder(stop_after=2)
     estimator = cls(4, solver=solver, early_stopping=False, random_state=0)
-    estimator.set_callbacks(recorder).fit(digits[0])
+    estimator.set_callbacks(recorder).fit(*digits)
     assert recorder.epochs == estimator.n_iter_ == 2
     assert np.all(np.isfinite(estimator.transform(digits[0])))
 
 
 def test_callbacks_do_not_change_the_fit(cls, digits):
-    X, _ = digits
+    X, y = digits
     parameters = {"n_components": 4, "max_iter": 3, "random_state": 0}
-    alone = cls(**parameters).fit(X)
-    watched = cls(**parameters).set_callbacks(Recorder()).fit(X)
+    alone = cls(**parameters).fit(X, y)
+    watched = cls(**parameters).set_callbacks(Recorder()).fit(X, y)
     np.testing.assert_array_equal(alone.transform(X), watched.transform(X))
 
 
 def test_a_callback_sees_the_estimator_as_of_each_epoch(cls, digits):
-    X, _ = digits
+    X, y = digits
     recorder = Recorder()
     estimator = cls(4, max_iter=3, early_stopping=False, random_state=0)
-    estimator.set_callbacks(recorder).fit(X)
+    estimator.set_callbacks(recorder).fit(X, y)
     assert [fitted.n_iter_ for fitted in recorder.fitted] == [1, 2, 3]
-    scores = [fitted.score(X) for fitted in recorder.fitted]
+    scores = [fitted.score(X, y) for fitted in recorder.fitted]
     assert len(set(scores)) == 3
-    assert scores[-1] == pytest.approx(estimator.score(X), rel=1e-6)
+    assert scores[-1] == pytest.approx(estimator.score(X, y), rel=1e-6)
 
 
 def explained(estimator, X, y):
-    return estimator.score(X)
+    return estimator.score(X, y)
 
 
 def test_scoring_monitor_logs_each_epoch(cls, digits):
-    X, _ = digits
+    X, y = digits
     monitor = ScoringMonitor(scoring={"explained": explained})
     estimator = cls(4, max_iter=3, early_stopping=False, random_state=0)
-    estimator.set_callbacks(monitor).fit(X)
+    estimator.set_callbacks(monitor).fit(X, y)
     scores = monitor.get_logs().data_as_pandas.groupby("task_name")["explained"]
     assert scores.size().to_dict() == {"epoch": 3, "fit": 1}
-    assert scores.get_group("fit").item() == pytest.approx(estimator.score(X))
+    assert scores.get_group("fit").item() == pytest.approx(estimator.score(X, y))
 
 
 def test_inside_a_grid_search(cls, digits, capsys):
@@ -110,7 +110,7 @@ def test_inside_a_grid_search(cls, digits, capsys):
 def test_verbose_prints_one_line_an_epoch(cls, early_stopping, digits, capsys):
     estimator = cls(
         4, max_iter=3, early_stopping=early_stopping, verbose=True, random_state=0
-    ).fit(digits[0])
+    ).fit(*digits)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == estimator.n_iter_ == 3
     for epoch, line in enumerate(lines, start=1):
