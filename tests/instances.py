@@ -54,6 +54,12 @@ _OWN_PARAMETERS = {
         {**_TRAINED, "kl_warmup": 2},
         {**_TRAINED, "n_importance_samples": 3},
     ],
+    "ConditionalVAE": [
+        *({**_SMALL, "likelihood": name} for name in LIKELIHOODS),
+        {**_SMALL, "noise_variance": "per_feature", "beta": 4.0},
+        {**_SMALL, "noise_variance": 0.05, "kl_warmup": 2},
+        {**_SMALL, "n_importance_samples": 3},
+    ],
 }
 
 
