@@ -1,9 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.decomposition import PCA
 
-from benchmarks import __main__, datasets, panel, report
+from benchmarks import __main__, datasets, panel, report, vae
+from skae import VAETransformer
+from skae.data import Rows
+from skae.scaling import Scaling
 
 
 def _rows(**columns):
@@ -111,3 +115,36 @@ def test_rows_in_the_file_are_not_run_again(tmp_path, capsys):
 
 def test_too_many_components_give_no_row():
     assert panel.run(panel.Task("iris", 4, 0, ("skae",))) == []
+
+
+def test_stages_are_those_of_the_paper_and_can_be_shortened():
+    assert vae.stage_lengths(3280) == [3**i for i in range(8)]
+    lengths = vae.stage_lengths(40)
+    assert sum(lengths) == 40
+    assert lengths == sorted(lengths)
+    assert vae.stage_lengths(1) == [1] * 8
+
+
+def test_binary_pixels_are_drawn_from_the_grey_and_scaled_like_data():
+    grey = np.tile([0.0, 0.25, 0.75, 1.0], (20_000, 1))
+    scaling = Scaling.fit(grey, "logistic")
+    target = torch.from_numpy(grey)
+    drawn = vae._of_binary_pixels(
+        None,
+        Rows(scaling(target), target),
+        torch.Generator().manual_seed(0),
+        objective=lambda network, rows, generator: rows,
+        scaling=scaling,
+    )
+    assert set(drawn.target.unique().tolist()) == {0.0, 1.0}
+    np.testing.assert_allclose(drawn.target.mean(dim=0), grey[0], atol=0.02)
+    np.testing.assert_allclose(drawn.x, scaling(drawn.target))
+
+
+def test_mean_bound_is_minus_the_loss():
+    X = datasets.split("digits", seed=0).X_train / 16
+    model = VAETransformer(2, likelihood="bernoulli", max_iter=3, random_state=0)
+    model.set_params(average=False, early_stopping=False, learning_rate_init=1e-5)
+    loss = model.fit(X).loss_curve_[-1]
+    bound = vae.mean_bound(model, X, np.random.default_rng(0))
+    assert -bound == pytest.approx(loss, abs=0.2)
