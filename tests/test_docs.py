@@ -71,7 +71,8 @@ def test_docstrings_are_filled(estimator):
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_fitted_attributes_are_documented(estimator):
-    fitted = estimator(2).fit(np.random.RandomState(0).normal(size=(20, 3)))
+    X = np.random.RandomState(0).normal(size=(20, 3))
+    fitted = estimator(2).fit(X, np.arange(20) % 2)
     documented = [p.name for p in ClassDoc(estimator)["Attributes"]]
     documented = {name for names in documented for name in names.split(", ")}
     kept = {name for name in vars(fitted) if name.endswith("_") and name[0] != "_"}

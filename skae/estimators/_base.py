@@ -96,7 +96,7 @@ class BaseAutoencoder(
         """Return the form of the codes, one of those of `code_statistics`."""
         return "white" if self.whiten else "principal"
 
-    def _condition(self, y, X, name, *, reset, classes=None):
+    def _condition(self, y, X, name, *, reset, classes=None, weight=None):
         """Return what the rows of X are given beside their features, or None."""
         return None
 

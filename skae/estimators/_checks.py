@@ -42,7 +42,9 @@ def check_samples(
         ).view()
     check_domain(X, link, "X", whom=name)
     check_domain(target, link, "X_target", whom=name)
-    condition = estimator._condition(y, X, "y", reset=reset, classes=classes)
+    condition = estimator._condition(
+        y, X, "y", reset=reset, classes=classes, weight=weight
+    )
     validation = None
     if X_val is not None:
         X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)

@@ -149,7 +149,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, X_val=None, y_val=None, sample_weight=None):
+    def fit(self, X, y=None, *, X_val=None, y_val=None, sample_weight=None):
         """Fit the autoencoder to X given y.
 
         Parameters
@@ -157,7 +157,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         X : array-like of shape (n_samples, n_features)
             Training data: in [0, 1] for 'bernoulli', not negative for counts.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels or numbers.
+            Class labels or numbers. They have to be given.
         X_val : array-like of shape (n_rows, n_features), default=None
             Validation data for early stopping, instead of rows split from `X`.
             If it has as many rows as `X`, cross-validation slices it along with
@@ -186,7 +186,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
             self, X, y, X_val=X_val, y_val=y_val, sample_weight=sample_weight
         )
 
-    def fit_transform(self, X, y, *, X_val=None, y_val=None, sample_weight=None):
+    def fit_transform(self, X, y=None, *, X_val=None, y_val=None, sample_weight=None):
         """Fit the autoencoder to X given y and return the codes of X alone.
 
         Parameters
@@ -194,7 +194,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         X : array-like of shape (n_samples, n_features)
             Training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels or numbers.
+            Class labels or numbers. They have to be given.
         X_val, y_val, sample_weight : array-like, default=None
             As in `fit`.
 
@@ -209,7 +209,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, *, classes=None, sample_weight=None):
+    def partial_fit(self, X, y=None, *, classes=None, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
         The first call fixes the centring, the scale, the number of components, their
@@ -220,10 +220,10 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         X : array-like of shape (n_samples, n_features)
             A batch of training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Its targets.
-        classes : array-like of shape (n_classes,), default=None
+            Its targets. They have to be given.
+        classes : array-like of shape (n_classes,) or list of them, default=None
             All the labels that will come, in the first call; None stands for those
-            of its y.
+            of its y. One array for each column of a y with several.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -368,7 +368,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         shares = self._conditions.shares[:, np.newaxis]
         return logsumexp(bounds, axis=0, b=shares).astype(X.dtype)
 
-    def _condition(self, y, X, name, *, reset, classes=None):
+    def _condition(self, y, X, name, *, reset, classes=None, weight=None):
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires {name} to be passed, "
@@ -376,7 +376,9 @@ class ConditionalVAE(BaseVariationalAutoencoder):
             )
         if reset:
             check_consistent_length(X, y)
-            self._conditions = Conditions(y, classes)
+            self._conditions = Conditions(y, classes, weight)
+        elif classes is not None:
+            self._conditions.check_same_classes(classes)
         return self._conditions.encode(y, len(X), name)
 
     def _given(self, y, n_rows, method=None):

@@ -1,5 +1,7 @@
 """What a conditional model is given beside X: y as columns of numbers."""
 
+import numbers
+
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
 
@@ -7,6 +9,8 @@ from skae._validation import check_target
 
 # Rows that stand for the distribution of a y of numbers.
 _LARGEST_SUPPORT = 32
+_DISCRETE = ("binary", "multiclass", "multiclass-multioutput")
+_NUMERIC = "biuf"  # kinds of dtypes
 
 
 class Conditions:
@@ -17,10 +21,15 @@ class Conditions:
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    classes : array-like or list of array-like, default=None
+        Labels that y may have, for several columns one array each; None finds them.
+    weight : ndarray of shape (n_samples,), default=None
+        Weights of the rows, which count as repetitions.
 
     Attributes
     ----------
+    n_outputs : int
     classes : list of ndarray or None
         The labels of each column of y, sorted; None for numbers.
     n_columns : int
@@ -31,40 +40,36 @@ class Conditions:
         Their shares of the rows.
     """
 
-    def __init__(self, y, classes=None):
-        columns = _columns(y)
-        self.n_outputs = columns.shape[1]
+    def __init__(self, y, classes=None, weight=None):
+        columns = _columns(check_target(y, "y"))
+        self.n_outputs = len(columns)
         self.classes = None
         if classes is not None:
-            self.classes = [np.unique(classes)]
-        elif type_of_target(y, input_name="y") in _DISCRETE:
-            self.classes = [np.unique(column) for column in columns.T]
+            self.classes = _given_classes(classes, self.n_outputs)
+        elif _are_labels(columns):
+            self.classes = [_unique(column) for column in columns]
         if self.classes is None:
-            numbers = columns.astype(np.float64)
-            self.mean, scale = numbers.mean(axis=0), numbers.std(axis=0)
-            self.scale = np.where(scale > 0, scale, 1.0)
-        encoded = self.encode(y, len(columns), "y")
+            values = np.column_stack(columns).astype(np.float64)
+            self.mean = np.average(values, axis=0, weights=weight)
+            variance = np.average((values - self.mean) ** 2, axis=0, weights=weight)
+            self.scale = np.sqrt(np.where(variance > 0, variance, 1.0))
+        encoded = self._encode(columns, "y")
         self.n_columns = encoded.shape[1]
-        self.support, self.shares = self._summarise(encoded)
+        self.support, self.shares = self._summarise(encoded, weight)
 
     def encode(self, y, n_rows, name):
         """Return columns of shape (n_rows, n_columns); one y goes for all rows."""
-        columns = _columns(check_target(y, name))
-        if len(columns) == 1 and n_rows != 1:
-            columns = np.repeat(columns, n_rows, axis=0)
-        if columns.shape != (n_rows, self.n_outputs):
+        target = check_target(y, name)
+        if target.ndim == 1 and self.n_outputs > 1:
+            target = target[np.newaxis]
+        columns = _columns(target)
+        if len(target) not in (1, n_rows) or len(columns) != self.n_outputs:
             raise ValueError(
                 f"{name} must be one target for all or one for each of {n_rows} rows, "
-                f"with {self.n_outputs} columns. Got shape {np.shape(y)} instead."
+                f"with {self.n_outputs} column(s). Got shape {np.shape(y)} instead."
             )
-        if self.classes is None:
-            return (columns.astype(np.float64) - self.mean) / self.scale
-        return np.hstack(
-            [
-                _one_hot(column, classes, name)
-                for column, classes in zip(columns.T, self.classes, strict=True)
-            ]
-        )
+        encoded = self._encode(columns, name)
+        return np.repeat(encoded, n_rows, axis=0) if len(target) == 1 else encoded
 
     @property
     def labels(self):
@@ -89,30 +94,99 @@ class Conditions:
             f"{method}(..., y=...), one for all rows or one for each."
         )
 
-    def _summarise(self, encoded):
-        distinct, counts = np.unique(encoded, axis=0, return_counts=True)
+    def check_same_classes(self, classes):
+        """Raise unless `classes` are those of the first call."""
+        given = _given_classes(classes, self.n_outputs)
+        known = self.classes or []
+        if len(known) != len(given) or not all(map(np.array_equal, known, given)):
+            raise ValueError(
+                f"classes={classes!r} are not those of the first call of partial_fit, "
+                f"{known!r}: set them there, or fit a clone."
+            )
+
+    def _encode(self, columns, name):
+        if self.classes is None:
+            values = np.column_stack(columns).astype(np.float64)
+            return (values - self.mean) / self.scale
+        pairs = zip(columns, self.classes, strict=True)
+        return np.hstack([_one_hot(column, classes, name) for column, classes in pairs])
+
+    def _summarise(self, encoded, weight):
         is_one_of_labels = self.classes is not None and self.n_outputs == 1
+        if is_one_of_labels:
+            distinct = np.eye(self.n_columns)
+            shares = np.average(encoded, axis=0, weights=weight)
+        else:
+            distinct, index = np.unique(encoded, axis=0, return_inverse=True)
+            shares = np.bincount(index.ravel(), weight)
+        distinct, shares = distinct[shares > 0], shares[shares > 0] / shares.sum()
         if is_one_of_labels or len(distinct) <= _LARGEST_SUPPORT:
-            return distinct, counts / counts.sum()
-        rows = encoded[np.lexsort(encoded.T[::-1])]
+            return distinct, shares
+        # Distinct rows are sorted: quantiles are spread over the first column.
         middles = (np.arange(_LARGEST_SUPPORT) + 0.5) / _LARGEST_SUPPORT
-        chosen = rows[(middles * len(rows)).astype(int)]
+        chosen = distinct[np.searchsorted(np.cumsum(shares), middles)]
         return chosen, np.full(_LARGEST_SUPPORT, 1 / _LARGEST_SUPPORT)
 
 
-_DISCRETE = ("binary", "multiclass", "multiclass-multioutput")
-
-
 def _columns(y):
-    y = np.asarray(y)
-    return y.reshape(len(y), -1)
+    """Return the columns of y, each in the dtype of its values."""
+    columns = list(y.reshape(len(y), -1).T)
+    return [_typed(column) if column.dtype == object else column for column in columns]
+
+
+def _typed(column):
+    for kind in (str, numbers.Real):
+        if all(isinstance(value, kind) for value in column):
+            return np.array(column.tolist())
+    return column
+
+
+def _are_labels(columns):
+    if all(column.dtype.kind in _NUMERIC for column in columns):
+        return type_of_target(np.column_stack(columns)) in _DISCRETE
+    for column in columns:
+        if column.dtype.kind == "f" and type_of_target(column) == "continuous":
+            raise ValueError(
+                "y must have columns of labels or columns of numbers, but it has both. "
+                "Make labels of the numbers, or columns of zeros and ones of the "
+                "labels (OneHotEncoder)."
+            )
+    return True
+
+
+def _unique(column):
+    try:
+        return np.unique(column)
+    except TypeError:
+        kinds = sorted({type(value).__name__ for value in column})
+        raise ValueError(
+            f"y must have labels of one type. Got {' and '.join(kinds)}: convert them, "
+            "as by y.astype(str)."
+        ) from None
+
+
+def _given_classes(classes, n_outputs):
+    if n_outputs == 1:
+        return [_unique(np.ravel(classes))]
+    if len(classes) != n_outputs:
+        raise ValueError(
+            f"classes must be a list of {n_outputs} arrays, one for each column of y. "
+            f"Got {len(classes)} instead."
+        )
+    return [_unique(np.ravel(labels)) for labels in classes]
 
 
 def _one_hot(labels, classes, name):
-    unknown = np.setdiff1d(labels, classes)
-    if len(unknown):
+    # Not a search in sorted labels, to which 7 and '7' would be the same.
+    found = labels[:, np.newaxis] == classes
+    unknown = list(dict.fromkeys(labels[~found.any(axis=1)].tolist()))
+    if unknown:
         raise ValueError(
-            f"{name} has labels that y had not in fit: {unknown[:5].tolist()}. It had "
-            f"{classes.tolist()}."
+            f"{name} has labels that y had not in fit: {_some(unknown)}. It had "
+            f"{_some(classes.tolist())}."
         )
-    return (labels[:, np.newaxis] == classes).astype(np.float64)
+    return found.astype(np.float64)
+
+
+def _some(labels):
+    return ", ".join(map(repr, labels[:12])) + (", ..." if len(labels) > 12 else "")
