@@ -1,0 +1,192 @@
+"""Table 1 of Rifai et al. (2011): codes of 1000 units as the start of a classifier.
+
+Each method trains an autoencoder with one logistic hidden layer and tied weights;
+a softmax on top of its encoder is then fine-tuned with all the weights, for the epochs
+that do best on 10,000 rows set apart. The paper's order of test errors, best last:
+plain, weight decay, denoising, contractive.
+"""
+
+import functools
+import statistics
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmarks import mnist
+from skae import ContractiveAutoencoder
+from skae.corruption import masking
+from skae.estimators._denoising import denoising_error
+from skae.penalties import jacobian_norm_of_layer
+
+# Test error in per cent, table 1.
+TARGETS = {
+    "plain": 1.78,
+    "weight decay": 1.68,
+    "denoising": 1.57,
+    "contractive": 1.14,
+}
+_N_VALIDATION = 10_000
+_BATCH_SIZE = 128
+_RATE = 1e-3
+
+
+class Result(NamedTuple):
+    """Errors in per cent, and the mean norm of the Jacobian on the test rows."""
+
+    validation_error: float
+    test_error: float
+    jacobian_norm: float
+
+
+class Denoising(ContractiveAutoencoder):
+    """The same network with a corrupted input in place of the penalty."""
+
+    corruption_level = 0.3
+
+    def _make_corruption(self, rows):
+        return lambda x, generator: masking(x, self.corruption_level, generator)
+
+    def _make_objective(self, criterion, corruption):
+        return functools.partial(
+            denoising_error, criterion=criterion, corruption=corruption, emphasis=(1, 1)
+        )
+
+
+def add_to(commands):
+    """Add the sub-command."""
+    parser = mnist.add_command(
+        commands, "contractive", run, "contractive codes as a start (Rifai 2011)"
+    )
+    parser.add_argument("--methods", default=",".join(TARGETS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=50_000, help="to train on")
+    parser.add_argument("--epochs", type=int, default=20, help="of pretraining")
+    parser.add_argument("--tuning-epochs", type=int, default=20)
+    parser.add_argument("--contraction-weight", type=float, default=30.0)
+    parser.add_argument("--corruption-level", type=float, default=0.3)
+    parser.add_argument("--alpha", type=float, default=1000.0, help="of weight decay")
+    parser.add_argument(
+        "--quick", action="store_true", help="one seed, 10,000 rows, 5 epochs each"
+    )
+
+
+def run(options):
+    """Train, fine-tune and print errors beside the paper's."""
+    if options.quick:
+        vars(options).update(seeds=1, rows=10_000, epochs=5, tuning_epochs=5)
+    split = mnist.load(options.openml)
+    rows = []
+    for method in options.methods.split(","):
+        results = [measure(method, split, options, s) for s in range(options.seeds)]
+        rows.append((method, *_summary(method, results)))
+    print("\nMNIST, one hidden layer of 1000, fine-tuned; errors in per cent\n")
+    print("| method | paper | test error | validation error | norm of the Jacobian |")
+    print("| --- | --- | --- | --- | --- |")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
+def measure(method, split, options, seed):
+    """Return the `Result` of one method and seed."""
+    n_train = min(options.rows, len(split.X_train) - _N_VALIDATION)
+    X = split.X_train[:n_train]
+    autoencoder = make_autoencoder(method, options, seed).fit(X)
+    layer = autoencoder.network_.f.layers[0]
+
+    def rows_of(X):
+        return autoencoder.scaling_.to_network(X, torch.float32)
+
+    errors = fine_tune(
+        layer,
+        (rows_of(X), torch.from_numpy(split.y_train[:n_train])),
+        [
+            (rows_of(X), torch.from_numpy(y))
+            for X, y in [
+                (split.X_train[-_N_VALIDATION:], split.y_train[-_N_VALIDATION:]),
+                (split.X_test, split.y_test),
+            ]
+        ],
+        options.tuning_epochs,
+        seed,
+    )
+    norm = mean_jacobian_norm(layer, rows_of(split.X_test))
+    # With respect to pixels in [0, 1].
+    result = Result(*errors, norm / float(autoencoder.scaling_.scale))
+    score = autoencoder.score(split.X_test)
+    print(f"{method}, seed {seed}: {result}, score {score:.4f}", flush=True)
+    return result
+
+
+def make_autoencoder(method, options, seed):
+    """Return the method's estimator, not yet fitted."""
+    cls = Denoising if method == "denoising" else ContractiveAutoencoder
+    autoencoder = cls(
+        1000,
+        contraction_weight=0.0,
+        tied_weights=True,
+        alpha=0.0,
+        batch_size=_BATCH_SIZE,
+        learning_rate_init=_RATE,
+        max_iter=options.epochs,
+        early_stopping=False,
+        random_state=seed,
+    )
+    autoencoder.corruption_level = options.corruption_level
+    if method == "weight decay":
+        autoencoder.set_params(alpha=options.alpha)
+    elif method == "contractive":
+        autoencoder.set_params(contraction_weight=options.contraction_weight)
+    return autoencoder
+
+
+def fine_tune(layer, train, judged, n_epochs, seed):
+    """Return errors of (validation, test) in the epoch with the fewest of the first.
+
+    `train` and the two of `judged` are pairs of rows and labels.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    hidden, softmax = nn.Linear(784, 1000), nn.Linear(1000, 10)
+    with torch.no_grad():
+        hidden.weight.copy_(layer.weight)
+        hidden.bias.copy_(layer.bias)
+        nn.init.zeros_(softmax.weight)
+        nn.init.zeros_(softmax.bias)
+    model = nn.Sequential(hidden, nn.Sigmoid(), softmax)
+    optimizer = torch.optim.Adam(model.parameters(), lr=_RATE)
+    X, y = train
+    history = []
+    for _ in range(n_epochs):
+        for index in torch.randperm(len(X), generator=generator).split(_BATCH_SIZE):
+            optimizer.zero_grad()
+            F.cross_entropy(model(X[index]), y[index]).backward()
+            optimizer.step()
+        history.append([error_rate(model, *rows) for rows in judged])
+    return min(history)
+
+
+@torch.no_grad()
+def error_rate(model, X, y):
+    """Return the share of wrong classes in per cent."""
+    return 100 * float((model(X).argmax(dim=1) != y).double().mean())
+
+
+@torch.no_grad()
+def mean_jacobian_norm(layer, x):
+    """Return the mean Frobenius norm of a logistic layer's Jacobian."""
+    h = torch.sigmoid(layer(x))
+    return float(jacobian_norm_of_layer(h * (1 - h), layer.weight).sqrt().mean())
+
+
+def _summary(method, results):
+    """Return the cells of a method: paper, test and validation error, norm."""
+    tests = [result.test_error for result in results]
+    spread = f" ({min(tests):.2f} to {max(tests):.2f})" if len(tests) > 1 else ""
+    return (
+        f"{TARGETS[method]:.2f}",
+        f"{statistics.mean(tests):.2f}{spread}",
+        f"{np.mean([result.validation_error for result in results]):.2f}",
+        f"{np.mean([result.jacobian_norm for result in results]):.3g}",
+    )
