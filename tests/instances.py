@@ -34,6 +34,13 @@ _PARAMETERS = [
     {**_TRAINED, "out_activation": "logistic"},
 ]
 _OWN_PARAMETERS = {
+    "SparseAutoencoder": [
+        {"sparsity": "kl", "max_iter": 5},
+        {"sparsity": "kl", "max_iter": 5, "solver": "lbfgs", "precision": "float64"},
+        {"sparsity": "l1", "max_iter": 5},
+        {"sparsity": "l1", "hidden_layer_sizes": (16,), "tied_weights": True},
+        {"n_components": 12, "k": 3, "k_transform": 5, "max_iter": 5},
+    ],
     "DenoisingAutoencoder": [
         {**_TRAINED, "corruption": "gaussian", "emphasis": (1, 0.5)},
         {**_TRAINED, "corruption": "salt_and_pepper", "linear_path": "pca"},

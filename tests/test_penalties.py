@@ -5,12 +5,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import rel_entr
 from sklearn.linear_model import ElasticNet, Ridge
 
 from skae.penalties import (
     elastic_net,
     elastic_net_gradient,
+    kl_from_target,
+    kl_from_target_gradient,
     kl_to_standard_normal,
+    l1_norm,
+    l1_norm_gradient,
 )
 
 ALPHAS = st.floats(0, 10)
@@ -107,3 +112,48 @@ def test_the_divergence_has_the_gradient_of_its_closed_form():
     torch.testing.assert_close(mean.grad, mean.detach())
     expected = 0.5 * (log_variance.detach().exp() - 1)
     torch.testing.assert_close(log_variance.grad, expected)
+
+
+# ----- sparse codes --------------------------------------------------------
+
+MEANS = st.lists(st.floats(1e-6, 1 - 1e-6), min_size=1, max_size=5)
+TARGETS = st.floats(0.01, 0.99)
+
+
+@given(MEANS, TARGETS)
+def test_the_divergence_is_that_of_the_two_outcomes(means, target):
+    value = kl_from_target(torch.tensor(means, dtype=torch.float64), target)
+    outcomes = np.array([target, 1 - target])[:, None]
+    expected = rel_entr(outcomes, np.array([means, 1 - np.array(means)])).sum()
+    assert float(value) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+@given(MEANS, TARGETS)
+def test_the_divergences_gradient_is_autograds(means, target):
+    means = torch.tensor(means, dtype=torch.float64, requires_grad=True)
+    (expected,) = torch.autograd.grad(kl_from_target(means, target), means)
+    torch.testing.assert_close(
+        kl_from_target_gradient(means.detach(), target), expected
+    )
+
+
+def test_the_divergence_is_least_at_the_target():
+    means = torch.full((3,), 0.05, dtype=torch.float64)
+    assert float(kl_from_target(means, 0.05)) == pytest.approx(0, abs=1e-15)
+    assert kl_from_target_gradient(means, 0.05).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_units_that_are_always_off_or_on_have_a_finite_divergence(dtype):
+    means = torch.tensor([0.0, 1.0], dtype=dtype, requires_grad=True)
+    value = kl_from_target(means, 0.05)
+    value.backward()
+    assert torch.isfinite(value)
+    assert torch.isfinite(kl_from_target_gradient(means.detach(), 0.05)).all()
+
+
+def test_the_l1_norm_and_its_gradient():
+    codes = torch.tensor([[1.0, -2.0, 0.0], [0.5, 0.5, 0.5]], requires_grad=True)
+    assert l1_norm(codes).tolist() == [3.0, 1.5]
+    (expected,) = torch.autograd.grad(l1_norm(codes).sum(), codes)
+    assert torch.equal(l1_norm_gradient(codes.detach()), expected)

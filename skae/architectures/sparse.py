@@ -1,4 +1,4 @@
-"""An autoencoder whose code keeps its k largest units and sets the rest to zero."""
+"""Autoencoders with sparse codes: rectified ones, and the k largest of each row."""
 
 import torch
 from torch import Tensor
@@ -8,6 +8,40 @@ from skae.architectures.dense import DenseAutoencoder
 # A unit is idle once it was passed over for so many times the number of rows in which
 # chance alone would have chosen it once.
 _PATIENCE = 20
+
+
+class RectifiedAutoencoder(DenseAutoencoder):
+    """Dense autoencoder, without linear path, with codes of at least 0.
+
+    The decoder reads each code by weights of length 1. Otherwise a penalty on the codes
+    would make them small, and the weights large, at no gain.
+
+    Parameters
+    ----------
+    n_features, n_components, hidden_layer_sizes, activation, **options
+        As in `DenseAutoencoder`.
+    """
+
+    def __init__(
+        self, n_features, n_components, hidden_layer_sizes, activation, **options
+    ):
+        super().__init__(
+            n_features,
+            n_components,
+            hidden_layer_sizes,
+            activation,
+            linear_path=False,
+            code_activation="relu",
+            **options,
+        )
+        del self.arguments["linear_path"], self.arguments["code_activation"]
+
+    def decode(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Map codes to reconstructions in the network's space."""
+        layer = self.g.layers[0]
+        lengths = layer.weight.norm(dim=1 if layer.tied else 0)
+        tiny = torch.finfo(lengths.dtype).tiny
+        return self.g(z / lengths.clamp_min(tiny), generator)
 
 
 class TopKAutoencoder(DenseAutoencoder):
@@ -52,9 +86,14 @@ class TopKAutoencoder(DenseAutoencoder):
         idle = torch.zeros(n_components, dtype=torch.float32)
         self.register_buffer("rows_since_active", idle)
 
-    def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Map rows (n_rows, n_features) to codes, k of each row not zero."""
-        return keep_largest(self.f(u, generator), self.n_active)
+    def encode(
+        self,
+        u: Tensor,
+        generator: torch.Generator | None = None,
+        n_active: int | None = None,
+    ) -> Tensor:
+        """Map rows (n_rows, n_features) to codes, `n_active` (None: k) not zero."""
+        return keep_largest(self.f(u, generator), n_active or self.n_active)
 
     def initialize(self, init, generator):
         """Draw the encoder's weights; the decoder starts as its transpose."""
@@ -66,16 +105,12 @@ class TopKAutoencoder(DenseAutoencoder):
             if ours.weight.shape == theirs.weight.T.shape:
                 ours.weight.data.copy_(theirs.weight.T)
 
-    def idle_codes(self, scores):
-        """Return the k largest scores of units that are idle, None if none is."""
+    def shortfall(self, scores):
+        """Return how far idle units are from being kept, their sum in each row."""
         rows_for_one = len(self.rows_since_active) / self.n_active
         idle = self.rows_since_active >= _PATIENCE * rows_for_one
-        if not idle.any():
-            return None
-        codes = torch.zeros_like(scores)
-        k = min(self.n_active, int(idle.sum()))
-        codes[:, idle] = keep_largest(scores[:, idle], k)
-        return codes
+        least = scores.detach().topk(self.n_active, dim=1).values[:, -1:]
+        return ((least - scores).relu() * idle).sum(dim=1)
 
     @torch.no_grad()
     def note_active(self, codes):
@@ -91,5 +126,6 @@ def keep_largest(scores, k):
     the smallest positive number, so that there are k that are not zero.
     """
     values, units = scores.topk(k, dim=1)
-    values = values + (values == 0) * torch.finfo(values.dtype).tiny
+    tiny = torch.finfo(values.dtype).tiny
+    values = torch.where(values == 0, values + tiny, values)
     return torch.zeros_like(scores).scatter(1, units, values)

@@ -54,11 +54,14 @@ class Codec:
         """Number of codes."""
         return len(self._modules[torch.float32][0].head.scale)
 
-    def encode(self, X, **given):
-        """Return codes of the rows of an array, in its dtype."""
+    def encode(self, X, *, options=None, **given):
+        """Return codes of the rows of an array, in its dtype.
+
+        `options` are keywords of the network's `encode` that all rows share.
+        """
 
         def encode(encoder, decoder, x, **given):
-            return encoder(x, **given)
+            return encoder(x, **given, **(options or {}))
 
         return self.map(encode, self.n_components, X, **given)
 
@@ -70,9 +73,10 @@ class Codec:
 
         return self.map(decode, self.n_features, Z, **given)
 
-    def encode_sparse(self, X):
+    def encode_sparse(self, X, **options):
         """Return codes as a `csr_array`, without all of them as a dense one."""
-        return vstack([csr_array(self.encode(rows)) for rows in _parts(X)], "csr")
+        parts = [csr_array(self.encode(rows, **options)) for rows in _parts(X)]
+        return vstack(parts, "csr")
 
     def decode_sparse(self, Z):
         """Return rows in X's units for codes in CSR format."""

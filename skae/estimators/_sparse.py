@@ -12,17 +12,21 @@ from skae._docs import document
 from skae._validation import StrOptions, align_sparse, check_codes, integers_from, reals
 from skae._warnings import warn_caller
 from skae.architectures.dense import DenseAutoencoder
-from skae.architectures.sparse import TopKAutoencoder, keep_largest
+from skae.architectures.sparse import RectifiedAutoencoder, TopKAutoencoder
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._checks import hidden_layer_sizes
 from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
-from skae.penalties import kl_from_target, l1_norm
+from skae.estimators._sparsity import (
+    kl_penalty,
+    l1_penalty,
+    penalised_error,
+    top_k_error,
+)
 from skae.training.optimizers import OPTIMIZERS
 
-# Of the revival of idle units, as in [3] of the class below.
+# Of the revival of idle units, whose own optimiser steps do not depend on it (Adam's).
 _REVIVAL = 1 / 32
 _MANY_DEAD = 0.25
-_CODE_ACTIVATIONS = {"kl": "logistic", "l1": "relu"}
 # Measured: what ``sparsity_weight="auto"`` stands for.
 _DEFAULT_WEIGHTS = {"kl": 3.0, "l1": 1.0}
 _REMEDIES = {
@@ -30,67 +34,6 @@ _REMEDIES = {
     "l1": "lower sparsity_weight",
     "top_k": "raise k or lower n_components",
 }
-
-
-def penalised_error(network, rows, generator, *, criterion, penalty, weight):
-    r"""Return the error of each row and the penalty on the codes.
-
-    .. math:: \frac{1}{p} \Big( \sum_j \ell(\hat x_j, x_j) + \lambda \Omega(h) \Big),
-              \quad h = f(x), \; \hat x = g(h).
-    """
-    codes = network.encode(rows.x, generator)
-    output = network.decode(codes, generator)
-    n_features = rows.x.shape[1]
-    return {
-        "reconstruction": criterion(output, rows.target).mean(dim=1),
-        "sparsity": weight / n_features * penalty(network, codes, rows.weight),
-    }
-
-
-def kl_penalty(network, codes, sample_weight, *, target):
-    r"""Return :math:`\sum_j KL(\rho \| \hat\rho_j)`, the same for each row.
-
-    :math:`\hat\rho_j` is the mean of code j over the batch.
-    """
-    codes = codes.to(network.g.layers[0].weight.dtype)
-    if sample_weight is None:
-        means = codes.mean(dim=0)
-    else:
-        means = sample_weight @ codes / sample_weight.sum()
-    return kl_from_target(means, target).expand(len(codes))
-
-
-def l1_penalty(network, codes, sample_weight):
-    r"""Return :math:`\sum_j |h_j| \, \|w_j\|` of each row.
-
-    The length of the weights :math:`w_j` by which the decoder reads code j makes the
-    sum independent of how a code's scale is divided between encoder and decoder.
-    """
-    layer = network.g.layers[0]
-    lengths = layer.weight.norm(dim=1 if layer.tied else 0)
-    return l1_norm(codes * lengths)
-
-
-def top_k_error(network, rows, generator, *, criterion, revival):
-    r"""Return the error of each row and, in training, that of idle units.
-
-    .. math:: \ell\big(g(h), x\big) + \gamma \, \ell\big(g(h + h'), x\big)
-
-    where h has the k largest codes of a row and h', the only ones to learn from the
-    second term, the k largest of the units that have long been idle.
-    """
-    scores = network.f(rows.x, generator)
-    codes = keep_largest(scores, network.n_active)
-    error = criterion(network.decode(codes, generator), rows.target).mean(dim=1)
-    if not (network.training and revival > 0):
-        return {"reconstruction": error}
-    network.note_active(codes)
-    idle = network.idle_codes(scores)
-    if idle is None:
-        return {"reconstruction": error, "revival": torch.zeros_like(error)}
-    output = network.decode(codes.detach() + idle, generator)
-    revived = revival * criterion(output, rows.target).mean(dim=1)
-    return {"reconstruction": error, "revival": revived}
 
 
 _ATTRIBUTES = """
@@ -114,7 +57,7 @@ dead_fraction_ : float
         "{'top_k', 'kl', 'l1'}",
         """
         'top_k' keeps the `k` largest codes of each row [1]_, 'kl' holds the mean of
-        codes in (0, 1) near `sparsity_target` [2]_, 'l1' penalises the sum of codes >= 0.
+        codes in (0, 1) near `sparsity_target` [2]_, 'l1' penalises their sum.
         """,
     ),
     sparsity_target=(
@@ -136,6 +79,14 @@ dead_fraction_ : float
         """
         Codes of a row that are not zero with 'top_k'; None is ``sparsity_target *
         n_components``, rounded, and at least 1.
+        """,
+    ),
+    k_transform=(
+        "int or None",
+        """
+        Codes of a row that are not zero in what `transform` returns with 'top_k'; None
+        is `k`. More than `k`, up to some four times as many, make better features for
+        a classifier [1]_. Reconstructions are of `k` codes in any case.
         """,
     ),
     sparse_output=(
@@ -164,9 +115,9 @@ class SparseAutoencoder(BaseAutoencoder):
     where the codes h are made sparse in one of three ways: only the `k` largest are
     kept ('top_k', no penalty) [1]_, the mean of each is held near
     :math:`\rho` ('kl', :math:`\Omega = \sum_j KL(\rho \| \bar h_j)`) [2]_, or their
-    sum is penalised ('l1', :math:`\Omega = \sum_j |h_j| \|w_j\|` with :math:`w_j` the
-    weights by which the decoder reads code j). Each code then stands for a part that
-    rows have in common, such as a stroke.
+    sum is penalised ('l1', :math:`\Omega = \sum_j |h_j|`; the decoder then reads each
+    code by weights of length 1). Each code comes to stand for a part that rows have in
+    common, such as a stroke.
 
     Parameters
     ----------
@@ -184,15 +135,16 @@ class SparseAutoencoder(BaseAutoencoder):
     Notes
     -----
     There is no linear path: codes are as the network gives them, neither centred nor
-    rotated. With 'top_k' units that have not been among the `k` largest for long are
-    trained to reconstruct, on top of those that are, what is left of the rows [3]_,
-    until they are chosen again (not with the solvers 'lbfgs' and 'cg').
+    rotated. With 'top_k' units that have long not been among the `k` largest are drawn
+    towards them by a term of the loss that is theirs alone, as in [3]_, until they are
+    chosen again (not with the solvers 'lbfgs' and 'cg').
 
     References
     ----------
     .. [1] A. Makhzani and B. Frey, "k-Sparse autoencoders", ICLR 2014.
     .. [2] A. Ng, "Sparse autoencoder", CS294A lecture notes, Stanford, 2011.
-    .. [3] L. Gao et al., "Scaling and evaluating sparse autoencoders", ICLR 2025.
+    .. [3] T. Conerly et al., "Dictionary learning optimization techniques",
+       Transformer Circuits Thread, 2025.
 
     Examples
     --------
@@ -215,6 +167,7 @@ class SparseAutoencoder(BaseAutoencoder):
         "sparsity_target": [reals(0, 1, "neither")],
         "sparsity_weight": [reals(0, None, "left"), StrOptions({"auto"})],
         "k": [integers_from(1), None],
+        "k_transform": [integers_from(1), None],
         "sparse_output": ["boolean"],
     }
 
@@ -226,6 +179,7 @@ class SparseAutoencoder(BaseAutoencoder):
         sparsity_target=0.05,
         sparsity_weight="auto",
         k=None,
+        k_transform=None,
         sparse_output=False,
         hidden_layer_sizes=(),
         activation="silu",
@@ -261,6 +215,7 @@ class SparseAutoencoder(BaseAutoencoder):
         self.sparsity_target = sparsity_target
         self.sparsity_weight = sparsity_weight
         self.k = k
+        self.k_transform = k_transform
         self.sparse_output = sparse_output
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -307,9 +262,13 @@ class SparseAutoencoder(BaseAutoencoder):
         """
         codec = self._codec_for()
         X = self._check_rows(X)
+        options = {}
+        if self.sparsity == "top_k" and self.k_transform is not None:
+            _check_count("k_transform", self.k_transform, self.n_components_)
+            options["n_active"] = self.k_transform
         if self.sparse_output:
-            return align_sparse(codec.encode_sparse(X))
-        return codec.encode(X)
+            return align_sparse(codec.encode_sparse(X, options=options))
+        return codec.encode(X, options=options)
 
     def inverse_transform(self, X):
         """Return the reconstructions of codes.
@@ -346,10 +305,10 @@ class SparseAutoencoder(BaseAutoencoder):
         }
         if self.sparsity == "top_k":
             return TopKAutoencoder(n_active=self._n_active(n_components), **arguments)
+        if self.sparsity == "l1":
+            return RectifiedAutoencoder(**arguments)
         return DenseAutoencoder(
-            linear_path=False,
-            code_activation=_CODE_ACTIVATIONS[self.sparsity],
-            **arguments,
+            linear_path=False, code_activation="logistic", **arguments
         )
 
     def _finish_start(self, network, scaling, linear_map):
@@ -361,11 +320,7 @@ class SparseAutoencoder(BaseAutoencoder):
     def _n_active(self, n_components):
         if self.k is None:
             return max(1, round(self.sparsity_target * n_components))
-        if self.k > n_components:
-            raise ValueError(
-                f"The 'k' parameter must be at most n_components={n_components}, the "
-                f"number of codes of which k are kept. Got {self.k} instead."
-            )
+        _check_count("k", self.k, n_components)
         return self.k
 
     def _make_objective(self, criterion, corruption):
@@ -398,3 +353,11 @@ class SparseAutoencoder(BaseAutoencoder):
                 "or train longer.",
                 ConvergenceWarning,
             )
+
+
+def _check_count(name, k, n_components):
+    if k > n_components:
+        raise ValueError(
+            f"The '{name}' parameter must be at most n_components={n_components}, the "
+            f"number of codes. Got {k} instead."
+        )

@@ -1,0 +1,57 @@
+"""What makes codes sparse: a penalty on them, or a limit to their number."""
+
+
+from skae.architectures.sparse import keep_largest
+from skae.penalties import kl_from_target, l1_norm
+
+
+def penalised_error(network, rows, generator, *, criterion, penalty, weight):
+    r"""Return the error of each row and the penalty on the codes.
+
+    .. math:: \frac{1}{p} \Big( \sum_j \ell(\hat x_j, x_j) + \lambda \Omega(h) \Big),
+              \quad h = f(x), \; \hat x = g(h).
+    """
+    codes = network.encode(rows.x, generator)
+    output = network.decode(codes, generator)
+    n_features = rows.x.shape[1]
+    return {
+        "reconstruction": criterion(output, rows.target).mean(dim=1),
+        # In full precision, whatever that of the products.
+        "sparsity": weight / n_features * penalty(codes.to(rows.x.dtype), rows.weight),
+    }
+
+
+def kl_penalty(codes, sample_weight, *, target):
+    r"""Return :math:`\sum_j KL(\rho \| \hat\rho_j)`, the same for each row.
+
+    :math:`\hat\rho_j` is the mean of code j over the batch.
+    """
+    if sample_weight is None:
+        means = codes.mean(dim=0)
+    else:
+        means = sample_weight @ codes / sample_weight.sum()
+    return kl_from_target(means, target).expand(len(codes))
+
+
+def l1_penalty(codes, sample_weight):
+    r"""Return :math:`\sum_j |h_j|` of each row."""
+    return l1_norm(codes)
+
+
+def top_k_error(network, rows, generator, *, criterion, revival):
+    r"""Return the error of each row and, in training, what revives idle units.
+
+    .. math:: \frac{1}{p} \sum_j \ell\big(g(h)_j, x_j\big)
+              + \frac{\gamma}{m} \sum_{i \text{ idle}} \max(0, t - a_i)
+
+    where h are the k largest of the m scores a, t is the least of these k, and units
+    are idle that have long not been among them.
+    """
+    scores = network.f(rows.x, generator)
+    codes = keep_largest(scores, network.n_active)
+    error = criterion(network.decode(codes, generator), rows.target).mean(dim=1)
+    if not (network.training and revival > 0):
+        return {"reconstruction": error}
+    network.note_active(codes)
+    shortfall = network.shortfall(scores) / scores.shape[1]
+    return {"reconstruction": error, "revival": revival * shortfall}
