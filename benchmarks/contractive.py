@@ -116,7 +116,12 @@ def measure(method, split, options, seed):
     # With respect to pixels in [0, 1].
     result = Result(*errors, norm / float(autoencoder.scaling_.scale))
     score = autoencoder.score(split.X_test)
-    print(f"{method}, seed {seed}: {result}, score {score:.4f}", flush=True)
+    print(
+        f"{method}, seed {seed}: test error {result.test_error:.2f}, validation error "
+        f"{result.validation_error:.2f}, norm of the Jacobian "
+        f"{result.jacobian_norm:.3g}, score {score:.3f}",
+        flush=True,
+    )
     return result
 
 

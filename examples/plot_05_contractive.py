@@ -2,9 +2,9 @@
 Codes that stand still
 ======================
 
-:class:`~skae.ContractiveAutoencoder` keeps its codes from moving with their rows, except
-where they must move for the rows to be told apart. What is left of the movement shows
-the directions in which the data vary.
+:class:`~skae.ContractiveAutoencoder` keeps its codes from moving with their rows,
+except where they must move for the rows to be told apart. What is left of the movement
+shows the directions in which the data vary.
 """
 
 # %%
@@ -83,11 +83,11 @@ ax.spines[["top", "right"]].set_visible(False)
 legend = ax.legend(title="contraction_weight", frameon=False)
 
 # %%
-# Those directions are pictures: what to add to a digit, red, and what to take away, blue
-# (or the other way round), for its code to move most. Beside each digit stand the six to
-# which its code is most sensitive. Ink moves from one side of a stroke to the other, a
-# stroke gets longer or shorter, a loop opens or closes: the directions differ from digit
-# to digit, as tangents of the surface on which digits lie.
+# Those directions are pictures: what to add to a digit, red, and what to take away,
+# blue (or the other way round), for its code to move most. Beside each digit stand the
+# six to which its code is most sensitive. Ink moves from one side of a stroke to the
+# other, a stroke gets longer or shorter, a loop opens or closes: the directions differ
+# from digit to digit, as tangents of the surface on which digits lie.
 
 model, n_digits, n_directions = models[10], 6, 6
 tangents = np.linalg.svd(model.jacobian(X_test[:n_digits]))[2]
@@ -114,5 +114,5 @@ for number, ax in enumerate(axes[0, 1:], start=1):
     ax.set_title(f"direction {number}", fontsize="medium")
 
 # %%
-# For data that are noisy themselves see :class:`~skae.DenoisingAutoencoder`: it makes the
-# reconstruction robust, where this one makes the code robust.
+# For data that are noisy themselves see :class:`~skae.DenoisingAutoencoder`: it makes
+# the reconstruction robust, where this one makes the code robust.
