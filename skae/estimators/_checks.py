@@ -46,6 +46,8 @@ def check_samples(
         y, X, "y", reset=reset, classes=classes, weight=weight
     )
     validation = None
+    if X_val is None and y_val is not None:
+        raise ValueError("y_val is the target of X_val, which is None. Pass both.")
     if X_val is not None:
         X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
         check_domain(X_val, link, "X_val", whom=name)
