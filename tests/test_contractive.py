@@ -10,11 +10,6 @@ from skae import ContractiveAutoencoder
 from skae.architectures.dense import DenseAutoencoder
 from skae.architectures.layers import ACTIVATIONS
 from skae.estimators._contractive import _SLOPES, contractive_error, squared_norms
-from skae.penalties import (
-    estimate_jacobian_norm,
-    jacobian_norm,
-    jacobian_norm_of_layer,
-)
 
 N_FEATURES = 7
 
@@ -93,23 +88,6 @@ def test_of_many_codes_a_row_has_an_estimate():
     assert not torch.allclose(first, exact)
 
 
-def test_the_estimates_mean_converges_to_the_exact_norm():
-    network, x, generator = make_network(8, (6,)), rows(), make_generator()
-    exact = norms_by_autograd(network, x)
-    draws = torch.stack(
-        [
-            estimate_jacobian_norm(network.encode, x, 1, generator).detach()
-            for _ in range(1000)
-        ]
-    )
-    standard_error = draws.std(dim=0) / np.sqrt(len(draws))
-    assert ((draws.mean(dim=0) - exact).abs() < 4 * standard_error).all()
-    assert (standard_error < 0.05 * exact).all()
-    # Of the mean of many draws the error is small.
-    average = estimate_jacobian_norm(network.encode, x, 2000, generator)
-    assert_allclose(average.detach(), exact, rtol=0.1)
-
-
 @pytest.mark.parametrize("hidden_layer_sizes", [(), (5,)])
 def test_the_gradient_is_that_of_autograds_norm(hidden_layer_sizes):
     network = make_network(3, hidden_layer_sizes)
@@ -121,24 +99,6 @@ def test_the_gradient_is_that_of_autograds_norm(hidden_layer_sizes):
     for gradient, wanted in zip(ours, expected, strict=True):
         assert_allclose(gradient, wanted, rtol=1e-9, atol=1e-12)
     assert all(gradient.abs().sum() > 0 for gradient in ours)
-
-
-def test_the_value_is_the_same_where_gradients_are_off():
-    network, x = make_network(3, (5,)), rows()
-    with_gradient = jacobian_norm(network.encode, x)
-    with torch.no_grad():
-        without = jacobian_norm(network.encode, x)
-        assert not torch.is_grad_enabled()
-    assert with_gradient.requires_grad and not without.requires_grad
-    assert torch.equal(with_gradient, without)
-    assert not x.requires_grad and all(p.grad is None for p in network.parameters())
-
-
-def test_the_norm_of_a_linear_layer_is_that_of_its_weights():
-    weight = rows(4)
-    slopes = torch.ones(2, 4, dtype=torch.float64)
-    expected = weight.square().sum().expand(2)
-    torch.testing.assert_close(jacobian_norm_of_layer(slopes, weight), expected)
 
 
 def test_the_terms_are_of_a_sum_over_the_features():

@@ -11,6 +11,9 @@ from sklearn.linear_model import ElasticNet, Ridge
 from skae.penalties import (
     elastic_net,
     elastic_net_gradient,
+    estimate_jacobian_norm,
+    jacobian_norm,
+    jacobian_norm_of_layer,
     kl_from_target,
     kl_from_target_gradient,
     kl_to_standard_normal,
@@ -157,3 +160,62 @@ def test_the_l1_norm_and_its_gradient():
     assert l1_norm(codes).tolist() == [3.0, 1.5]
     (expected,) = torch.autograd.grad(l1_norm(codes).sum(), codes)
     assert torch.equal(l1_norm_gradient(codes.detach()), expected)
+
+
+def two_layers(x):
+    """A function of rows of 5 columns, with 4 columns of its own."""
+    first, second = weights(30).view(6, 5), weights(24, seed=1).view(4, 6)
+    return torch.sigmoid(torch.tanh(x @ first.T) @ second.T)
+
+
+def jacobian_norms_by_autograd(function, x):
+    jacobian = torch.autograd.functional.jacobian(lambda x: function(x).sum(dim=0), x)
+    return jacobian.square().sum(dim=(0, 2))
+
+
+def test_the_jacobians_norm_is_autograds():
+    x = weights(15).view(3, 5)
+    expected = jacobian_norms_by_autograd(two_layers, x)
+    torch.testing.assert_close(
+        jacobian_norm(two_layers, x), expected, rtol=1e-12, atol=0
+    )
+
+
+def test_of_one_layer_the_jacobians_norm_has_a_closed_form():
+    x, weight = weights(15).view(3, 5), weights(20, seed=1).view(4, 5)
+
+    def layer(x):
+        return torch.tanh(x @ weight.T)
+
+    expected = jacobian_norms_by_autograd(layer, x)
+    norms = jacobian_norm_of_layer(1 - layer(x).square(), weight)
+    torch.testing.assert_close(norms, expected, rtol=1e-12, atol=0)
+
+
+def test_the_mean_of_the_estimates_converges_to_the_jacobians_norm():
+    x, generator = weights(15).view(3, 5), torch.Generator().manual_seed(0)
+    exact = jacobian_norm(two_layers, x)
+    draws = torch.stack(
+        [estimate_jacobian_norm(two_layers, x, 1, generator) for _ in range(1000)]
+    ).detach()
+    standard_error = draws.std(dim=0) / math.sqrt(len(draws))
+    assert ((draws.mean(dim=0) - exact).abs() < 4 * standard_error).all()
+    assert (standard_error < 0.05 * exact).all()
+    average = estimate_jacobian_norm(two_layers, x, 2000, generator)
+    assert ((average - exact).abs() < 6 * standard_error).all()
+
+
+def test_the_jacobians_norm_is_the_same_where_gradients_are_off():
+    x, weight = weights(15).view(3, 5), weights(20, seed=1).view(4, 5)
+    weight.requires_grad_()
+
+    def layer(x):
+        return torch.tanh(x @ weight.T)
+
+    with_gradient = jacobian_norm(layer, x)
+    with torch.no_grad():
+        without = jacobian_norm(layer, x)
+        assert not torch.is_grad_enabled()
+    assert with_gradient.requires_grad and not without.requires_grad
+    assert torch.equal(with_gradient, without)
+    assert not x.requires_grad and weight.grad is None
