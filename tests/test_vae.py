@@ -306,6 +306,17 @@ def test_a_row_from_elsewhere_is_unlikely(deep, digits):
     )
 
 
+@pytest.mark.parametrize("likelihood", ["bernoulli", "poisson", "negative_binomial"])
+def test_rows_outside_the_likelihood_are_scored_as_its_border(likelihood, digits):
+    X = digits[0] / 16
+    vae = VAETransformer(2, likelihood=likelihood, **QUICK).fit(X)
+    outside = X[:20].copy()
+    outside[:, ::5] -= 0.7
+    high = 1 if likelihood == "bernoulli" else np.inf
+    inside = outside.clip(0, high)
+    assert_array_equal(vae.score_samples(outside), vae.score_samples(inside))
+
+
 # ----- the parameters ------------------------------------------------------------
 
 
@@ -378,6 +389,19 @@ def test_patience_begins_after_the_warm_up(digits):
     assert learning.fit(digits[0]).best_epoch_ > 6
 
 
+@pytest.mark.parametrize("solver", ["lbfgs", "cg"])
+def test_solvers_of_all_rows_have_no_warm_up(solver, digits):
+    options = {**QUICK, "solver": solver, "precision": "float64", "max_iter": 4}
+    plain, warmed = (
+        VAETransformer(4, kl_warmup=warmup, **options) for warmup in (0, 10)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        codes = plain.fit_transform(digits[0])
+        assert_array_equal(codes, warmed.fit_transform(digits[0]))
+    assert plain.best_epoch_ > 0
+
+
 def test_a_warm_up_must_end():
     with pytest.raises(ValueError, match="'kl_warmup' .* less than max_iter=5.* Got 5"):
         VAETransformer(2, **QUICK, kl_warmup=5).fit(linear_rows())
@@ -394,6 +418,15 @@ def test_a_given_noise_variance_is_kept(digits):
     assert vae.active_units_ == np.sum(1 - 40.0 / variances[variances > 40] > 0.01)
     model, _ = linear_model_of(vae)
     assert_allclose(vae.score_samples(test), model.logpdf(test), rtol=1e-4)
+
+
+def test_a_given_noise_variance_may_be_tiny():
+    X = linear_rows()
+    options = {"noise_variance": 1e-7, "hidden_layer_sizes": (), "random_state": 0}
+    vae = VAETransformer(K, **options).fit(X)
+    assert vae.noise_variance_ == pytest.approx(1e-7, rel=1e-4)
+    model, _ = linear_model_of(vae)
+    assert_allclose(vae.score_samples(X), model.logpdf(X), rtol=1e-3)
 
 
 def test_noise_per_feature_is_that_of_factor_analysis():

@@ -86,6 +86,12 @@ def test_the_dispersion_has_a_floor():
     assert float(network.dispersion.detach().exp()) >= LEAST_NOISE * (1 - 1e-6)
 
 
+def test_a_given_dispersion_has_no_floor():
+    network = make_network(n_dispersions=1, learn_dispersion=False)
+    network.set_dispersion(1e-10)
+    np.testing.assert_allclose(network.dispersion.exp(), 1e-10, rtol=1e-5)
+
+
 def test_without_a_dispersion_there_is_none():
     assert make_network(n_dispersions=0).dispersion is None
 

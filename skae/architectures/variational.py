@@ -77,6 +77,7 @@ class VariationalAutoencoder(ArrayStateModule):
             batch_norm=batch_norm,
         )
         self.linear_path = linear_path
+        self.learn_dispersion = learn_dispersion
         self.n_conditions = n_conditions
         # Beside the conditions the encoder is told whether they are missing.
         n_given = n_conditions + 1 if n_conditions else 0
@@ -112,8 +113,8 @@ class VariationalAutoencoder(ArrayStateModule):
     @property
     def dispersion(self):
         """Logarithm of the likelihood's dispersion, shape (n_dispersions,), or None."""
-        if self.raw_dispersion is None:
-            return None
+        if not self.learn_dispersion or self.raw_dispersion is None:
+            return self.raw_dispersion
         floor = torch.full_like(self.raw_dispersion, math.log(LEAST_NOISE))
         return torch.logaddexp(self.raw_dispersion, floor)
 
@@ -159,7 +160,8 @@ class VariationalAutoencoder(ArrayStateModule):
     def set_dispersion(self, value):
         """Set the dispersion itself, not its logarithm: a number or one a feature."""
         value = torch.as_tensor(value, dtype=torch.float64)
-        value = (value - LEAST_NOISE).clamp_min(1e-3 * LEAST_NOISE)
+        if self.learn_dispersion:
+            value = (value - LEAST_NOISE).clamp_min(1e-3 * LEAST_NOISE)
         self.raw_dispersion.copy_(torch.log(value))
 
     @torch.no_grad()
@@ -173,7 +175,7 @@ class VariationalAutoencoder(ArrayStateModule):
     ):
         """Start from probabilistic PCA, whose codes have the prior's scale."""
         squares = (linear_map.decoder**2).sum(axis=0)
-        noise = max(linear_map.noise_variance, LEAST_NOISE)
+        noise = linear_map.noise_variance
         for name, value in [
             ("linear_encoder", linear_map.encoder),
             ("linear_decoder", linear_map.decoder),

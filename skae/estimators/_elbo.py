@@ -6,6 +6,7 @@ import math
 import torch
 
 from skae.likelihoods import RowLikelihood
+from skae.losses import LINKS
 from skae.penalties import kl_to_standard_normal
 
 
@@ -62,7 +63,9 @@ def importance_weighted_bound(likelihood, draws):
         scaling, network = encoder.scaling, encoder.network
         u = scaling(x)
         log_density = RowLikelihood(likelihood, scaling)
-        target = u if scaling.link == "identity" else x
+        # Outside its domain a likelihood's formula would grow beyond any bound.
+        in_domain = x.clamp(*LINKS[scaling.link].domain)
+        target = u if scaling.link == "identity" else in_domain
         mean, log_variance = network.posterior(u, condition=condition)
         total = torch.full_like(u[:, 0], -torch.inf)
         for noise in draws.to(u):

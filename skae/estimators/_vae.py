@@ -284,13 +284,14 @@ class VAETransformer(BaseVariationalAutoencoder):
         return self._bound(self._check_rows(X), n_draws)
 
     def _linear_map(self, rows, n_components, corruption, rng):
+        noise = self._noise_in(rows.scaling)
         return probabilistic_pca(
             rows.x.numpy(),
             n_components,
             rng,
             rows.weight,
-            noise_variance=self._noise_in(rows.scaling),
-            floor=LEAST_NOISE,
+            noise_variance=noise,
+            floor=LEAST_NOISE if noise is None else 0.0,
         )
 
     def _linear_path_is_optimal(self):

@@ -19,6 +19,7 @@ from skae.estimators._elbo import (
 )
 from skae.likelihoods import LIKELIHOODS, RowLikelihood
 from skae.penalties import kl_to_standard_normal
+from skae.training.optimizers import OPTIMIZERS
 
 # Of the noise in `score_samples`: more draws begin with those of fewer.
 _SEED_OF_DRAWS = 0
@@ -171,12 +172,16 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         )
 
     def _anneal(self, objective, epoch):
+        # Asked by the mini-batch loop only.
         if epoch >= self.kl_warmup:
             return objective
         return functools.partial(objective, beta=self.beta * epoch / self.kl_warmup)
 
     def _first_judged_epoch(self):
-        return self.kl_warmup + 1
+        return self._warmup() + 1
+
+    def _warmup(self):
+        return self.kl_warmup if self.solver in OPTIMIZERS else 0
 
     def _n_conditions(self):
         """Return the number of columns that the network is given beside X."""
@@ -254,7 +259,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     def _check_warmup(self):
         fitted = self.warm_start and hasattr(self, "network_")
-        if self.kl_warmup >= self.max_iter and not fitted:
+        if self._warmup() >= self.max_iter and not fitted:
             raise ValueError(
                 "The 'kl_warmup' parameter must be less than max_iter="
                 f"{self.max_iter}, so that some epochs have the full weight of the "
