@@ -34,7 +34,7 @@ def contractive_error(network, rows, generator, *, criterion, weight):
               + \lambda \Big\| \frac{\partial h}{\partial x} \Big\|_F^2 \Big),
               \qquad \hat x = g(h), \; h = f(x),
 
-    equation 5 of Rifai et al. (2011), lambda being `weight`.
+    the objective of Rifai et al. (2011), lambda being `weight`.
     """
     codes = network.encode(rows.x, generator)
     errors = criterion(network.decode(codes, generator), rows.target)
