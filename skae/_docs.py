@@ -105,7 +105,8 @@ PARAMETERS = {
         decay instead: each step shrinks the weights by the share
         ``learning_rate * min(1, alpha / n_samples)``. 'auto' is 0 for the other
         solvers and, for 'adamw', ``min(1000, n_samples)`` times the share of the
-        variance that the linear path explains (times 1 without one).
+        variance that the linear path explains (without one times 1, or 0 for the
+        variational autoencoders).
         """,
     ),
     "l1_ratio": (

@@ -72,6 +72,10 @@ class BaseAutoencoder(
     # (objective, epoch); None where it is the objective.
     _anneal = None
 
+    # Default decay of the weights of a network without a linear path, as a share of
+    # that of a network whose linear path explains everything.
+    _decay_without_path = 1.0
+
     def _first_judged_epoch(self):
         """Return the first epoch whose loss can be compared with later ones."""
         return 1

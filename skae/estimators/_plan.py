@@ -48,18 +48,18 @@ def make_optimizer(estimator, network, count):
         return OPTIMIZERS[estimator.solver]
     alpha = estimator.alpha
     if alpha == "auto":
-        alpha = _default_alpha(network, count)
+        alpha = _default_alpha(estimator, network, count)
     decay = min(1.0, alpha * (1 - estimator.l1_ratio) / count)
     return functools.partial(OPTIMIZERS["adamw"], decoupled_decay=decay)
 
 
-def _default_alpha(network, count):
+def _default_alpha(estimator, network, count):
     """Return what ``alpha="auto"`` stands for with ``solver="adamw"``.
 
     Decay draws the correction towards zero, the network towards its linear path:
     the stronger, the more of the variance that path explains (measured).
     """
-    explained = 1.0
+    explained = estimator._decay_without_path
     if network.linear_path:
         explained = max(0.0, 1.0 - float(network.correction_scale) ** 2)
     return explained * min(_LARGEST_DEFAULT_ALPHA, count)

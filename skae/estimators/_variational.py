@@ -117,6 +117,9 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     # Whether `score_samples` takes y.
     _is_conditional = False
+    # The divergence from the prior is penalty enough: with decay codes are given up
+    # (measured).
+    _decay_without_path = 0.0
     # Share of the rows on which the encoder is not told what they are given.
     _missing_share = 0.0
 
