@@ -11,7 +11,7 @@ from skae.estimators._folds import Folds
 
 def make_folds(X, sample_weight=None, **parameters):
     estimator = AutoencoderTransformer(2, random_state=0, **parameters)
-    samples, _ = check_samples(estimator, X, None, None, sample_weight, reset=True)
+    samples, _ = check_samples(estimator, X, sample_weight=sample_weight, reset=True)
     return Folds(estimator, samples, set_up(estimator, samples, 0))
 
 

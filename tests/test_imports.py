@@ -9,7 +9,7 @@ import numpy as np
 import skae
 X = np.random.RandomState(0).normal(size=(120, 5))
 for cls in skae.__all__:
-    getattr(skae, cls)(2, max_iter=2).fit(X).transform(X)
+    getattr(skae, cls)(2, max_iter=2).fit(X, X[:, 0]).transform(X)
 print(*[name for name in sys.modules if name.startswith({prefixes})])
 """
 
