@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import conditional_vae, contractive, datasets, panel, report, vae
+from benchmarks import conditional_vae, contractive, datasets, panel, report, sparse, vae
 
 # Some eight minutes on two cores with all data sets, one with the bundled ones.
 _QUICK = {"seeds": 1, "seeds_large": 0, "components": [2, 8]}
 
 # Published figures on MNIST, each a module with `add_to(commands)`.
-FIGURES = (conditional_vae, contractive, vae)
+FIGURES = (conditional_vae, contractive, sparse, vae)
 
 
 def main(arguments=None):
