@@ -39,7 +39,7 @@ _OWN_PARAMETERS = {
         {"sparsity": "kl", "max_iter": 5, "solver": "lbfgs", "precision": "float64"},
         {"sparsity": "l1", "max_iter": 5},
         {"sparsity": "l1", "hidden_layer_sizes": (16,), "tied_weights": True},
-        {"n_components": 12, "k": 3, "k_transform": 5, "max_iter": 5},
+        {"n_components": 12, "sparsity_target": 0.3, "max_iter": 5},
     ],
     "DenoisingAutoencoder": [
         {**_TRAINED, "corruption": "gaussian", "emphasis": (1, 0.5)},
