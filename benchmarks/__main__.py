@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import conditional_vae, contractive, datasets, panel, report, sparse, vae
+from benchmarks import (
+    conditional_vae,
+    contractive,
+    datasets,
+    panel,
+    report,
+    sparse,
+    vae,
+)
 
 # Some eight minutes on two cores with all data sets, one with the bundled ones.
 _QUICK = {"seeds": 1, "seeds_large": 0, "components": [2, 8]}
