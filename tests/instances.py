@@ -27,10 +27,16 @@ _PARAMETERS = [
     {**_TRAINED, "tied_weights": True},
     {**_TRAINED, "batch_norm": True, "dropout": 0.2},
     {**_TRAINED, "activation": "maxout", "max_norm": 2.0, "average": False},
+    {**_TRAINED, "solver": "sgd", "alpha": 0.1, "l1_ratio": 0.5},
+    {**_TRAINED, "solver": "lbfgs", "precision": "float64"},
+    {**_TRAINED, "precision": "bfloat16"},
+]
+# What the base does alike for all, tried with the plainest estimator.
+_EVERY_OPTION = [
     *({**_TRAINED, "solver": s, "alpha": 0.1, "l1_ratio": 0.5} for s in OPTIMIZERS),
     *({**_TRAINED, "solver": s, "precision": "float64"} for s in METHODS),
     *({**_TRAINED, "loss": loss} for loss in LOSSES),
-    *({**_TRAINED, "precision": p} for p in ("float64", "bfloat16")),
+    {**_TRAINED, "precision": "float64"},
     {**_TRAINED, "out_activation": "logistic"},
 ]
 _OWN_PARAMETERS = {
@@ -82,7 +88,8 @@ def make_instances():
 def _parametrisations(cls):
     """Return the shared ones without what the class lacks, each once, and its own."""
     names, shared = set(inspect.signature(cls).parameters), []
-    for parameters in _PARAMETERS:
+    every_option = _EVERY_OPTION if cls is skae.AutoencoderTransformer else []
+    for parameters in _PARAMETERS + every_option:
         known = {name: parameters[name] for name in parameters if name in names}
         if known not in shared:
             shared.append(known)
