@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from skae import ContractiveAutoencoder
 from skae.architectures.codec import Head
 from skae.architectures.dense import DenseAutoencoder
 from skae.linear import LinearMap
@@ -124,3 +125,14 @@ def test_tied_weights_are_pickled_once():
         return stream.tell()
 
     assert size(tied_weights=True) < 0.6 * size()
+
+
+def test_what_is_read_in_inference_mode_can_be_trained():
+    fitted = ContractiveAutoencoder(2, max_iter=1).fit(
+        np.random.RandomState(0).rand(20, 3)
+    )
+    with torch.inference_mode():
+        read = pickle.loads(pickle.dumps(fitted))
+    assert not any(p.is_inference() for p in read.network_.parameters())
+    assert read.jacobian(np.zeros((2, 3))).shape == (2, 2, 3)
+    read.partial_fit(np.zeros((5, 3)))

@@ -26,6 +26,8 @@ class ArrayStateModule(nn.Module):
             arrays[name] = distinct[key]
         return {"arguments": self.arguments, "arrays": arrays}
 
+    # Read under a caller's inference_mode, weights must still take gradients later.
+    @torch.inference_mode(False)
     def __setstate__(self, state):
         self.__init__(**state["arguments"])
         # Copied: the arrays may be read-only memory maps, which torch lacks.

@@ -56,6 +56,7 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
     return attributes | estimator._own_attributes(attributes | statistics, samples)
 
 
+@torch.inference_mode(False)
 def make_codec(scaling, network, head, n_threads):
     """Return the `Codec` on the network's device."""
     device = next(network.parameters()).device
