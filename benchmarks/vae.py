@@ -149,7 +149,7 @@ def draw(vae, split, folder):
         "loss": LossCurveDisplay.from_estimator(vae),
     }
     # The random start, at some 1000 nats, would leave no room for the rest.
-    displays["loss"].ax_.set_ylim(top=vae.loss_curve_[1])
+    displays["loss"].ax_.set_ylim(vae.best_loss_ - 2, vae.loss_curve_[1])
     for name, display in displays.items():
         path = folder / f"vae_{name}.png"
         display.figure_.savefig(path, dpi=150, bbox_inches="tight")
