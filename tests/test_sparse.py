@@ -40,8 +40,8 @@ def fitted():
         }
 
 
-def make_network(n_active=3, **options):
-    network = TopKAutoencoder(6, 10, (), "silu", n_active=n_active, **options)
+def make_network(k=3, **options):
+    network = TopKAutoencoder(6, 10, (), "silu", k=k, **options)
     network.initialize("xavier_uniform", torch.Generator().manual_seed(0))
     return network
 
@@ -102,14 +102,14 @@ def test_transform_can_give_more_codes_than_reconstruction_takes(fitted):
 
 
 def test_with_all_units_kept_and_tied_it_is_the_linear_autoencoder():
-    network = make_network(n_active=10, tied_weights=True).double()
+    network = make_network(k=10, tied_weights=True).double()
     x = torch.randn(5, 6, dtype=torch.float64)
     weight = network.f.layers[0].weight
     torch.testing.assert_close(network(x), x @ weight.T @ weight)
 
 
 def test_the_decoder_starts_as_the_transpose():
-    network = TopKAutoencoder(6, 10, (8,), "silu", n_active=3)
+    network = TopKAutoencoder(6, 10, (8,), "silu", k=3)
     network.initialize("xavier_uniform", torch.Generator().manual_seed(0))
     for ours, theirs in zip(network.g.layers, network.f.layers[::-1], strict=True):
         assert torch.equal(ours.weight, theirs.weight.T)
@@ -167,8 +167,10 @@ def test_dead_units_come_back():
 def test_a_warm_start_keeps_k():
     estimator = SparseAutoencoder(20, k=4, max_iter=2, warm_start=True).fit(X)
     estimator.fit(X)
-    with pytest.raises(ValueError, match="'n_active' parameter was changed|'k'"):
+    with pytest.raises(ValueError, match="'k' parameter was changed from 4 to 5"):
         estimator.set_params(k=5).fit(X)
+    with pytest.raises(ValueError, match="in place of the TopKAutoencoder"):
+        estimator.set_params(sparsity="l1").fit(X)
 
 
 # ----- penalties -----------------------------------------------------------

@@ -45,14 +45,14 @@ class RectifiedAutoencoder(DenseAutoencoder):
 
 
 class TopKAutoencoder(DenseAutoencoder):
-    """Dense autoencoder, without linear path, of which k codes a row are not zero.
+    """Dense autoencoder, without linear path, that keeps k codes of each row.
 
     Parameters
     ----------
     n_features, n_components, hidden_layer_sizes, activation
         As in `DenseAutoencoder`.
-    n_active : int
-        Codes that are kept in each row, k.
+    k : int
+        Codes that are kept in each row.
     **options
         Of `DenseAutoencoder`: tied_weights, dropout, batch_norm.
 
@@ -69,7 +69,7 @@ class TopKAutoencoder(DenseAutoencoder):
         hidden_layer_sizes,
         activation,
         *,
-        n_active,
+        k,
         **options,
     ):
         super().__init__(
@@ -81,8 +81,8 @@ class TopKAutoencoder(DenseAutoencoder):
             **options,
         )
         del self.arguments["linear_path"], self.arguments["code_activation"]
-        self.arguments["n_active"] = n_active
-        self.n_active = n_active
+        self.arguments["k"] = k
+        self.k = k
         idle = torch.zeros(n_components, dtype=torch.float32)
         self.register_buffer("rows_since_active", idle)
 
@@ -90,10 +90,10 @@ class TopKAutoencoder(DenseAutoencoder):
         self,
         u: Tensor,
         generator: torch.Generator | None = None,
-        n_active: int | None = None,
+        k: int | None = None,
     ) -> Tensor:
-        """Map rows (n_rows, n_features) to codes, `n_active` (None: k) not zero."""
-        return keep_largest(self.f(u, generator), n_active or self.n_active)
+        """Map rows (n_rows, n_features) to codes, of which k are kept."""
+        return keep_largest(self.f(u, generator), k or self.k)
 
     def initialize(self, init, generator):
         """Draw the encoder's weights; the decoder starts as its transpose."""
@@ -107,9 +107,9 @@ class TopKAutoencoder(DenseAutoencoder):
 
     def shortfall(self, scores):
         """Return how far idle units are from being kept, their sum in each row."""
-        rows_for_one = len(self.rows_since_active) / self.n_active
+        rows_for_one = len(self.rows_since_active) / self.k
         idle = self.rows_since_active >= _PATIENCE * rows_for_one
-        least = scores.detach().topk(self.n_active, dim=1).values[:, -1:]
+        least = scores.detach().topk(self.k, dim=1).values[:, -1:]
         return ((least - scores).relu() * idle).sum(dim=1)
 
     @torch.no_grad()

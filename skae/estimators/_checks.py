@@ -84,6 +84,13 @@ def check_same_network(estimator):
         asked["n_components"] = estimator.n_components
     shape = (estimator.n_samples_, estimator.n_features_in_)
     network = estimator._build_network(shape, asked["n_components"])
+    kinds = [type(n).__name__ for n in (estimator.network_, network)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"The parameters ask for a {kinds[1]} in place of the {kinds[0]} of the "
+            "last fit, which warm_start and partial_fit go on with. Set them back, or "
+            "fit a clone."
+        )
     fitted = estimator.network_.arguments
     for name, value in network.arguments.items():
         if value != fitted[name]:

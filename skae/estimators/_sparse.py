@@ -265,7 +265,7 @@ class SparseAutoencoder(BaseAutoencoder):
         options = {}
         if self.sparsity == "top_k" and self.k_transform is not None:
             _check_count("k_transform", self.k_transform, self.n_components_)
-            options["n_active"] = self.k_transform
+            options["k"] = self.k_transform
         if self.sparse_output:
             return align_sparse(codec.encode_sparse(X, options=options))
         return codec.encode(X, options=options)
@@ -304,7 +304,7 @@ class SparseAutoencoder(BaseAutoencoder):
             "batch_norm": self.batch_norm,
         }
         if self.sparsity == "top_k":
-            return TopKAutoencoder(n_active=self._n_active(n_components), **arguments)
+            return TopKAutoencoder(k=self._n_active(n_components), **arguments)
         if self.sparsity == "l1":
             return RectifiedAutoencoder(**arguments)
         return DenseAutoencoder(

@@ -1,6 +1,5 @@
 """What makes codes sparse: a penalty on them, or a limit to their number."""
 
-
 from skae.architectures.sparse import keep_largest
 from skae.penalties import kl_from_target, l1_norm
 
@@ -48,7 +47,7 @@ def top_k_error(network, rows, generator, *, criterion, revival):
     are idle that have long not been among them.
     """
     scores = network.f(rows.x, generator)
-    codes = keep_largest(scores, network.n_active)
+    codes = keep_largest(scores, network.k)
     error = criterion(network.decode(codes, generator), rows.target).mean(dim=1)
     if not (network.training and revival > 0):
         return {"reconstruction": error}
