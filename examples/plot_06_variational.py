@@ -25,8 +25,8 @@ from skae import VAETransformer
 mnist = Path(os.environ.get("SKAE_DATA", "")) / "mnist.npz"
 if mnist.is_file():
     with np.load(mnist) as arrays:
-        X = arrays["x_train"][:12_000].reshape(-1, 784).astype(np.float32) / 255
-        y = arrays["y_train"][:12_000]
+        X = arrays["x_train"][:8_000].reshape(-1, 784).astype(np.float32) / 255
+        y = arrays["y_train"][:8_000]
     epochs = 12
 else:
     X, y = load_digits(return_X_y=True)

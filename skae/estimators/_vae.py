@@ -266,6 +266,7 @@ class VAETransformer(BaseVariationalAutoencoder):
 
         the importance-weighted bound [3]_, which in expectation grows with the number
         of draws S towards log p(x). The draws are the same for all rows and calls.
+        Values outside the likelihood's domain count as the nearest inside it.
 
         Parameters
         ----------
