@@ -84,12 +84,16 @@ show(axes[1], "Drawn with 16 codes", vae.sample(48, random_state=0, noise=False)
 show(axes[2], "Drawn with 2 codes", flat.sample(48, random_state=0, noise=False), 6)
 
 # %%
-# What single codes do, from one end of the prior to the other, starting from a digit.
-# A code that tells nothing would stay at its prior, and its row would not change.
+# What single codes do, from one end of the prior to the other, starting from a digit:
+# the six that explain most of the variance by themselves. The row of a code that tells
+# nothing would not change.
 
 from skae.plotting import LatentTraversalDisplay
 
-display = LatentTraversalDisplay.from_estimator(vae, X_test, row=3, cmap="gray_r")
+telling = np.argsort(-vae.explained_variance_ratio_)[:6]
+display = LatentTraversalDisplay.from_estimator(
+    vae, X_test, row=3, components=telling, cmap="gray_r"
+)
 
 # %%
 # Nats
