@@ -13,6 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from benchmarks import mnist, sparse
+from benchmarks.__main__ import main
+from benchmarks.datasets import Split
 from skae import SparseAutoencoder
 from skae.architectures.sparse import (
     RectifiedAutoencoder,
@@ -374,3 +377,17 @@ def test_variations_learn(sparsity, parameters):
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         SparseAutoencoder(10, **parameters).fit(X)
+
+
+# ----- the published figure ------------------------------------------------
+
+
+def test_the_figure_of_mnist_is_printed(monkeypatch, capsys):
+    split = Split(X[:1300] / 16, X[1300:] / 16, y[:1300], y[1300:])
+    monkeypatch.setattr(mnist, "load", lambda openml: split)
+    monkeypatch.setattr(sparse, "_N_VALIDATION", 300)
+    main(["sparse", "--max-iter", "3", "--units", "64", "-k", "8"])
+    printed = capsys.readouterr().out
+    assert "3 epochs in" in printed
+    for name in ("raw pixels", "8 codes a row", "32 codes a row", "validation |"):
+        assert name in printed
