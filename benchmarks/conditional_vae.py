@@ -27,7 +27,7 @@ def add_to(commands):
     parser.add_argument("--rows", type=int, default=60_000, help="to train on")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--components", type=int, default=8)
-    parser.add_argument("--beta", type=float, default=4.0)
+    parser.add_argument("--beta", type=float, default=3.0)
     parser.add_argument("--generated", type=int, default=20_000, help="rows")
     parser.add_argument("--judge-rows", type=int, default=20_000, help="real ones")
     parser.add_argument("--device", default="auto")
