@@ -101,7 +101,7 @@ PARAMETERS = {
         """
         Strength of the penalty on the weight matrices: ``alpha / n_samples`` times
         half their sum of squares (see `l1_ratio`) is added to the loss, in units of
-        the loss at the start. With ``solver="adamw"`` the squared part is a decoupled
+        the loss at the start (of a likelihood, in nats). With ``solver="adamw"`` the squared part is a decoupled
         decay instead: each step shrinks the weights by the share
         ``learning_rate * min(1, alpha / n_samples)``. 'auto' is 0 for the other
         solvers and, for 'adamw', ``min(1000, n_samples)`` times the share of the
@@ -269,7 +269,8 @@ loss_curve_ : list of float
 validation_loss_curve_ : list of float or None
     Loss on the validation rows before the first epoch and after each.
 best_loss_ : float
-    The smallest of `validation_loss_curve_`, or else of `loss_curve_`.
+    The smallest of `validation_loss_curve_`, or else of `loss_curve_`, where they are
+    of the whole loss.
 network_ : torch.nn.Module
     The network in its own, centred and scaled space.
 scaling_ : torch.nn.Module

@@ -387,6 +387,10 @@ def test_patience_begins_after_the_warm_up(digits):
     assert vae.best_epoch_ == 0 or vae.best_epoch_ > 6
     learning = VAETransformer(4, linear_path=None, kl_warmup=6, max_iter=8)
     assert learning.fit(digits[0]).best_epoch_ > 6
+    # Without the divergence the first epochs' losses are less, not better.
+    learning.set_params(early_stopping=False, beta=5.0).fit(digits[0])
+    assert learning.best_epoch_ > 6
+    assert learning.best_loss_ == learning.loss_curve_[learning.best_epoch_]
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "cg"])

@@ -43,7 +43,7 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         ),
         "n_iter_": max(result.n_epochs, 1),
         "best_epoch_": result.best_epoch,
-        **_curves(result, estimator if warm else None),
+        **_curves(result, estimator, warm),
         "network_": network,
         "scaling_": scaling,
         "head_": head,
@@ -63,18 +63,20 @@ def make_codec(scaling, network, head, n_threads):
     return Codec(scaling, network, head, device, n_threads)
 
 
-def _curves(result, before):
-    """Return the loss curves, appended to those of the estimator `before`."""
+def _curves(result, estimator, warm):
+    """Return the loss curves, appended to those of the estimator if `warm`."""
     curve, validation_curve = result.loss_curve, result.validation_loss_curve
-    if before is not None:
+    if warm:
         # The first entry is the last one of the fit before.
-        curve = before.loss_curve_ + curve[1:]
-        if None not in (validation_curve, before.validation_loss_curve_):
-            validation_curve = before.validation_loss_curve_ + validation_curve[1:]
+        curve = estimator.loss_curve_ + curve[1:]
+        if None not in (validation_curve, estimator.validation_loss_curve_):
+            validation_curve = estimator.validation_loss_curve_ + validation_curve[1:]
+    # Epochs before the first that is judged minimise less than the whole loss.
+    comparable = curve[:1] + curve[estimator._first_judged_epoch() :]
     return {
         "loss_curve_": curve,
         "validation_loss_curve_": validation_curve,
-        "best_loss_": min(validation_curve or curve),
+        "best_loss_": min(validation_curve or comparable),
     }
 
 
