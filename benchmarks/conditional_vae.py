@@ -1,9 +1,9 @@
 """MNIST by the conditional variational autoencoder: digits of a class asked for.
 
 Two figures judge what is generated (means of the likelihood): the share that a
-classifier of real digits recognises, and how well a classifier of generated digits alone
-reads real ones. One good digit of each class would do for the first, any variety for the
-second: both are asked for.
+classifier of real digits recognises, and how well a classifier of generated digits
+alone reads real ones. One good digit of each class would do for the first, any variety
+for the second: both are asked for.
 """
 
 from pathlib import Path
