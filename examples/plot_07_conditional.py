@@ -127,8 +127,8 @@ for n in (30, 60, 120, 240):
 # ----------------------------
 # scikit-learn's digits turned by a random angle, and the angle as y. (Whole numbers
 # would be taken for labels; the angle in units of 45 degrees is none.) Now the code
-# holds the digit, and y turns it. To keep the angle in the code too is dear with a large
-# `beta`.
+# holds the digit, and y turns it. To keep the angle in the code too is dear with a
+# large `beta`.
 
 from scipy.ndimage import rotate
 
