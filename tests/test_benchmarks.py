@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from benchmarks import __main__, datasets, panel, report, vae
+from benchmarks import __main__, datasets, mnist, panel, report, vae
 from skae import VAETransformer
 from skae.data import Rows
 from skae.scaling import Scaling
@@ -148,3 +148,16 @@ def test_mean_bound_is_minus_the_loss():
     loss = model.fit(X).loss_curve_[-1]
     bound = vae.mean_bound(model, X, np.random.default_rng(0))
     assert -bound == pytest.approx(loss, abs=0.2)
+
+
+def test_digits_by_class_are_judged_and_drawn(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(size=(300, 784)).astype(np.float32), np.arange(300) % 10
+    split = datasets.Split(X[:200], X[200:], y[:200], y[200:])
+    monkeypatch.setattr(mnist, "load", lambda openml: split)
+    short = "--rows 100 --epochs 1 --generated 200 --judge-rows 200 --pictures"
+    __main__.main(["cvae", *short.split(), str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "| generated, recognised (%) | >= 97.0 |" in printed
+    assert "| real, read from generated (%) | >= 90.0 |" in printed
+    assert (tmp_path / "digits_by_class.png").stat().st_size > 1000
