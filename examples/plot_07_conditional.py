@@ -105,24 +105,6 @@ display = LatentManifoldDisplay.from_estimator(
 )
 
 # %%
-# Few labels
-# ----------
-# Where there are few labelled rows, generated ones can show a classifier what varies
-# within a class. The generator sees the same few rows, and no others. The gain is large
-# where a class has three rows, and gone where it has twenty.
-
-for n in (30, 60, 120, 240):
-    few, few_y = X_train[:n], y_train[:n]
-    small = ConditionalVAE(4, max_iter=150, early_stopping=False, random_state=0)
-    small.fit(few, few_y)
-    more_y = np.repeat(small.classes_, 50)
-    more = small.sample(y=more_y, random_state=0)
-    alone = SVC().fit(few, few_y)
-    both = SVC().fit(np.vstack([few, more]), np.concatenate([few_y, more_y]))
-    accuracies = [model.score(X_test, y_test) for model in (alone, both)]
-    print("{:4} labelled rows: {:.1%}, with generated {:.1%}".format(n, *accuracies))
-
-# %%
 # A number in place of a class
 # ----------------------------
 # scikit-learn's digits turned by a random angle, and the angle as y. (Whole numbers

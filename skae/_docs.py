@@ -101,9 +101,9 @@ PARAMETERS = {
         """
         Strength of the penalty on the weight matrices: ``alpha / n_samples`` times
         half their sum of squares (see `l1_ratio`) is added to the loss, in units of
-        the loss at the start (of a likelihood, in nats). With ``solver="adamw"`` the squared part is a decoupled
-        decay instead: each step shrinks the weights by the share
-        ``learning_rate * min(1, alpha / n_samples)``. 'auto' is 0 for the other
+        the loss at the start (of a likelihood, in nats). With ``solver="adamw"`` the
+        squared part is a decoupled decay instead: each step shrinks the weights by the
+        share ``learning_rate * min(1, alpha / n_samples)``. 'auto' is 0 for the other
         solvers and, for 'adamw', ``min(1000, n_samples)`` times the share of the
         variance that the linear path explains (without one times 1, or 0 for the
         variational autoencoders).

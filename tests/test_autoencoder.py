@@ -527,3 +527,17 @@ def test_read_only_weights_are_taken(digits):
         AutoencoderTransformer(3, max_iter=1, random_state=0).fit(
             digits[0][:200], sample_weight=weight
         )
+
+
+def test_an_average_takes_part_in_a_warm_start_that_nothing_judges(digits):
+    estimator = AutoencoderTransformer(
+        8,
+        linear_path=None,
+        max_iter=40,
+        early_stopping=False,
+        warm_start=True,
+        random_state=0,
+    ).fit(digits[0][:600])
+    estimator.set_params(max_iter=5).fit(digits[0][:600])
+    # Epochs' losses are of weights that are not averaged, so larger than the start's.
+    assert estimator.best_epoch_ > 40

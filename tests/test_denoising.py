@@ -13,7 +13,7 @@ from skae import AutoencoderTransformer, DenoisingAutoencoder
 from skae.corruption import CORRUPTIONS
 from skae.data import Rows
 from skae.estimators._denoising import denoising_error
-from skae.estimators._start import ScaledRows
+from skae.estimators._start import Samples, ScaledRows
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_each_corruption_is_undone_better_than_by_pca(corruption, digits):
 def corrupted_by(denoiser, X):
     """Corrupt rows as the fit did."""
     x = denoiser.scaling_.to_network(X, torch.float64)
-    rows = ScaledRows(denoiser.scaling_, x, x, None)
+    rows = ScaledRows(denoiser.scaling_, Samples(X, X))
     corruption = denoiser._make_corruption(rows)
     noisy = corruption(x, torch.Generator().manual_seed(1))
     return denoiser.scaling_.to_data(noisy).numpy()

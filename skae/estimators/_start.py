@@ -71,16 +71,31 @@ class Samples(NamedTuple):
         return Samples(X, target, *(None if a is None else a[index] for a in others))
 
 
-class ScaledRows(NamedTuple):
-    """The training rows in the network's space, tensors in float64.
+class ScaledRows:
+    """The training rows in the network's space, in float64, made when asked for.
 
-    `target` is `x` itself unless the fit was given pairs.
+    Attributes
+    ----------
+    scaling : Scaling
+    weight : ndarray of shape (n_rows,) or None
+    x, target : Tensor of shape (n_rows, n_features)
+        `target` is `x` itself unless the fit was given pairs.
     """
 
-    scaling: Scaling
-    x: torch.Tensor
-    target: torch.Tensor
-    weight: np.ndarray | None
+    def __init__(self, scaling, samples):
+        self.scaling = scaling
+        self.weight = samples.weight
+        self._samples = samples
+
+    @functools.cached_property
+    def x(self):
+        return self.scaling.to_network(self._samples.X, torch.float64)
+
+    @functools.cached_property
+    def target(self):
+        if not self._samples.paired:
+            return self.x
+        return self.scaling.to_network(self._samples.target, torch.float64)
 
 
 class Criterion:
@@ -142,7 +157,7 @@ def make_start(estimator, samples, setup):
     init = resolve_init(estimator.init, estimator.activation)
     network.initialize(init, make_generator(setup.seed))
     scaling = Scaling.fit(samples.target, setup.link, samples.weight)
-    rows = _scaled_rows(scaling, samples)
+    rows = ScaledRows(scaling, samples)
     corruption = None if samples.paired else estimator._make_corruption(rows)
     linear_map = None
     if estimator.linear_path is not None:
@@ -161,16 +176,9 @@ def current_start(estimator, samples):
     scaling = estimator.scaling_
     corruption = None
     if not samples.paired:
-        corruption = estimator._make_corruption(_scaled_rows(scaling, samples))
+        corruption = estimator._make_corruption(ScaledRows(scaling, samples))
     network = copy.deepcopy(estimator.network_)
     return Start(scaling, network.to(training_dtype(estimator.precision)), corruption)
-
-
-def _scaled_rows(scaling, samples):
-    x = target = scaling.to_network(samples.X, torch.float64)
-    if samples.paired:
-        target = scaling.to_network(samples.target, torch.float64)
-    return ScaledRows(scaling, x, target, samples.weight)
 
 
 def training_dtype(precision):

@@ -290,8 +290,11 @@ class Trainer:
             # With a linear path, or a fitted model, the start is what to beat.
             baseline = losses if self._has_usable_start() else None
             measure = self._judge.measure
-        # Dropout makes the losses of training larger than that of the start.
-        comparable = self._has_usable_start() and self.estimator.dropout == 0
+        # Dropout makes the losses of training larger than that of the start; so do
+        # weights that are not averaged, once there is a trained average to begin from.
+        is_averaged = self.state.average is not None and self.previous.n_epochs > 0
+        comparable = self.estimator.dropout == 0 and not is_averaged
+        comparable = comparable and self._has_usable_start()
         return EarlyStopping(
             measure,
             weight=weight,

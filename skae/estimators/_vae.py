@@ -273,8 +273,8 @@ class VAETransformer(BaseVariationalAutoencoder):
         X : array-like of shape (n_samples, n_features)
             Data.
         n_draws : int, default=16
-            S. 1 gives an unbiased estimate of the evidence lower bound; papers report
-            5000 as the log likelihood.
+            S. The draws are shared by all rows, so that few leave an error in the
+            mean, too; papers report 5000 as the log likelihood.
 
         Returns
         -------
