@@ -754,3 +754,14 @@ def test_traversal_errors_are_clear(pca):
 def test_ticks_are_short(values, labels):
     expected = [label.replace("-", "\N{MINUS SIGN}") for label in labels]
     assert list(value_labels(values)) == expected
+
+
+def test_reconstructions_given_a_target(pca):
+    vae = ConditionalVAE(2, max_iter=1, hidden_layer_sizes=(8,)).fit(
+        TRAIN, LABELS[:400]
+    )
+    y = LABELS[400:600]
+    display = ReconstructionDisplay.from_estimator([pca, vae], TEST, y=y)
+    assert_allclose(display.rows["ConditionalVAE"], vae.reconstruct(TEST, y)[:10])
+    with pytest.raises(ValueError, match="needs to know of what class"):
+        ReconstructionDisplay.from_estimator(vae, TEST)

@@ -166,11 +166,15 @@ def code_names(estimator, components, suffix=" ({} of variance)"):
     ]
 
 
-def reconstruct(estimator, X):
-    """Return X encoded and decoded as an array, in the units of X."""
+def reconstruct(estimator, X, y=None):
+    """Return X encoded and decoded as an array, in the units of X.
+
+    `y` goes to an estimator whose `reconstruct` takes it.
+    """
     check_is_fitted(estimator)
     if hasattr(estimator, "reconstruct"):
-        return np.asarray(estimator.reconstruct(X))
+        takes_y = "y" in inspect.signature(estimator.reconstruct).parameters
+        return np.asarray(estimator.reconstruct(X, **({"y": y} if takes_y else {})))
     _require(estimator, "transform")
     _require(estimator, "inverse_transform")
     return np.asarray(estimator.inverse_transform(estimator.transform(X)))

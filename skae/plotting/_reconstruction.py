@@ -104,6 +104,7 @@ class ReconstructionDisplay:
         estimator,
         X,
         *,
+        y=None,
         X_target=None,
         n_images=10,
         image_shape=None,
@@ -123,6 +124,8 @@ class ReconstructionDisplay:
         X : array-like of shape (n_samples, n_features)
             Data, for example held out. The first `n_images` rows are drawn; the
             shares of variance are of all rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets of X, for estimators that reconstruct X given y.
         X_target : array-like of shape (n_samples, n_features), default=None
             What X is to be reconstructed as, for example without the noise that
             X has. None stands for X itself.
@@ -155,7 +158,7 @@ class ReconstructionDisplay:
             If the shapes do not go together.
         """
         reconstructions = {
-            name: reconstruct(each, X) for name, each in by_name(estimator).items()
+            name: reconstruct(each, X, y) for name, each in by_name(estimator).items()
         }
         return cls.from_reconstructions(
             X,
