@@ -18,7 +18,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
 
-from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
+from skae import (
+    AutoencoderTransformer,
+    ConditionalVAE,
+    DenoisingAutoencoder,
+    VAETransformer,
+)
 from skae.architectures.layers import Dense
 from skae.plotting import (
     FiltersDisplay,
