@@ -62,7 +62,8 @@ class VAETransformer(BaseVariationalAutoencoder):
     -----
     Losses and scores are in nats of X's own density: minus `score` of rows is their
     loss (with ``beta=1``), and for a Gaussian likelihood `score` can be compared with
-    that of `sklearn.decomposition.PCA`. Codes are in the order of decreasing variance
+    that of `sklearn.decomposition.PCA`: the linear path is probabilistic PCA [4]_, and
+    `score_samples` an importance-weighted bound [3]_. Codes are in the order of decreasing variance
     of their means, which for components that tell nothing of X is zero.
 
     References
@@ -264,7 +265,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         .. math:: \log \frac{1}{S} \sum_{s=1}^S \frac{p(x | z_s) \, p(z_s)}{q(z_s | x)},
                   \quad z_s \sim q(z | x),
 
-        the importance-weighted bound [3]_, which in expectation grows with the number
+        the importance-weighted bound, which in expectation grows with the number
         of draws S towards log p(x). The draws are the same for all rows and calls.
         Values outside the likelihood's domain count as the nearest inside it.
 
