@@ -104,6 +104,22 @@ def test_transform_can_give_more_codes_than_reconstruction_takes(fitted):
         estimator.set_params(k_transform=257).transform(X)
 
 
+@pytest.mark.parametrize("method", ["fit", "fit_transform", "partial_fit"])
+def test_too_many_codes_are_refused_before_training(method):
+    estimator = SparseAutoencoder(10, k=3, k_transform=11, max_iter=2)
+    with pytest.raises(ValueError, match="'k_transform' parameter must be at most"):
+        getattr(estimator, method)(X)
+    assert not hasattr(estimator, "network_")
+
+
+@pytest.mark.parametrize("sparsity", ["kl", "l1"])
+def test_a_number_of_codes_asked_of_another_kind_is_not_used(sparsity):
+    estimator = SparseAutoencoder(10, sparsity=sparsity, max_iter=2).fit(X)
+    before = estimator.transform(X)
+    estimator.set_params(sparsity="top_k", k_transform=3)
+    assert_array_equal(estimator.transform(X), before)
+
+
 def test_with_all_units_kept_and_tied_it_is_the_linear_autoencoder():
     network = make_network(k=10, tied_weights=True).double()
     x = torch.randn(5, 6, dtype=torch.float64)

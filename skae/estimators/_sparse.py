@@ -263,7 +263,9 @@ class SparseAutoencoder(BaseAutoencoder):
         codec = self._codec_for()
         X = self._check_rows(X)
         options = {}
-        if self.sparsity == "top_k" and self.k_transform is not None:
+        # `sparsity` may have been set anew since the fit.
+        fitted_top_k = isinstance(self.network_, TopKAutoencoder)
+        if fitted_top_k and self.k_transform is not None:
             _check_count("k_transform", self.k_transform, self.n_components_)
             options["k"] = self.k_transform
         if self.sparse_output:
@@ -304,6 +306,8 @@ class SparseAutoencoder(BaseAutoencoder):
             "batch_norm": self.batch_norm,
         }
         if self.sparsity == "top_k":
+            if self.k_transform is not None:
+                _check_count("k_transform", self.k_transform, n_components)
             return TopKAutoencoder(k=self._n_active(n_components), **arguments)
         if self.sparsity == "l1":
             return RectifiedAutoencoder(**arguments)
