@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
+from benchmarks import contractive
 from skae import ContractiveAutoencoder
 from skae.architectures.dense import DenseAutoencoder
 from skae.architectures.layers import ACTIVATIONS
@@ -259,3 +260,8 @@ def test_a_full_batch_solver_meets_one_estimate(solver, digits):
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         ContractiveAutoencoder(2, **parameters).fit(np.eye(5))
+
+
+def test_the_benchmark_chooses_by_validation_alone():
+    history = [[3.0, 5.0], [2.0, 4.5], [2.0, 4.0], [2.5, 1.0]]
+    assert contractive.best_epoch(history) == [2.0, 4.5]
