@@ -118,6 +118,24 @@ def test_a_negative_binomial_of_no_excess_is_poisson():
     )
 
 
+@pytest.mark.parametrize("rate", [0.03, 3.0, 300.0])
+@pytest.mark.parametrize("log_size", [0.0, 4.0, 8.0, 16.0])
+def test_a_negative_binomial_is_right_in_float32(rate, log_size):
+    # For large sizes terms of the size cancel; beyond the largest that is learnt
+    # the error is of the rounding of the gamma functions alone.
+    rng = np.random.RandomState(0)
+    output = np.log(rate) + 0.3 * rng.randn(200, N_FEATURES)
+    x = rng.poisson(np.exp(output)).astype(float)
+    ours = LIKELIHOODS["negative_binomial"].log_density(
+        *(torch.tensor(a, dtype=torch.float32) for a in (output, x)),
+        torch.full((N_FEATURES,), log_size),
+    )
+    size = np.exp(log_size)
+    expected = SCIPY["negative_binomial"](x, np.exp(output), size)
+    is_learnt = log_size <= LIKELIHOODS["negative_binomial"].largest_log_dispersion
+    np.testing.assert_allclose(ours, expected, atol=2e-3 if is_learnt else 0.1)
+
+
 def test_grey_pixels_have_minus_the_cross_entropy():
     x = np.random.RandomState(1).uniform(size=(N_ROWS, N_FEATURES))
     p = mean_of("bernoulli", OUTPUT)
