@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks import mnist
-from skae import ContractiveAutoencoder
+from skae import ContractiveAutoencoder, DenoisingAutoencoder
 from skae.corruption import masking
+from skae.estimators._base import BaseAutoencoder
 from skae.estimators._denoising import denoising_error
 from skae.penalties import jacobian_norm_of_layer
 
@@ -41,18 +42,31 @@ class Result(NamedTuple):
     jacobian_norm: float
 
 
-class Denoising(ContractiveAutoencoder):
-    """The same network with a corrupted input in place of the penalty."""
+class LogisticDenoiser(BaseAutoencoder):
+    """The denoising autoencoder with the network of the others: logistic codes."""
 
-    corruption_level = 0.3
+    __init__ = DenoisingAutoencoder.__init__
+    _parameter_constraints = DenoisingAutoencoder._parameter_constraints
+    _build_network = ContractiveAutoencoder._build_network
+    code_activation = "logistic"
 
     def _make_corruption(self, rows):
-        return lambda x, generator: masking(x, self.corruption_level, generator)
+        return functools.partial(_masked, level=self.corruption_level)
 
     def _make_objective(self, criterion, corruption):
         return functools.partial(
-            denoising_error, criterion=criterion, corruption=corruption, emphasis=(1, 1)
+            denoising_error,
+            criterion=criterion,
+            corruption=corruption,
+            emphasis=self.emphasis,
         )
+
+    def _code_form(self):
+        return "raw"
+
+
+def _masked(x, generator, *, level):
+    return masking(x, level, generator)
 
 
 def add_to(commands):
@@ -127,24 +141,25 @@ def measure(method, split, options, seed):
 
 def make_autoencoder(method, options, seed):
     """Return the method's estimator, not yet fitted."""
-    cls = Denoising if method == "denoising" else ContractiveAutoencoder
-    autoencoder = cls(
-        1000,
-        contraction_weight=0.0,
-        tied_weights=True,
-        alpha=0.0,
-        batch_size=_BATCH_SIZE,
-        learning_rate_init=_RATE,
-        max_iter=options.epochs,
-        early_stopping=False,
-        random_state=seed,
-    )
-    autoencoder.corruption_level = options.corruption_level
-    if method == "weight decay":
-        autoencoder.set_params(alpha=options.alpha)
-    elif method == "contractive":
-        autoencoder.set_params(contraction_weight=options.contraction_weight)
-    return autoencoder
+    shared = {
+        "n_components": 1000,
+        "tied_weights": True,
+        "alpha": options.alpha if method == "weight decay" else 0.0,
+        "batch_size": _BATCH_SIZE,
+        "learning_rate_init": _RATE,
+        "max_iter": options.epochs,
+        "early_stopping": False,
+        "random_state": seed,
+    }
+    if method == "denoising":
+        return LogisticDenoiser(
+            corruption_level=options.corruption_level,
+            hidden_layer_sizes=(),
+            linear_path=None,
+            **shared,
+        )
+    weight = options.contraction_weight if method == "contractive" else 0.0
+    return ContractiveAutoencoder(contraction_weight=weight, **shared)
 
 
 def fine_tune(layer, train, judged, n_epochs, seed):

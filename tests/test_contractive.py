@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -265,3 +267,15 @@ def test_bad_parameters(parameters, message):
 def test_the_benchmark_chooses_by_validation_alone():
     history = [[3.0, 5.0], [2.0, 4.5], [2.0, 4.0], [2.5, 1.0]]
     assert contractive.best_epoch(history) == [2.0, 4.5]
+
+
+def test_the_benchmarks_denoiser_has_its_level_as_a_parameter(digits):
+    options = SimpleNamespace(epochs=1, corruption_level=0.3)
+    denoiser = contractive.make_autoencoder("denoising", options, 0)
+    denoiser.set_params(n_components=9, max_iter=2)
+    codes = [
+        clone(denoiser).set_params(corruption_level=level).fit_transform(digits[:200])
+        for level in (0.3, 0.6)
+    ]
+    assert abs(codes[0] - codes[1]).max() > 1e-3
+    assert all(0 < z.min() and z.max() < 1 for z in codes)
