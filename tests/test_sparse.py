@@ -282,6 +282,7 @@ def test_few_units_of_a_default_fit_are_dead(fitted, sparsity):
     ("parameters", "remedy"),
     [
         ({"sparsity": "l1", "sparsity_weight": 1e4}, "lower sparsity_weight"),
+        ({"sparsity": "kl", "sparsity_weight": 1e4}, "or raise sparsity_target"),
         ({"n_components": 500, "k": 1, "max_iter": 1}, "raise k or lower n_components"),
     ],
 )
@@ -296,6 +297,22 @@ def test_many_dead_units_are_told_with_the_remedy(parameters, remedy, method):
     assert estimator.dead_fraction_ >= 0.25
     places = [w.filename for w in told if "constant" in str(w.message)]
     assert places == [__file__]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("sparsity_target", [0.01, 0.5, 0.8])
+@pytest.mark.parametrize(("weight", "dead"), [(3.0, 0), (1e4, 1)])
+def test_logistic_codes_are_dead_that_hardly_vary(sparsity_target, weight, dead):
+    estimator = SparseAutoencoder(
+        64,
+        sparsity="kl",
+        sparsity_target=sparsity_target,
+        sparsity_weight=weight,
+        max_iter=20,
+        random_state=0,
+    ).fit(X)
+    assert (estimator.score(X) > 0.75) == (not dead)
+    assert estimator.dead_fraction_ == dead
 
 
 # ----- sparse output -------------------------------------------------------

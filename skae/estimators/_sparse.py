@@ -27,6 +27,10 @@ from skae.training.optimizers import OPTIMIZERS
 # Of the revival of idle units, whose own optimiser steps do not depend on it (Adam's).
 _REVIVAL = 1 / 32
 _MANY_DEAD = 0.25
+# Of a logistic code: standard deviation, as a share of the variance t (1 - t) of a code
+# that is 1 in a share t of the rows. Measured medians on digits, wine, breast_cancer:
+# from 0.33 up in fits that explain two thirds, at most 0.21 with a weight of 1e4.
+_LEAST_DEVIATION = 0.25
 # Measured: what ``sparsity_weight="auto"`` stands for.
 _DEFAULT_WEIGHTS = {"kl": 3.0, "l1": 1.0}
 _REMEDIES = {
@@ -40,7 +44,9 @@ _ATTRIBUTES = """
 mean_activation_ : ndarray of shape (n_components,)
     Mean of each code on the training rows.
 dead_fraction_ : float
-    Share of codes that are constant on the training rows; of 0.25 `fit` warns.
+    Share of codes that are constant on the training rows; of 0.25 `fit` warns. With
+    'kl', whose codes always vary a little, share of those with a standard deviation
+    below a quarter of ``sparsity_target * (1 - sparsity_target)``.
 """
 
 
@@ -343,18 +349,22 @@ class SparseAutoencoder(BaseAutoencoder):
         )
 
     def _own_attributes(self, attributes, samples):
-        variances = attributes["explained_variance_"]
+        deviations = np.sqrt(attributes["explained_variance_"])
+        least = 0.0
+        if self.sparsity == "kl":
+            target = self.sparsity_target
+            least = _LEAST_DEVIATION * target * (1 - target)
         return {
             "mean_activation_": attributes["code_mean"],
-            "dead_fraction_": float(np.mean(variances == 0)),
+            "dead_fraction_": float(np.mean(deviations <= least)),
         }
 
     def _warn_of_outcome(self):
         if self.dead_fraction_ >= _MANY_DEAD:
             warn_caller(
-                f"{self.dead_fraction_:.0%} of the codes are constant on the training "
-                f"rows. With sparsity={self.sparsity!r}, {_REMEDIES[self.sparsity]}, "
-                "or train longer.",
+                f"{self.dead_fraction_:.0%} of the codes are all but constant on the "
+                f"training rows. With sparsity={self.sparsity!r}, "
+                f"{_REMEDIES[self.sparsity]}, or train longer.",
                 ConvergenceWarning,
             )
 
