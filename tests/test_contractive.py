@@ -192,6 +192,28 @@ def test_the_jacobian_is_that_of_finite_differences(code_activation, loss, digit
         assert_allclose(jacobian[:, :, feature], difference, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("code_activation", list(_SLOPES))
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
+def test_one_layers_jacobian_is_autograds_without_a_pass_a_code(
+    code_activation, loss, digits, monkeypatch
+):
+    X = digits[:, 20:28] / 17 + 0.02
+    autoencoder = ContractiveAutoencoder(
+        5, loss=loss, code_activation=code_activation, max_iter=3, random_state=0
+    ).fit(X)
+    encoder = autoencoder._codec_for().modules(torch.float64)[0]
+    expected = torch.autograd.functional.jacobian(
+        lambda x: encoder(x).sum(dim=0), torch.from_numpy(X[:50])
+    ).swapaxes(0, 1)
+    passes = []
+    grad = torch.autograd.grad
+    monkeypatch.setattr(
+        torch.autograd, "grad", lambda *a, **k: passes.append(1) or grad(*a, **k)
+    )
+    assert_allclose(autoencoder.jacobian(X[:50]), expected, rtol=1e-12, atol=1e-14)
+    assert len(passes) <= 1
+
+
 def test_the_jacobian_keeps_the_dtype_and_does_not_depend_on_the_batch(digits):
     autoencoder = ContractiveAutoencoder(4, max_iter=2, random_state=0).fit(digits)
     assert autoencoder.jacobian(digits[:2].astype(np.float32)).dtype == np.float32
