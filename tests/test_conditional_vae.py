@@ -207,6 +207,31 @@ def test_targets_of_every_kind(name, digits):
     assert fitted.sample(5, y=one).shape == (5, 64)
 
 
+def test_without_a_number_there_is_a_row_for_each_target(digits):
+    X, _, y, _ = digits
+    fitted = ConditionalVAE(2, **QUICK).fit(X, np.column_stack([y, y % 3]))
+    assert fitted.sample(y=[1, 2]).shape == (1, 64)
+    assert fitted.sample(y=[[1, 2], [3, 0]]).shape == (2, 64)
+    fitted.fit(X, y)
+    assert fitted.sample(y=[1, 2]).shape == (2, 64)
+    assert fitted.sample(y=1).shape == (1, 64)
+
+
+def test_rows_of_weight_zero_have_no_classes(digits):
+    X, _, y, _ = digits
+    weight = (y != 3).astype(float)
+    weighted = ConditionalVAE(2, **QUICK).fit(X, y, sample_weight=weight)
+    fewer = ConditionalVAE(2, **QUICK).fit(
+        X[y != 3], y[y != 3], sample_weight=weight[y != 3]
+    )
+    assert_array_equal(weighted.classes_, fewer.classes_)
+    assert_array_equal(weighted.transform(X), fewer.transform(X))
+    # Nor do labels of theirs matter later.
+    weighted.partial_fit(X, y, sample_weight=weight)
+    with pytest.raises(ValueError, match="labels that y had not in fit: 3"):
+        weighted.partial_fit(X, y)
+
+
 def test_classes_are_kept_as_they_came(digits):
     X, _, y, _ = digits
     fitted = ConditionalVAE(2, **QUICK).fit(X, y.astype(str))
@@ -286,6 +311,19 @@ def test_targets_that_do_not_fit(small, digits):
         ConditionalVAE().fit(X, y[:-1])
 
 
+def test_one_target_does_not_go_for_all_training_rows(digits):
+    X, _, y, _ = digits
+    warm = ConditionalVAE(2, **QUICK, warm_start=True).fit(X, y)
+    further = ConditionalVAE(2, **QUICK).partial_fit(X, y)
+    for fit in (warm.fit, further.partial_fit):
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            fit(X, [3])
+    both = np.column_stack([y, y])
+    two = ConditionalVAE(2, **QUICK).partial_fit(X, both)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        two.partial_fit(X[:2], both[0])
+
+
 def test_validation_rows_need_their_targets(digits):
     X, X_val, y, y_val = digits
     estimator = ConditionalVAE(2, **QUICK)
@@ -293,8 +331,9 @@ def test_validation_rows_need_their_targets(digits):
         estimator.fit(X, y, X_val=X_val)
     with pytest.raises(ValueError, match="y_val has labels .* not in fit: 11"):
         estimator.fit(X, y, X_val=X_val, y_val=np.full(len(X_val), 11))
-    with pytest.raises(ValueError, match="y_val must be one target for all or one"):
-        estimator.fit(X, y, X_val=X_val, y_val=y_val[:5])
+    for too_few in (y_val[:5], y_val[:1]):
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            estimator.fit(X, y, X_val=X_val, y_val=too_few)
     with pytest.raises(ValueError, match="y_val is the target of X_val, which is None"):
         estimator.fit(X, y, y_val=y_val)
 

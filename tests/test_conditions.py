@@ -81,10 +81,24 @@ def test_a_number_that_never_changes_is_no_condition():
 @pytest.mark.parametrize("y", [[3, 1, 2, 1], [0.5, 1.5, 2.5, 1.5]])
 def test_weights_are_repetitions(y):
     weighted = Conditions(np.array(y), weight=np.array([2.0, 1.0, 0.0, 1.0]))
-    repeated = Conditions(np.array([y[0], y[0], y[1], y[3]]), weighted.labels)
+    repeated = Conditions(np.array([y[0], y[0], y[1], y[3]]))
+    assert_array_equal(weighted.labels, repeated.labels)
     assert_allclose(weighted.support, repeated.support)
     assert_allclose(weighted.shares, repeated.shares)
-    assert_allclose(weighted.encode(y, 4, "y"), repeated.encode(y, 4, "y"))
+    assert_allclose(weighted.encode(y[3], 4, "y"), repeated.encode(y[3], 4, "y"))
+
+
+def test_rows_of_weight_zero_may_have_any_label():
+    conditions = Conditions(np.array(["a", "b"]))
+    encoded = conditions.encode_each(["b", "x", "a"], 3, "y", np.array([2.0, 0, 1]))
+    assert_array_equal(encoded, [[0, 1], [0, 0], [1, 0]])
+
+
+@pytest.mark.parametrize("y", [["a"], ["a", "b"], "a"])
+def test_of_each_row_there_is_one_target(y):
+    conditions = Conditions(np.array(["a", "b"]))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        conditions.encode_each(y, 3, "y")
 
 
 def test_support_holds_the_classes_and_their_shares():

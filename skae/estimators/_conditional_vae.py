@@ -332,10 +332,10 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         X : ndarray of shape (n_samples, n_features)
             In the units of the training data.
         """
-        n_samples = len(np.atleast_1d(y)) if n_samples is None else n_samples
-        check_at_least(n_samples, 1, "n_samples")
+        if n_samples is not None:
+            check_at_least(n_samples, 1, "n_samples")
         given = self._given(y, n_samples, "sample")
-        return self._sample(n_samples, random_state, noise, **given)
+        return self._sample(len(given["condition"]), random_state, noise, **given)
 
     def score_samples(self, X, y=None, n_draws=16):
         """Return a lower bound on the log likelihood of each row, in nats.
@@ -379,7 +379,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
             self._conditions = Conditions(y, classes, weight)
         elif classes is not None:
             self._conditions.check_same_classes(classes)
-        return self._conditions.encode(y, len(X), name)
+        return self._conditions.encode_each(y, len(X), name, weight)
 
     def _given(self, y, n_rows, method=None):
         """Return y as the network's keyword; `method` names one that needs it."""

@@ -3,6 +3,7 @@
 import numbers
 
 import numpy as np
+from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import type_of_target
 
 from skae._validation import check_target
@@ -25,7 +26,8 @@ class Conditions:
     classes : array-like or list of array-like, default=None
         Labels that y may have, for several columns one array each; None finds them.
     weight : ndarray of shape (n_samples,), default=None
-        Weights of the rows, which count as repetitions.
+        Weights of the rows, which count as repetitions; of weight zero they are not
+        there.
 
     Attributes
     ----------
@@ -41,7 +43,10 @@ class Conditions:
     """
 
     def __init__(self, y, classes=None, weight=None):
-        columns = _columns(check_target(y, "y"))
+        target = check_target(y, "y")
+        if weight is not None:
+            target, weight = target[weight > 0], weight[weight > 0]
+        columns = _columns(target)
         self.n_outputs = len(columns)
         self.classes = None
         if classes is not None:
@@ -58,11 +63,13 @@ class Conditions:
         self.support, self.shares = self._summarise(encoded, weight)
 
     def encode(self, y, n_rows, name):
-        """Return columns of shape (n_rows, n_columns); one y goes for all rows."""
-        target = check_target(y, name)
-        if target.ndim == 1 and self.n_outputs > 1:
-            target = target[np.newaxis]
+        """Return columns of shape (n_rows, n_columns); one y goes for all rows.
+
+        Without a number of rows there is one for each target.
+        """
+        target = self._target(y, name)
         columns = _columns(target)
+        n_rows = len(target) if n_rows is None else n_rows
         if len(target) not in (1, n_rows) or len(columns) != self.n_outputs:
             raise ValueError(
                 f"{name} must be one target for all or one for each of {n_rows} rows, "
@@ -70,6 +77,15 @@ class Conditions:
             )
         encoded = self._encode(columns, name)
         return np.repeat(encoded, n_rows, axis=0) if len(target) == 1 else encoded
+
+    def encode_each(self, y, n_rows, name, weight=None):
+        """Return columns, each row's of its own target; zeros for a weight of zero."""
+        target = self._target(y, name)
+        check_consistent_length(range(n_rows), target)
+        present = np.ones(n_rows, dtype=bool) if weight is None else weight > 0
+        encoded = np.zeros((n_rows, self.n_columns))
+        encoded[present] = self.encode(target[present], present.sum(), name)
+        return encoded
 
     @property
     def labels(self):
@@ -79,6 +95,8 @@ class Conditions:
 
     def given(self, y, n_rows, method=None):
         """Return the network's keyword for y: none without y, unless a method needs it.
+
+        One y goes for all rows; `n_rows` may be None for one row for each.
 
         Raises
         ------
@@ -103,6 +121,12 @@ class Conditions:
                 f"classes={classes!r} are not those of the first call of partial_fit, "
                 f"{known!r}: set them there, or fit a clone."
             )
+
+    def _target(self, y, name):
+        """Return y with a row for each target."""
+        target = check_target(y, name)
+        is_one = target.ndim == 1 and self.n_outputs > 1
+        return target[np.newaxis] if is_one else target
 
     def _encode(self, columns, name):
         if self.classes is None:
