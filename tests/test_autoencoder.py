@@ -538,6 +538,17 @@ def test_an_average_takes_part_in_a_warm_start_that_nothing_judges(digits):
         warm_start=True,
         random_state=0,
     ).fit(digits[0][:600])
+    score = estimator.score(digits[0][:600])
     estimator.set_params(max_iter=5).fit(digits[0][:600])
-    # Epochs' losses are of weights that are not averaged, so larger than the start's.
+    # Epochs' own losses are of weights that are not averaged, so larger.
     assert estimator.best_epoch_ > 40
+    assert estimator.score(digits[0][:600]) > score
+
+
+def test_an_average_is_not_lost_in_a_warm_start_that_nothing_judges(digits):
+    estimator = AutoencoderTransformer(
+        8, max_iter=10, early_stopping=False, warm_start=True, random_state=0
+    ).fit(digits[0][:600])
+    score = estimator.score(digits[0][:600])
+    estimator.set_params(max_iter=2, learning_rate_init=0.5).fit(digits[0][:600])
+    assert estimator.score(digits[0][:600]) >= score - 1e-6

@@ -34,19 +34,19 @@ def linear_network(X, noise_variance=None):
         X, K, np.random.RandomState(0), noise_variance=noise_variance
     )
     network = VariationalAutoencoder(
-        P, K, (), "tanh", linear_path=True, n_dispersions=1
+        P, K, (), "tanh", linear_path=True, likelihood="gaussian"
     )
     network = network.double()
     network.initialize("normal", torch.Generator().manual_seed(0))
     network.set_linear_path(linear_map, None, 0.0)
-    network.set_dispersion(linear_map.noise_variance)
+    network.set_dispersion(np.log(linear_map.noise_variance))
     W = linear_map.decoder
     return network.eval(), W @ W.T + linear_map.noise_variance * np.eye(P)
 
 
-def random_network(seed=0, n_dispersions=1):
+def random_network(seed=0):
     network = VariationalAutoencoder(
-        P, K, (8,), "tanh", linear_path=False, n_dispersions=n_dispersions
+        P, K, (8,), "tanh", linear_path=False, likelihood="gaussian"
     ).double()
     network.initialize("normal", torch.Generator().manual_seed(seed))
     return network.eval()
@@ -202,7 +202,7 @@ def test_fewer_draws_are_the_first_of_more():
 
 def conditional_network():
     network = VariationalAutoencoder(
-        P, K, (8,), "tanh", linear_path=False, n_dispersions=1, n_conditions=3
+        P, K, (8,), "tanh", linear_path=False, likelihood="gaussian", n_conditions=3
     ).double()
     network.initialize("normal", torch.Generator().manual_seed(0))
     return network.eval()
@@ -264,12 +264,12 @@ def test_what_is_given_is_repeated_with_the_draws():
 
 def test_a_linear_map_without_axes_is_a_normal_distribution():
     network = VariationalAutoencoder(
-        P, K, (), "tanh", linear_path=True, n_dispersions=1
+        P, K, (), "tanh", linear_path=True, likelihood="gaussian"
     )
     network.initialize("normal", torch.Generator().manual_seed(0))
     nothing = LinearMap(np.zeros((K, P)), np.zeros((P, K)), np.zeros(P), 4.0)
     network.double().set_linear_path(nothing, None, 0.0)
-    network.set_dispersion(4.0)
+    network.set_dispersion(np.log(4.0))
     X = make_X()
     expected = stats.norm(0, 2).logpdf(X).sum(axis=1)
     np.testing.assert_allclose(reported_bound(network.eval(), X, 3), expected)

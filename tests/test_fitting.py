@@ -1,8 +1,12 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, ConditionalVAE, VAETransformer
+from skae.estimators import _fitting
 
 X = np.random.RandomState(0).randn(120, 5)
 
@@ -29,3 +33,65 @@ def test_the_warning_about_many_components_points_to_the_caller(method):
     with pytest.warns(UserWarning, match="n_components=9 is more") as warned:
         getattr(estimator, method)(X)
     assert warned[0].filename == __file__
+
+
+def test_a_warning_made_an_error_leaves_a_whole_estimator():
+    X = np.random.RandomState(0).normal(size=(60, 6))
+    vae = ConditionalVAE(2, beta=1e6, max_iter=2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        with pytest.raises(ConvergenceWarning, match="Posterior collapse"):
+            vae.fit(X, np.arange(60) % 3)
+    assert vae.sample(y=[0, 1, 2]).shape == (3, 6)
+    assert vae.transform(X).shape == (60, 2)
+
+
+def test_an_interrupt_before_training_leaves_the_fit_before(monkeypatch):
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(60, 6)), np.arange(60) % 3
+    vae = ConditionalVAE(2, max_iter=1, random_state=0).fit(X, y)
+    codes = vae.transform(X)
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_fitting, "set_up", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        vae.fit(X[:, :4], np.arange(60) % 5)
+    np.testing.assert_array_equal(vae.transform(X), codes)
+    assert vae.sample(y=[0, 1, 2]).shape == (3, 6)
+
+
+@pytest.mark.parametrize(
+    ("cls", "before", "after", "message"),
+    [
+        (
+            VAETransformer,
+            {"likelihood": "poisson"},
+            {"likelihood": "bernoulli"},
+            "link",
+        ),
+        (
+            VAETransformer,
+            {"likelihood": "poisson"},
+            {"likelihood": "negative_binomial"},
+            "'likelihood' parameter .* 'poisson' to 'negative_binomial'",
+        ),
+        (
+            VAETransformer,
+            {"noise_variance": 1.0},
+            {"noise_variance": 9.0},
+            "'noise_variance' parameter .* 1.0 to 9.0",
+        ),
+        (AutoencoderTransformer, {}, {"loss": "log_loss"}, "link 'logistic'"),
+    ],
+)
+def test_a_warm_start_refuses_another_likelihood(cls, before, after, message):
+    X = np.random.RandomState(0).uniform(size=(60, 6))
+    estimator = cls(2, max_iter=1, warm_start=True, **before).fit(X)
+    score = estimator.score(X)
+    estimator.set_params(**after)
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(X)
+    # What is fitted stays what it is.
+    assert estimator.score(X) == score

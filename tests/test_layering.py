@@ -15,8 +15,9 @@ LAYERS = (
     # 0
     ("_device", "_random", "_threads", "_docs", "_warnings"),
     # 1: mathematics
-    ("losses", "penalties", "corruption", "linear", "architectures", "data"),
-    ("scaling", "likelihoods"),  # need the links of the losses
+    ("losses", "penalties", "likelihoods", "corruption", "linear", "data"),
+    ("architectures",),
+    ("scaling",),
     # 2
     ("training",),
     # 3: the door, the parts of the base (name each one here), the base

@@ -475,6 +475,22 @@ def test_counts_have_their_dispersion():
     assert vae.score(X) > poisson.score(X) + 1
 
 
+def test_counts_without_excess_have_a_large_dispersion_that_is_bounded():
+    X = np.random.RandomState(0).poisson(0.03, (400, 30)).astype(float)
+    vae = VAETransformer(2, likelihood="negative_binomial", **QUICK).fit(X)
+    with torch.no_grad():
+        vae.network_.raw_dispersion.fill_(30.0)
+    assert vae.dispersion_.max() <= np.exp(8)
+    largest = vae.network_.dispersion.detach().exp().max()
+    assert float(largest) <= np.exp(8) * (1 + 1e-6)
+    # What is learnt can be unlearnt, however far it has drifted.
+    vae.network_.dispersion.sum().backward()
+    assert (vae.network_.raw_dispersion.grad > 0).all()
+    # There, too, both precisions agree.
+    scores = vae.score_samples(X)
+    assert_allclose(vae.score_samples(X.astype(np.float32)), scores, atol=0.05)
+
+
 def test_poisson_scores_are_log_probabilities():
     # Counts of one rate: there is nothing to encode.
     X = np.random.RandomState(0).poisson(4.0, size=(2000, 3)).astype(float)
@@ -632,3 +648,14 @@ def test_before_fit():
             getattr(VAETransformer(), call)(linear_rows(3))
     with pytest.raises(NotFittedError):
         VAETransformer().sample()
+
+
+@pytest.mark.parametrize("noise_variance", ["shared", "per_feature", 1.0])
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_any_unit(noise_variance, unit):
+    X = linear_rows() * unit
+    vae = VAETransformer(2, max_iter=2, noise_variance=noise_variance, random_state=0)
+    vae.fit(X)
+    assert np.isfinite(vae.transform(X)).all()
+    assert vae.sample(3, noise=False).shape == (3, X.shape[1])
+    assert np.isfinite(vae.score(X)) or noise_variance == 1.0

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from skae.architectures.variational import LEAST_NOISE, VariationalAutoencoder
+from skae.likelihoods import LIKELIHOODS
 from skae.linear import LinearMap
 
 N, P, K = 12, 6, 3
@@ -71,34 +72,35 @@ def test_a_component_without_an_axis_is_at_its_prior():
 
 @pytest.mark.parametrize("value", [LEAST_NOISE, 1e-3, 1.0, 50.0])
 def test_the_dispersion_is_what_it_was_set_to(value):
-    network = make_network(n_dispersions=P)
-    network.set_dispersion(value)
+    network = make_network(likelihood="gaussian", noise_variance="per_feature")
+    network.set_dispersion(np.log(value))
     np.testing.assert_allclose(network.dispersion.exp().detach(), value, rtol=2e-3)
-    network.set_dispersion(np.linspace(1, 2, P))
+    network.set_dispersion(np.log(np.linspace(1, 2, P)))
     expected = np.linspace(1, 2, P)
     np.testing.assert_allclose(network.dispersion.exp().detach(), expected, rtol=1e-5)
 
 
 def test_the_dispersion_has_a_floor():
-    network = make_network(n_dispersions=1)
+    network = make_network(likelihood="gaussian")
     with torch.no_grad():
         network.raw_dispersion.fill_(-100.0)
     assert float(network.dispersion.detach().exp()) >= LEAST_NOISE * (1 - 1e-6)
 
 
 def test_a_given_dispersion_has_no_floor():
-    network = make_network(n_dispersions=1, learn_dispersion=False)
-    network.set_dispersion(1e-10)
+    network = make_network(likelihood="gaussian", noise_variance=1.0)
+    network.set_dispersion(np.log(1e-10))
     np.testing.assert_allclose(network.dispersion.exp(), 1e-10, rtol=1e-5)
 
 
 def test_without_a_dispersion_there_is_none():
-    assert make_network(n_dispersions=0).dispersion is None
+    assert make_network(likelihood="bernoulli").dispersion is None
 
 
 @pytest.mark.parametrize("learn", [False, True])
 def test_a_given_dispersion_is_not_a_parameter(learn):
-    network = make_network(n_dispersions=1, learn_dispersion=learn)
+    noise = "shared" if learn else 1.0
+    network = make_network(likelihood="gaussian", noise_variance=noise)
     assert ("raw_dispersion" in dict(network.named_parameters())) == learn
     assert "raw_dispersion" in network.state_dict()
 
@@ -126,7 +128,7 @@ def test_corrections_are_not_extrapolated():
 
 
 def test_gradients_reach_every_parameter():
-    network = make_network(n_dispersions=1, n_conditions=2)
+    network = make_network(likelihood="gaussian", n_conditions=2)
     given = torch.rand(N, 2, dtype=torch.float64)
     mean, log_variance = network.posterior(rows(), condition=given)
     output = network.decode(mean, condition=given)
@@ -176,9 +178,9 @@ def test_rows_with_and_without_a_condition_mix():
 
 
 @pytest.mark.parametrize("linear_path", [False, True])
-@pytest.mark.parametrize("n_dispersions", [0, 1, P])
-def test_a_copy_computes_the_same(linear_path, n_dispersions):
-    network = make_network(linear_path=linear_path, n_dispersions=n_dispersions)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_a_copy_computes_the_same(linear_path, likelihood):
+    network = make_network(linear_path=linear_path, likelihood=likelihood)
     other = copy.deepcopy(network)
     for ours, theirs in zip(
         network.posterior(rows()), other.posterior(rows()), strict=True

@@ -22,11 +22,14 @@ from torch import Tensor, nn
 
 from skae.architectures.array_state import ArrayStateModule
 from skae.architectures.layers import MLP, within
+from skae.likelihoods import LIKELIHOODS
 
 # In units of the data's variance: where a row is reconstructed without an error, the
 # likelihood would grow without bound.
 LEAST_NOISE = 1e-6
-# Of the posterior; the exponential of more would overflow.
+# Of the posterior, either way: its standard deviation is between 5e-5 and 2e4 of the
+# prior's. One step astray may ask for more, the exponential of which is infinite or
+# zero. What is sharper than that no decoder tells apart in float32.
 _LARGEST_LOG_VARIANCE = 20.0
 
 
@@ -40,10 +43,11 @@ class VariationalAutoencoder(ArrayStateModule):
         From the input towards the code; the decoder mirrors it.
     activation : str
     linear_path : bool
-    n_dispersions : int
-        0, 1 (shared by all features) or n_features.
-    learn_dispersion : bool
-        Whether the dispersion is a parameter; otherwise it stays as it is set.
+    likelihood : str
+        A key of `LIKELIHOODS`.
+    noise_variance : str or float
+        Of the Gaussian likelihood: "shared" by all features and "per_feature" are
+        learnt; a number stays as `set_dispersion` sets it, in the network's space.
     n_conditions : int
     dropout, batch_norm
         As in the estimators.
@@ -57,8 +61,8 @@ class VariationalAutoencoder(ArrayStateModule):
         activation,
         *,
         linear_path,
-        n_dispersions=0,
-        learn_dispersion=True,
+        likelihood="bernoulli",
+        noise_variance="shared",
         n_conditions=0,
         dropout=0.0,
         batch_norm=False,
@@ -70,14 +74,17 @@ class VariationalAutoencoder(ArrayStateModule):
             hidden_layer_sizes=tuple(hidden_layer_sizes),
             activation=activation,
             linear_path=linear_path,
-            n_dispersions=n_dispersions,
-            learn_dispersion=learn_dispersion,
+            likelihood=likelihood,
+            noise_variance=noise_variance,
             n_conditions=n_conditions,
             dropout=dropout,
             batch_norm=batch_norm,
         )
         self.linear_path = linear_path
-        self.learn_dispersion = learn_dispersion
+        self.likelihood = likelihood
+        self.learn_dispersion = (
+            isinstance(noise_variance, str) or likelihood != "gaussian"
+        )
         self.n_conditions = n_conditions
         # Beside the conditions the encoder is told whether they are missing.
         n_given = n_conditions + 1 if n_conditions else 0
@@ -86,15 +93,19 @@ class VariationalAutoencoder(ArrayStateModule):
         self.f = _mlp(sizes, activation, options)
         sizes = (n_components + n_conditions, *hidden[::-1], n_features)
         self.g = _mlp(sizes, activation, options)
-        self._register_dispersion(n_dispersions, learn_dispersion)
+        self._register_dispersion(noise_variance)
         if linear_path:
             self._register_linear_path(n_features, n_components)
 
-    def _register_dispersion(self, n_dispersions, learn_dispersion):
+    def _register_dispersion(self, noise_variance):
         value = None
-        if n_dispersions:
+        if LIKELIHOODS[self.likelihood].has_dispersion:
+            is_shared = (
+                self.likelihood == "gaussian" and noise_variance != "per_feature"
+            )
+            n_dispersions = 1 if is_shared else self.arguments["n_features"]
             value = torch.zeros(n_dispersions, dtype=torch.float32)
-        if n_dispersions and learn_dispersion:
+        if value is not None and self.learn_dispersion:
             self.register_parameter("raw_dispersion", nn.Parameter(value))
         else:
             self.register_buffer("raw_dispersion", value)
@@ -115,8 +126,12 @@ class VariationalAutoencoder(ArrayStateModule):
         """Logarithm of the likelihood's dispersion, shape (n_dispersions,), or None."""
         if not self.learn_dispersion or self.raw_dispersion is None:
             return self.raw_dispersion
+        largest = LIKELIHOODS[self.likelihood].largest_log_dispersion
         floor = torch.full_like(self.raw_dispersion, math.log(LEAST_NOISE))
-        return torch.logaddexp(self.raw_dispersion, floor)
+        ceiling = torch.full_like(self.raw_dispersion, largest)
+        # Both are soft: however far a parameter has gone, a gradient leads back.
+        dispersion = torch.logaddexp(self.raw_dispersion, floor)
+        return -torch.logaddexp(-dispersion, -ceiling)
 
     def posterior(self, u: Tensor, generator=None, condition=None):
         """Return mean and log variance of the codes, each (n_rows, n_components).
@@ -157,12 +172,13 @@ class VariationalAutoencoder(ArrayStateModule):
         self.g.initialize(init, generator, zero_last=self.linear_path)
 
     @torch.no_grad()
-    def set_dispersion(self, value):
-        """Set the dispersion itself, not its logarithm: a number or one a feature."""
-        value = torch.as_tensor(value, dtype=torch.float64)
+    def set_dispersion(self, log_value):
+        """Set the logarithm of the dispersion, a number or one a feature."""
+        log_value = torch.as_tensor(log_value, dtype=torch.float64)
         if self.learn_dispersion:
-            value = (value - LEAST_NOISE).clamp_min(1e-3 * LEAST_NOISE)
-        self.raw_dispersion.copy_(torch.log(value))
+            above = log_value.exp() - LEAST_NOISE
+            log_value = above.clamp_min(1e-3 * LEAST_NOISE).log()
+        self.raw_dispersion.copy_(log_value)
 
     @torch.no_grad()
     def set_linear_path(
@@ -175,11 +191,11 @@ class VariationalAutoencoder(ArrayStateModule):
     ):
         """Start from probabilistic PCA, whose codes have the prior's scale."""
         squares = (linear_map.decoder**2).sum(axis=0)
-        noise = linear_map.noise_variance
+        noise = max(linear_map.noise_variance, 1e-300)
         for name, value in [
             ("linear_encoder", linear_map.encoder),
             ("linear_decoder", linear_map.decoder),
-            ("posterior_scale", (noise / (squares + noise)) ** 0.5),
+            ("posterior_scale", (1 + squares / noise) ** -0.5),
             ("correction_scale", correction_scale),
             ("input_radius", input_radius),
             ("code_radius", code_radius),

@@ -91,6 +91,13 @@ def check_same_network(estimator):
             "last fit, which warm_start and partial_fit go on with. Set them back, or "
             "fit a clone."
         )
+    if estimator._link() != estimator.scaling_.link:
+        raise ValueError(
+            f"The parameters ask for the link {estimator._link()!r} from network to X "
+            f"in place of the {estimator.scaling_.link!r} of the last fit, which "
+            "warm_start and partial_fit go on with. Set loss and out_activation, or "
+            "likelihood, back, or fit a clone."
+        )
     fitted = estimator.network_.arguments
     for name, value in network.arguments.items():
         if value != fitted[name]:

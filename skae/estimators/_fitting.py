@@ -26,18 +26,24 @@ _trainable = torch.inference_mode(False)
 
 
 def _keep_columns_on_failure(fit):
-    """Decorate a fit so that one that fails leaves the columns of the one before."""
+    """Decorate a fit so that one that fails leaves the columns of the one before.
+
+    What fails after the network is in place, a warning made an error say, leaves the
+    new network and its columns.
+    """
     names = ("n_features_in_", "feature_names_in_", "_conditions")
 
     @functools.wraps(fit)
     def guarded(estimator, *args, **kwargs):
         before = {n: v for n, v in vars(estimator).items() if n in names}
+        network = vars(estimator).get("network_")
         try:
             return fit(estimator, *args, **kwargs)
-        except Exception:
-            for name in names:
-                vars(estimator).pop(name, None)
-            vars(estimator).update(before)
+        except BaseException:  # an interrupt, too
+            if vars(estimator).get("network_") is network:
+                for name in names:
+                    vars(estimator).pop(name, None)
+                vars(estimator).update(before)
             raise
 
     return guarded

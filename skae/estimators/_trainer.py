@@ -290,11 +290,13 @@ class Trainer:
             # With a linear path, or a fitted model, the start is what to beat.
             baseline = losses if self._has_usable_start() else None
             measure = self._judge.measure
-        # Dropout makes the losses of training larger than that of the start; so do
-        # weights that are not averaged, once there is a trained average to begin from.
-        is_averaged = self.state.average is not None and self.previous.n_epochs > 0
-        comparable = self.estimator.dropout == 0 and not is_averaged
-        comparable = comparable and self._has_usable_start()
+        # Dropout makes the losses of training larger than that of the start.
+        comparable = self._has_usable_start() and self.estimator.dropout == 0
+        best_loss = self._penalised_start if comparable else math.inf
+        if self._judge is None and self._goes_on_from_average():
+            # The epochs' own losses are of weights that are not averaged: like with
+            # like, the average's.
+            measure, best_loss = self._loss_of_result, self.start_loss
         return EarlyStopping(
             measure,
             weight=weight,
@@ -302,9 +304,15 @@ class Trainer:
             n_iter_no_change=self.estimator.n_iter_no_change,
             tol=self.estimator.tol * abs(scale),
             on_plateau=self._plan.schedule.reduce,
-            best_loss=self._penalised_start if comparable else math.inf,
+            best_loss=best_loss,
             first_epoch=self.estimator._first_judged_epoch(),
         )
+
+    def _goes_on_from_average(self):
+        return self.previous.n_epochs > 0 and self.state.average is not None
+
+    def _loss_of_result(self, state):
+        return self._mean_loss(state.result)
 
     def _run_solver(self, monitors):
         estimator = self.estimator

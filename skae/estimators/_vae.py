@@ -2,6 +2,7 @@
 
 from collections.abc import Sized
 
+import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from skae._docs import document
@@ -63,8 +64,9 @@ class VAETransformer(BaseVariationalAutoencoder):
     Losses and scores are in nats of X's own density: minus `score` of rows is their
     loss (with ``beta=1``), and for a Gaussian likelihood `score` can be compared with
     that of `sklearn.decomposition.PCA`: the linear path is probabilistic PCA [4]_, and
-    `score_samples` an importance-weighted bound [3]_. Codes are in the order of decreasing variance
-    of their means, which for components that tell nothing of X is zero.
+    `score_samples` an importance-weighted bound [3]_. Codes are in the order of
+    decreasing variance of their means, which for components that tell nothing of X is
+    zero.
 
     References
     ----------
@@ -286,7 +288,9 @@ class VAETransformer(BaseVariationalAutoencoder):
         return self._bound(self._check_rows(X), n_draws)
 
     def _linear_map(self, rows, n_components, corruption, rng):
-        noise = self._noise_in(rows.scaling)
+        log_noise = self._log_noise_in(rows.scaling)
+        with np.errstate(over="ignore"):
+            noise = None if log_noise is None else float(np.exp(log_noise))
         return probabilistic_pca(
             rows.x.numpy(),
             n_components,

@@ -1,6 +1,7 @@
 """What the variational autoencoders share: posterior, prior and likelihood."""
 
 import functools
+import math
 
 import numpy as np
 import torch
@@ -197,36 +198,31 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             hidden_layer_sizes=hidden_layer_sizes(self, shape),
             activation=self.activation,
             linear_path=self.linear_path is not None,
-            n_dispersions=self._n_dispersions(shape[1]),
-            learn_dispersion=not self._noise_is_given(),
+            likelihood=self.likelihood,
+            noise_variance=self.noise_variance,
             n_conditions=self._n_conditions(),
             dropout=self.dropout,
             batch_norm=self.batch_norm,
         )
 
-    def _n_dispersions(self, n_features):
-        if not LIKELIHOODS[self.likelihood].has_dispersion:
-            return 0
-        is_shared = self.noise_variance != "per_feature"
-        return 1 if is_shared and self.likelihood == "gaussian" else n_features
-
     def _noise_is_given(self):
         is_given = not isinstance(self.noise_variance, str)
         return is_given and self.likelihood == "gaussian"
 
-    def _noise_in(self, scaling):
-        """Return the given noise variance in the network's space, None if learnt."""
+    def _log_noise_in(self, scaling):
+        """Return the log of a given noise variance in the network's space, or None."""
         if not self._noise_is_given():
             return None
-        return self.noise_variance / float(scaling.scale) ** 2
+        # In logarithms: the square of a scale of 1e200 is no number.
+        return math.log(self.noise_variance) - 2 * math.log(float(scaling.scale))
 
     def _finish_start(self, network, scaling, linear_map):
         if self._noise_is_given():
-            network.set_dispersion(self._noise_in(scaling))
+            network.set_dispersion(self._log_noise_in(scaling))
         elif self.likelihood == "gaussian":
             # Without a linear path that of predicting the mean.
             noise = 1.0 if linear_map is None else linear_map.noise_variance
-            network.set_dispersion(noise)
+            network.set_dispersion(math.log(noise))
 
     def _own_attributes(self, attributes, samples):
         given = {}
@@ -249,12 +245,14 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     def _dispersion_attributes(self, attributes):
         """Return `noise_variance_` or `dispersion_`, in X's units."""
-        if not LIKELIHOODS[self.likelihood].has_dispersion:
+        network = attributes["network_"]
+        values = _log_dispersion(network, attributes["scaling_"])
+        if values is None:
             return {"dispersion_": None}
-        values = attributes["network_"].dispersion.detach().exp().cpu().double().numpy()
-        if self.likelihood == "negative_binomial":
+        with np.errstate(over="ignore"):
+            values = np.exp(values)
+        if network.likelihood == "negative_binomial":
             return {"dispersion_": values}
-        values = values * float(attributes["scaling_"].scale) ** 2
         values = float(values[0]) if len(values) == 1 else values
         return {"noise_variance_": values, "dispersion_": None}
 
@@ -303,7 +301,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         codec = self._codec_for()
         rng = np.random.RandomState(_SEED_OF_DRAWS)
         draws = torch.from_numpy(rng.standard_normal((n_draws, codec.n_components)))
-        bound = importance_weighted_bound(self.likelihood, draws)
+        bound = importance_weighted_bound(self.network_.likelihood, draws)
         return codec.map(bound, 1, X, **given)[:, 0]
 
     def _sample(self, n_samples, random_state, noise, **given):
@@ -314,10 +312,16 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         mean = codec.decode(codes, **given)
         if not noise:
             return mean
-        dispersion = self.dispersion_
-        if self.likelihood == "gaussian":
-            dispersion = self.noise_variance_
-        if dispersion is not None:
-            dispersion = np.log(dispersion)
-        drawn = LIKELIHOODS[self.likelihood].draw(rng, mean, dispersion)
-        return drawn.astype(np.float64)
+        dispersion = _log_dispersion(self.network_, self.scaling_)
+        draw = LIKELIHOODS[self.network_.likelihood].draw
+        return draw(rng, mean, dispersion).astype(np.float64)
+
+
+def _log_dispersion(network, scaling):
+    """Return the logarithm of the likelihood's dispersion in X's units, or None."""
+    if network.dispersion is None:
+        return None
+    values = network.dispersion.detach().cpu().double().numpy()
+    if network.likelihood == "gaussian":
+        values = values + 2 * np.log(float(scaling.scale))
+    return values
