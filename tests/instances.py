@@ -56,6 +56,7 @@ _OWN_PARAMETERS = {
         {"tied_weights": True, "max_iter": 5},
         {"code_activation": "tanh", "contraction_weight": 0.1, "max_iter": 5},
         {"code_activation": "relu", "max_iter": 5},
+        {"max_iter": 5, "solver": "lbfgs", "precision": "float64"},
         {**_SMALL, "code_activation": "identity", "n_components": 3},
         {**_SMALL, "contraction_weight": 0},
     ],
