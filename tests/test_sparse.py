@@ -97,6 +97,9 @@ def test_transform_can_give_more_codes_than_reconstruction_takes(fitted):
     assert_array_equal(many[few != 0], few[few != 0])
     assert np.all(many[few == 0].reshape(len(X), -1).max(axis=1) <= few.max(axis=1))
     assert estimator.score(X) == score
+    kept = estimator.encoder_(torch.from_numpy(X).float()).numpy()
+    assert_allclose(kept, few, rtol=1e-4, atol=1e-4)
+    assert_allclose(estimator.reconstruct(X), estimator.inverse_transform(few))
     estimator.set_params(sparse_output=True)
     assert_array_equal(estimator.transform(X).toarray(), many)
     assert k == np.count_nonzero(few[0])
@@ -313,6 +316,23 @@ def test_logistic_codes_are_dead_that_hardly_vary(sparsity_target, weight, dead)
     ).fit(X)
     assert (estimator.score(X) > 0.75) == (not dead)
     assert estimator.dead_fraction_ == dead
+
+
+@pytest.mark.parametrize("sparsity", ["top_k", "kl", "l1"])
+def test_a_single_row_tells_nothing_of_dead_units(sparsity):
+    estimator = SparseAutoencoder(10, sparsity=sparsity, max_iter=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        estimator.fit(X[:1])
+    assert estimator.dead_fraction_ == 1
+
+
+def test_after_partial_fit_the_figures_are_of_its_rows(fitted):
+    estimator = sklearn.clone(fitted["top_k"])
+    estimator.partial_fit(X).partial_fit(X[:50])
+    codes = estimator.transform(X[:50])
+    assert_allclose(estimator.mean_activation_, codes.mean(axis=0), atol=1e-4)
+    assert estimator.dead_fraction_ == np.mean(np.ptp(codes, axis=0) == 0)
 
 
 # ----- sparse output -------------------------------------------------------

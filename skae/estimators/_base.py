@@ -348,12 +348,12 @@ class BaseAutoencoder(
 
     @property
     def encoder_(self):
-        """`torch.nn.Module` from rows of X (float32) to codes, as `transform`."""
+        """`torch.nn.Module` from rows of X (float32) to codes."""
         return self._codec_for().modules()[0]
 
     @property
     def decoder_(self):
-        """`torch.nn.Module` from codes (float32) to X, as `inverse_transform`."""
+        """`torch.nn.Module` from codes (float32) to X."""
         return self._codec_for().modules()[1]
 
     @property

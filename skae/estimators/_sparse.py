@@ -42,11 +42,15 @@ _REMEDIES = {
 
 _ATTRIBUTES = """
 mean_activation_ : ndarray of shape (n_components,)
-    Mean of each code on the training rows.
+    Mean of each code on the training rows; after `partial_fit`, as `dead_fraction_`,
+    on those of that call alone.
 dead_fraction_ : float
     Share of codes that are constant on the training rows; of 0.25 `fit` warns. With
     'kl', whose codes always vary a little, share of those with a standard deviation
     below a quarter of ``sparsity_target * (1 - sparsity_target)``.
+encoder_, decoder_ : torch.nn.Module
+    From rows of X to codes, with 'top_k' `k` of them whatever `k_transform` is, and
+    from codes to rows, for tensors in float32.
 """
 
 
@@ -92,7 +96,7 @@ dead_fraction_ : float
         """
         Codes of a row that are not zero in what `transform` returns with 'top_k'; None
         is `k`. More than `k`, up to some four times as many, make better features for
-        a classifier [1]_. Reconstructions are of `k` codes in any case.
+        a classifier [1]_. `reconstruct`, the scores and `encoder_` keep `k`.
         """,
     ),
     sparse_output=(
@@ -295,6 +299,21 @@ class SparseAutoencoder(BaseAutoencoder):
         Z = check_codes(self, X, self.n_components_, accept_sparse="csr")
         return codec.decode_sparse(Z) if issparse(Z) else codec.decode(Z)
 
+    def reconstruct(self, X):
+        """Return X encoded and decoded, with 'top_k' by `k` codes a row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            In the units of the training data.
+        """
+        return super().reconstruct(X)
+
     def _default_n_components(self, n_features):
         return min(4 * n_features, 1024)
 
@@ -360,7 +379,8 @@ class SparseAutoencoder(BaseAutoencoder):
         }
 
     def _warn_of_outcome(self):
-        if self.dead_fraction_ >= _MANY_DEAD:
+        # In a single row all codes are constant.
+        if self.n_samples_ > 1 and self.dead_fraction_ >= _MANY_DEAD:
             warn_caller(
                 f"{self.dead_fraction_:.0%} of the codes are all but constant on the "
                 f"training rows. With sparsity={self.sparsity!r}, "
