@@ -111,6 +111,8 @@ class RowLikelihood:
     def __init__(self, name, scaling):
         self.likelihood = LIKELIHOODS[name]
         self.scaling = scaling
+        # Not of the module's own scale, which in float32 may be 0 or infinite.
+        self._log_scale = math.log(scaling.arguments["scale"])
 
     def __call__(self, output, target, dispersion):
         """Return the sum over the features, shape (n_rows,).
@@ -124,5 +126,5 @@ class RowLikelihood:
         density = self.likelihood.log_density(output, target, dispersion).sum(dim=1)
         if self.likelihood.link == "identity":
             # From the density of u = (x - center) / scale to that of x.
-            density = density - target.shape[1] * torch.log(self.scaling.scale)
+            density = density - target.shape[1] * self._log_scale
         return density

@@ -504,6 +504,12 @@ def test_poisson_scores_are_log_probabilities():
 # ----- collapse ------------------------------------------------------------------
 
 
+def test_a_single_row_tells_nothing_of_collapse(digits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        VAETransformer(4, linear_path=None, **QUICK).fit(digits[0][:1])
+
+
 def test_collapse_is_told(digits):
     vae = VAETransformer(4, beta=50.0, max_iter=10, random_state=0)
     with pytest.warns(ConvergenceWarning, match="Posterior collapse: .* of 4") as told:
@@ -656,6 +662,7 @@ def test_any_unit(noise_variance, unit):
     X = linear_rows() * unit
     vae = VAETransformer(2, max_iter=2, noise_variance=noise_variance, random_state=0)
     vae.fit(X)
+    assert np.isfinite(vae.loss_curve_).all() or noise_variance == 1.0
     assert np.isfinite(vae.transform(X)).all()
     assert vae.sample(3, noise=False).shape == (3, X.shape[1])
     assert np.isfinite(vae.score(X)) or noise_variance == 1.0
