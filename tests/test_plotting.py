@@ -22,6 +22,7 @@ from skae import (
     AutoencoderTransformer,
     ConditionalVAE,
     DenoisingAutoencoder,
+    SparseAutoencoder,
     VAETransformer,
 )
 from skae.architectures.layers import Dense
@@ -494,6 +495,30 @@ def test_filters_of_the_decoder_are_what_its_units_add(tied):
     display = FiltersDisplay.from_estimator(make_pipeline(PCA(), network))
     first = network.network_.f.layers[0].weight.detach().numpy()
     assert_array_equal(display.filters, first[display.indices])
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_filters_that_the_decoder_divides_by_their_length_come_by_their_codes(tied):
+    rectified = SparseAutoencoder(
+        12, sparsity="l1", tied_weights=tied, max_iter=2, random_state=0
+    ).fit(TRAIN)
+    display = FiltersDisplay.from_estimator(rectified, layer="decoder")
+    # What a code adds that is one standard deviation larger.
+    deviations = np.sqrt(rectified.explained_variance_)[display.indices]
+    assert (np.diff(deviations) <= 0).all()
+    decode = rectified.network_.decode
+    larger = torch.from_numpy(np.diag(np.sqrt(rectified.explained_variance_))).float()
+    added = (decode(larger) - decode(torch.zeros(1, 12))).detach()
+    assert_allclose(display.filters, added[display.indices.tolist()], atol=1e-5)
+
+
+def test_filters_of_a_deep_decoder_have_their_own_length():
+    rectified = SparseAutoencoder(
+        12, sparsity="l1", hidden_layer_sizes=(5,), max_iter=2, random_state=0
+    ).fit(TRAIN)
+    display = FiltersDisplay.from_estimator(rectified, layer="decoder")
+    weights = rectified.network_.g.layers[-1].weight.T.detach().numpy()
+    assert_array_equal(display.filters, weights[display.indices])
 
 
 def test_filters_of_a_conditional_encoder_end_with_the_features(autoencoder):

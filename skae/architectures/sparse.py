@@ -38,10 +38,16 @@ class RectifiedAutoencoder(DenseAutoencoder):
 
     def decode(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Map codes to reconstructions in the network's space."""
+        return self.g(z / self.lengths(), generator)
+
+    def lengths(self) -> Tensor:
+        """Return what each code is divided by: the norm of the weights it is read by.
+
+        More than 0, also for weights that are all 0.
+        """
         layer = self.g.layers[0]
         lengths = layer.weight.norm(dim=1 if layer.tied else 0)
-        tiny = torch.finfo(lengths.dtype).tiny
-        return self.g(z / lengths.clamp_min(tiny), generator)
+        return lengths.clamp_min(torch.finfo(lengths.dtype).tiny)
 
 
 class TopKAutoencoder(DenseAutoencoder):

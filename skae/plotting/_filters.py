@@ -132,7 +132,8 @@ class FiltersDisplay:
             - "encoder": what the units of the encoder's first layer weigh the
               features by;
             - "decoder": what the units before the decoder's last layer add to the
-              features;
+              features; of one layer after 'l1' codes, whose decoder divides by the
+              length of the weights, what a code one standard deviation larger adds;
             - "auto": "components" where there are any, otherwise "encoder".
 
             Units of a layer have no order: those with the largest norm come first.

@@ -3,17 +3,28 @@
 import numpy as np
 from sklearn.utils import check_array
 
+from skae.architectures.sparse import RectifiedAutoencoder
 from skae.plotting._fitted import class_name, holder_of
 
 
-def _first_weights(network):
-    return network.f.layers[0].weight
+def _first_weights(estimator):
+    return _as_array(estimator.network_.f.layers[0].weight)
 
 
-def _last_weights(network):
+def _last_weights(estimator):
+    network = estimator.network_
     last = network.g.layers[-1]
     # Tied, it holds the encoder's weights, and uses their transpose.
-    return last.weight if last.tied else last.weight.T
+    weights = _as_array(last.weight if last.tied else last.weight.T)
+    if isinstance(network, RectifiedAutoencoder) and len(network.g.layers) == 1:
+        # The network divides their lengths out: what counts is how codes vary.
+        lengths = _as_array(network.lengths())
+        weights = weights * (np.sqrt(estimator.explained_variance_) / lengths)[:, None]
+    return weights
+
+
+def _as_array(weights):
+    return weights.detach().cpu().double().numpy()
 
 
 _WEIGHTS = {
@@ -54,7 +65,7 @@ def learnt_filters(estimator, layer, X=None):
         filters = np.asarray(holder.components_)
         return filters, np.arange(len(filters))
     try:
-        filters = _WEIGHTS[layer](holder.network_).detach().cpu().double().numpy()
+        filters = _WEIGHTS[layer](holder)
     except AttributeError as error:
         raise TypeError(
             "The display needs a network of dense layers. Got that of "
