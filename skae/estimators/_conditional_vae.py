@@ -8,7 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from skae._docs import document
 from skae._validation import check_at_least, check_codes, fit_context
 from skae.estimators._base import solver_is_stochastic
-from skae.estimators._conditions import Conditions
+from skae.estimators._conditions import CONDITION_ATTRIBUTES, Conditions
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
 from skae.estimators._variational import (
     VARIATIONAL_ATTRIBUTES,
@@ -17,14 +17,10 @@ from skae.estimators._variational import (
     BaseVariationalAutoencoder,
 )
 
-_CLASSES = """\
-classes_ : ndarray, list of ndarray or None
-    The labels that y had in fit, one array for each column of a y with several; None
-    if y holds numbers.
-"""
 
-
-@document(attributes=_CLASSES + VARIATIONAL_ATTRIBUTES, **VARIATIONAL_PARAMETERS)
+@document(
+    attributes=CONDITION_ATTRIBUTES + VARIATIONAL_ATTRIBUTES, **VARIATIONAL_PARAMETERS
+)
 class ConditionalVAE(BaseVariationalAutoencoder):
     r"""Variational autoencoder of X given y: generates rows of a chosen class.
 
@@ -53,9 +49,10 @@ class ConditionalVAE(BaseVariationalAutoencoder):
 
     Notes
     -----
-    scikit-learn's `type_of_target` decides what y is: class labels of any type, one or
-    several columns of them, or one or several columns of numbers. A float target that
-    happens to hold whole numbers counts as labels, as everywhere in scikit-learn.
+    scikit-learn's `type_of_target` decides what y is: class labels of any type, or
+    numbers, in one or several columns. Floats that are whole numbers are labels, too.
+    `explained_variance_`, its ratio, `active_units_` and the order of the codes are of
+    ``transform(X)``, without y; `kl_per_component_` and the losses are given y.
 
     References
     ----------
@@ -213,7 +210,8 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         """Take one epoch over X and y at the initial learning rate.
 
         The first call fixes the centring, the scale, the number of components, their
-        order and the classes; later calls keep them.
+        order and the classes; later calls keep them. What is measured on rows, such as
+        `explained_variance_` and `kl_per_component_`, is of those of the last call.
 
         Parameters
         ----------
@@ -340,13 +338,16 @@ class ConditionalVAE(BaseVariationalAutoencoder):
     def score_samples(self, X, y=None, n_draws=16):
         """Return a lower bound on the log likelihood of each row, in nats.
 
+        Without y it is of the mixture over the labels and their shares of the training
+        rows; for numbers, and for several columns of labels, an approximation and no
+        bound: 32 of the training rows' targets stand for all.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets. Without them the likelihood is the mean over the targets of the
-            training rows (numbers are represented by 32 of them).
+            Targets.
         n_draws : int, default=16
             Draws of each row's code, the same for all rows and calls: the more, the
             tighter is the bound.
@@ -356,7 +357,6 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         scores : ndarray of shape (n_samples,)
             Of log p(x | y), or of log p(x), in nats of X's own units.
         """
-        self._codec_for()
         check_at_least(n_draws, 1, "n_draws")
         X = self._check_rows(X)
         if y is not None:

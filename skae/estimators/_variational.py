@@ -138,8 +138,9 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         -------
         score : float
             A lower bound on the mean log likelihood (of X given y in a conditional
-            model). With a Gaussian likelihood and without y, to be compared with
-            `score` of `sklearn.decomposition.PCA`.
+            model; see `score_samples` for a y of numbers that is not given). With a
+            Gaussian likelihood and without y, to be compared with `score` of
+            `sklearn.decomposition.PCA`.
         """
         given = {"y": y} if self._is_conditional else {}
         return float(np.mean(self.score_samples(X, **given), dtype=np.float64))
@@ -269,7 +270,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     def _warn_of_outcome(self):
         # A model with codes to spare leaves some unused, and is none the worse.
-        if self.n_components_ > 4 * self.active_units_:
+        # One row has no variance to tell.
+        if self.n_samples_ > 1 and self.n_components_ > 4 * self.active_units_:
             warn_caller(
                 f"Posterior collapse: {self.n_components_ - self.active_units_} of "
                 f"{self.n_components_} components tell nothing of X "
