@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
-from benchmarks import contractive
+from benchmarks import __main__, contractive
 from skae import ContractiveAutoencoder
 from skae.architectures.dense import DenseAutoencoder
 from skae.architectures.layers import ACTIVATIONS
@@ -301,3 +301,11 @@ def test_the_benchmarks_denoiser_has_its_level_as_a_parameter(digits):
     ]
     assert abs(codes[0] - codes[1]).max() > 1e-3
     assert all(0 < z.min() and z.max() < 1 for z in codes)
+
+
+def test_the_table_of_weights_has_a_row_a_setting(monkeypatch, capsys):
+    monkeypatch.setattr(contractive, "_SETTINGS", [{"max_iter": 1}, {"max_iter": 2}])
+    __main__.main(["contraction"])
+    head, rule, *rows = capsys.readouterr().out.splitlines()
+    assert [row.count("|") for row in (head, rule, *rows)] == [5] * 4
+    assert rows[1].startswith("| max_iter=2 | 0.")
