@@ -65,6 +65,7 @@ _OWN_PARAMETERS = {
         {"likelihood": "bernoulli", "max_iter": 5, "hidden_layer_sizes": (16,)},
         {**_TRAINED, "noise_variance": "per_feature", "beta": 4.0},
         {"noise_variance": 0.05, "hidden_layer_sizes": (), "max_iter": 5},
+        {"hidden_layer_sizes": (), "solver": "lbfgs", "precision": "float64"},
         {**_TRAINED, "kl_warmup": 2},
         {**_TRAINED, "n_importance_samples": 3},
     ],

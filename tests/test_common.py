@@ -31,7 +31,11 @@ def is_noisy(estimator):
     if hasattr(estimator, "contraction_weight"):
         # Of a deep encoder the penalty is estimated, of one layer it is exact.
         return bool(estimator.hidden_layer_sizes)
-    return any(hasattr(estimator, name) for name in ("corruption", "sample"))
+    if hasattr(estimator, "sample"):
+        # Probabilistic PCA is in closed form, without training.
+        has_path = estimator.linear_path is not None
+        return not (has_path and estimator._linear_path_is_optimal())
+    return hasattr(estimator, "corruption")
 
 
 def takes_any_numbers(estimator):
