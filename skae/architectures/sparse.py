@@ -14,7 +14,8 @@ class RectifiedAutoencoder(DenseAutoencoder):
     """Dense autoencoder, without linear path, with codes of at least 0.
 
     The decoder reads each code by weights of length 1. Otherwise a penalty on the codes
-    would make them small, and the weights large, at no gain.
+    would make them small, and the weights large, at no gain; further layers of the
+    decoder could still do so.
 
     Parameters
     ----------
