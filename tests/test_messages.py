@@ -89,10 +89,13 @@ def test_bad_rows(cls, X, error, message):
 def test_a_refused_fit_loses_nothing(cls):
     estimator = fitted(cls)
     codes = estimator.transform(ROWS)
+    narrower = ROWS[:, :2]
     with pytest.raises(ValueError, match="NaN"):
-        estimator.fit(ROWS * np.nan, LABELS)
+        estimator.fit(narrower * np.nan, LABELS)
+    with pytest.raises(ValueError, match="inconsistent numbers|sample_weight"):
+        estimator.fit(narrower, LABELS, sample_weight=np.ones(3))
     with pytest.raises(ValueError, match="max_iter"):
-        estimator.set_params(max_iter=0).fit(ROWS, LABELS)
+        estimator.set_params(max_iter=0).fit(narrower, LABELS)
     np.testing.assert_array_equal(estimator.transform(ROWS), codes)
 
 
