@@ -365,6 +365,7 @@ class BaseAutoencoder(
         return self._codec
 
     def _check_rows(self, X):
+        check_is_fitted(self)
         return validate_data(self, X, dtype=FLOAT_DTYPES, reset=False)
 
     # ----- protocol --------------------------------------------------------
