@@ -339,8 +339,8 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         """Return a lower bound on the log likelihood of each row, in nats.
 
         Without y it is of the mixture over the labels and their shares of the training
-        rows; for numbers, and for several columns of labels, an approximation and no
-        bound: 32 of the training rows' targets stand for all.
+        rows. Of more than 32 different numbers, or combinations of labels, 32 stand for
+        all, which is an approximation and no bound.
 
         Parameters
         ----------
