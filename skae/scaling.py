@@ -34,12 +34,14 @@ class Scaling(ArrayStateModule):
         Weighted column means, in X's units.
     residual_scale : float
         Root mean square of the centred data, in X's units; 1 for constant data.
+    ceiling : float
+        Output from which on the exponential link grows linearly.
     center, center_rest, scale : buffers
         `center` is rounded to float32 and `center_rest` is what the rounding
         left, so that centring stays exact when the module runs in float32.
     """
 
-    def __init__(self, mean, center, scale, residual_scale, link):
+    def __init__(self, mean, center, scale, residual_scale, link, ceiling=np.inf):
         super().__init__()
         self._remember(
             mean=mean,
@@ -47,10 +49,12 @@ class Scaling(ArrayStateModule):
             scale=scale,
             residual_scale=residual_scale,
             link=link,
+            ceiling=ceiling,
         )
         self.link = link
         self.mean = mean
         self.residual_scale = residual_scale
+        self.ceiling = ceiling
         with np.errstate(over="ignore"):
             rounded = center.astype(np.float32).astype(np.float64)
         # Beyond float32's range only float64 is of use.
@@ -73,7 +77,9 @@ class Scaling(ArrayStateModule):
         mean_ = torch.from_numpy(mean)
         linked = LINKS[link].invert_shrunk(as_tensor(X).to(torch.float64), mean_)
         center, scale = _moments(linked.numpy(), sample_weight)
-        return cls(mean, center, scale, residual_scale, link)
+        # Of the largest count seen.
+        ceiling = float(linked.max()) if link == "exp" else np.inf
+        return cls(mean, center, scale, residual_scale, link, ceiling)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map rows of X into the network's space, same shape."""
@@ -81,8 +87,17 @@ class Scaling(ArrayStateModule):
         return ((linked - self.center) - self.center_rest) / self.scale
 
     def outputs(self, u: Tensor) -> Tensor:
-        """Map the network's output to values before the link."""
-        return (u * self.scale + self.center_rest) + self.center
+        """Map the network's output to values before the link.
+
+        Rates beyond all that was seen grow linearly, not exponentially: one row that
+        is extrapolated would outweigh all others.
+        """
+        outputs = (u * self.scale + self.center_rest) + self.center
+        if self.ceiling == np.inf:
+            return outputs
+        return outputs.clamp(max=self.ceiling) + torch.log1p(
+            (outputs - self.ceiling).clamp(min=0)
+        )
 
     def to_data(self, u: Tensor) -> Tensor:
         """Map the network's output to X's units."""

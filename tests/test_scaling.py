@@ -234,3 +234,14 @@ def test_any_memory_layout_becomes_a_tensor_without_a_warning(view):
 def test_a_writeable_array_is_not_copied():
     X = data_for("identity")
     assert np.shares_memory(as_tensor(X).numpy(), X)
+
+
+def test_rates_beyond_the_largest_count_grow_linearly():
+    X = np.random.RandomState(0).poisson(3.0, size=(50, 4)).astype(float)
+    scaling = Scaling.fit(X, "exp")
+    rows = torch.from_numpy(X)
+    np.testing.assert_allclose(scaling.restore(scaling(rows)), X, atol=1e-9)
+    far = (torch.tensor([[100.0]]) - scaling.center) / scaling.scale
+    rates = scaling.to_data(far.repeat(1, 1))
+    largest = np.exp(scaling.ceiling)
+    np.testing.assert_allclose(rates, largest * (101 - scaling.ceiling), rtol=1e-6)

@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import VAETransformer
+from skae import ConditionalVAE, VAETransformer
 from skae.estimators import _variational
 
 P, K, NOISE = 6, 2, 0.5
@@ -681,3 +681,19 @@ def test_any_unit(noise_variance, unit):
     assert np.isfinite(vae.transform(X)).all()
     assert vae.sample(3, noise=False).shape == (3, X.shape[1])
     assert np.isfinite(vae.score(X)) or noise_variance == 1.0
+
+
+@pytest.mark.parametrize("cls", [VAETransformer, ConditionalVAE])
+@pytest.mark.parametrize("likelihood", ["poisson", "negative_binomial"])
+def test_counts_with_heavy_tails(cls, likelihood):
+    rng = np.random.RandomState(0)
+    topic = rng.randint(3, size=400)
+    rates = 0.3 * rng.lognormal(sigma=1.5, size=(3, 60))[topic]
+    # Few rows have most of the counts, as words or genes have.
+    X = rng.poisson(rates * rng.pareto(1.2, size=(400, 1))).astype(float)
+    train, test = X[:300], X[300:]
+    vae = cls(3, likelihood=likelihood, max_iter=20, random_state=0)
+    vae.fit(train, topic[:300])
+    independent = stats.poisson.logpmf(test, train.mean(axis=0) + 1e-3).sum(axis=1)
+    assert np.isfinite(vae.score_samples(train)).all()
+    assert vae.score(test) > independent.mean()
