@@ -547,7 +547,8 @@ def test_healthy_fits_are_quiet(options, digits):
 def test_beta_and_the_number_of_components_are_found_by_the_score():
     X = linear_rows(300)
     pipeline = make_pipeline(
-        StandardScaler(), VAETransformer(max_iter=3, hidden_layer_sizes=())
+        StandardScaler(),
+        VAETransformer(max_iter=3, hidden_layer_sizes=(), random_state=0),
     )
     grid = {"vaetransformer__n_components": [1, 2], "vaetransformer__beta": [1.0, 30.0]}
     with warnings.catch_warnings():
