@@ -15,9 +15,10 @@ from sklearn.utils.validation import (
     _check_feature_names,
     _check_sample_weight,
     check_is_fitted,
-    check_non_negative,
     validate_data,
 )
+
+from skae.losses import LINKS
 
 __all__ = [
     "FLOAT_DTYPES",
@@ -134,22 +135,27 @@ def check_codes(estimator, Z, n_components, *, accept_sparse=False):
     return Z
 
 
-def check_domain(X, link, name, *, whom):
-    """Raise a ValueError if `X` has values outside the range of `link`."""
-    if link == "exp":
-        check_non_negative(X, whom)
-    if link not in ("logistic", "tanh"):
+def check_domain(X, link, name, *, whom, parameter, value):
+    """Raise a ValueError if `X` has values outside the range of `link`.
+
+    `parameter` is the one that chooses the link, by `value`.
+    """
+    low, high = LINKS[link].domain
+    if low <= X.min() and X.max() <= high:
         return
-    low, high = (0, 1) if link == "logistic" else (-1, 1)
-    if X.min() < 0 and low == 0:
-        check_non_negative(X, whom)
-    if X.min() < low or X.max() > high:
-        raise ValueError(
-            f"{name} must lie in [{low}, {high}] for {whom}, whose outputs do. Got "
-            f"values from {X.min():.6g} to {X.max():.6g}. Scale the data with "
-            f"MinMaxScaler(feature_range=({low}, {high}), clip=True), or choose "
-            "another loss."
-        )
+    if X.min() < low == 0:
+        # The beginning is scikit-learn's, whose checks look for it.
+        fault = f"Negative values in data passed to {whom}: {name} must not have them"
+    else:
+        fault = f"{name} must lie in [{low:g}, {high:g}] for {whom}"
+    remedy = ""
+    if np.isfinite(high):
+        scaler = f"MinMaxScaler(feature_range=({low:g}, {high:g}), clip=True)"
+        remedy = f"Scale the data with {scaler}, or c"
+    raise ValueError(
+        f"{fault} with {parameter}={value!r}. Got values from {X.min():.6g} to "
+        f"{X.max():.6g}. {remedy or 'C'}hoose another {parameter}."
+    )
 
 
 def check_emphasis(emphasis):

@@ -96,13 +96,16 @@ def test_codes_of_another_width_are_refused():
         check_codes(Estimator(), X, 4)
 
 
+CHOICE = {"whom": "Estimator", "parameter": "out_activation", "value": "tanh"}
+
+
 @pytest.mark.parametrize(
     ("link", "low", "high"),
     [("logistic", 0, 1), ("tanh", -1, 1), ("exp", 0, 1e9), ("identity", -1e9, 1e9)],
 )
 def test_the_whole_domain_of_a_link_is_allowed(link, low, high):
     rows = MinMaxScaler((low, high)).fit_transform(X).clip(low, high)
-    check_domain(rows, link, "X", whom="Estimator")
+    check_domain(rows, link, "X", **CHOICE)
 
 
 @pytest.mark.parametrize(
@@ -113,12 +116,13 @@ def test_values_outside_of_the_domain_of_a_link_are_refused(link, value):
     rows = np.full((3, 2), 0.5)
     rows[1, 1] = value
     with pytest.raises(ValueError, match="Estimator"):
-        check_domain(rows, link, "X", whom="Estimator")
+        check_domain(rows, link, "X", **CHOICE)
 
 
 def test_the_message_about_the_domain_gives_the_values_and_the_remedy():
-    with pytest.raises(ValueError, match=r"\[-1, 1\].*from -3 to 2.*MinMaxScaler"):
-        check_domain(np.array([[-3.0, 2.0]]), "tanh", "X", whom="Estimator")
+    remedy = r"MinMaxScaler.* or choose another out_activation\.$"
+    with pytest.raises(ValueError, match=rf"\[-1, 1\].*'tanh'.*from -3 to 2.*{remedy}"):
+        check_domain(np.array([[-3.0, 2.0]]), "tanh", "X", **CHOICE)
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,6 @@ def check_samples(
 ):
     """Return validated `Samples` of a fit and of its validation rows, or None."""
     X = validate_data(estimator, X, dtype=FLOAT_DTYPES, reset=reset)
-    name = type(estimator).__name__
-    link = estimator._link()
     weight = check_weights(sample_weight, X)
     target = X
     if X_target is not None:
@@ -40,8 +38,8 @@ def check_samples(
         target = check_rows_like(
             estimator, X_target, X, "X_target", same_length=True
         ).view()
-    check_domain(X, link, "X", whom=name)
-    check_domain(target, link, "X_target", whom=name)
+    _check_domain(estimator, X, "X")
+    _check_domain(estimator, target, "X_target")
     condition = estimator._condition(
         y, X, "y", reset=reset, classes=classes, weight=weight
     )
@@ -50,7 +48,7 @@ def check_samples(
         raise ValueError("y_val is the target of X_val, which is None. Pass both.")
     if X_val is not None:
         X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
-        check_domain(X_val, link, "X_val", whom=name)
+        _check_domain(estimator, X_val, "X_val")
         given = estimator._condition(y_val, X_val, "y_val", reset=False)
         validation = Samples(X_val, X_val, condition=given)
     samples = Samples(X, target, weight, condition)
@@ -118,6 +116,22 @@ def check_partial_fit(estimator):
             "the variance components explain is known only with all the data. "
             f"Got {estimator.n_components!r}."
         )
+
+
+def _check_domain(estimator, X, name):
+    """Refuse values outside the range of the link, by the parameter that chose it."""
+    if hasattr(estimator, "likelihood"):
+        parameter = "likelihood"
+    else:
+        parameter = "out_activation" if estimator._loss_is_of_residuals() else "loss"
+    check_domain(
+        X,
+        estimator._link(),
+        name,
+        whom=type(estimator).__name__,
+        parameter=parameter,
+        value=getattr(estimator, parameter),
+    )
 
 
 def _n_components(estimator, samples, seed):
