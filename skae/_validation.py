@@ -51,9 +51,16 @@ fit_context = _fit_context
 align_sparse = _align_api_if_sparse
 
 
+class _Integers(Interval):
+    """An interval of integers, to which bools do not belong."""
+
+    def is_satisfied_by(self, val):
+        return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
 def integers_from(low):
     """Return the constraint of an integer of at least `low`."""
-    return Interval(numbers.Integral, low, None, closed="left")
+    return _Integers(numbers.Integral, low, None, closed="left")
 
 
 def reals(low, high, closed):

@@ -128,7 +128,7 @@ def test_the_message_about_the_domain_gives_the_values_and_the_remedy():
 @pytest.mark.parametrize(
     ("constraint", "inside", "outside"),
     [
-        (integers_from(1), (1, 10, np.int64(3)), (0, -1, 1.0, "1")),
+        (integers_from(1), (1, 10, np.int64(3)), (0, -1, 1.0, "1", True)),
         (reals(0, 1, "left"), (0, 0.5), (1, -0.1)),
         (reals(0, None, "neither"), (1e-9, 5), (0, -1)),
     ],
