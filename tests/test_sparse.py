@@ -97,6 +97,10 @@ def test_transform_can_give_more_codes_than_reconstruction_takes(fitted):
     assert_array_equal(many[few != 0], few[few != 0])
     assert np.all(many[few == 0].reshape(len(X), -1).max(axis=1) <= few.max(axis=1))
     assert estimator.score(X) == score
+    fewer = estimator.set_params(k_transform=5).transform(X)
+    assert np.all(np.count_nonzero(fewer, axis=1) == 5)
+    assert_array_equal(few[fewer != 0], fewer[fewer != 0])
+    estimator.set_params(k_transform=40)
     kept = estimator.encoder_(torch.from_numpy(X).float()).numpy()
     assert_allclose(kept, few, rtol=1e-4, atol=1e-4)
     assert_allclose(estimator.reconstruct(X), estimator.inverse_transform(few))

@@ -94,9 +94,9 @@ encoder_, decoder_ : torch.nn.Module
     k_transform=(
         "int or None",
         """
-        Codes of a row that are not zero in what `transform` returns with 'top_k'; None
-        is `k`. More than `k`, up to some four times as many, make better features for
-        a classifier [1]_. `reconstruct`, the scores and `encoder_` keep `k`.
+        Codes of a row that are not zero in what `transform` returns with 'top_k', its
+        largest; None is `k`. More, up to some four times `k`, make better features for
+        a classifier [1]_, fewer tell less. The other methods and `encoder_` keep `k`.
         """,
     ),
     sparse_output=(
