@@ -93,6 +93,14 @@ def squared_norms(network, x, codes, generator):
         regularised, and get the form of principal components.
         """,
     ),
+    hidden_layer_sizes=(
+        PARAMETERS["hidden_layer_sizes"][0],
+        """
+        Widths of the encoder's hidden layers, from the input towards the code; the
+        decoder mirrors them. ``()`` is one layer each way, linear but for
+        `code_activation`. 'auto' as in `AutoencoderTransformer`.
+        """,
+    ),
     activation=(
         PARAMETERS["activation"][0],
         """
