@@ -530,8 +530,16 @@ def test_collapse_is_told(digits):
     with pytest.warns(ConvergenceWarning, match="Posterior collapse: .* of 4") as told:
         vae.fit(digits[0])
     assert told[0].filename == __file__
+    assert "kl_warmup" in str(told[0].message)
     assert vae.active_units_ < 2
     assert (vae.kl_per_component_[vae.active_units_ :] < 0.1).all()
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "cg"])
+def test_a_solver_without_warmup_does_not_advise_it(solver, digits):
+    vae = VAETransformer(4, linear_path=None, beta=50.0, solver=solver, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"Lower n_components or beta\.$"):
+        vae.fit(digits[0])
 
 
 @pytest.mark.parametrize("options", [{}, {"linear_path": None}, {"kl_warmup": 5}])

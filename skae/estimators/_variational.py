@@ -272,10 +272,11 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         # A model with codes to spare leaves some unused, and is none the worse.
         # One row has no variance to tell.
         if self.n_samples_ > 1 and self.n_components_ > 4 * self.active_units_:
+            warmup = ", or raise kl_warmup" if self.solver in OPTIMIZERS else ""
             warn_caller(
                 f"Posterior collapse: {self.n_components_ - self.active_units_} of "
                 f"{self.n_components_} components tell nothing of X "
-                "(kl_per_component_). Lower n_components or beta, or raise kl_warmup.",
+                f"(kl_per_component_). Lower n_components or beta{warmup}.",
                 ConvergenceWarning,
             )
 
