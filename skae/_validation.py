@@ -120,7 +120,10 @@ def check_rows_like(estimator, X, like, name, *, same_length):
 
 def check_target(y, name):
     """Return labels or numbers, one or one a row, as an array of 1 or 2 dimensions."""
-    y = np.atleast_1d(y) if np.isscalar(y) else y
+    if isinstance(y, list | tuple) and np.asarray(y).dtype.kind == "U":
+        # numpy would make strings of the numbers among them.
+        y = np.array(y, dtype=object)
+    y = np.atleast_1d(y) if np.ndim(y) == 0 else y
     return check_array(y, ensure_2d=False, dtype=None, input_name=name)
 
 

@@ -1,8 +1,12 @@
 """What stands for y: columns of labels or of numbers."""
 
+import warnings
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skae.estimators._conditions import Conditions
@@ -54,6 +58,44 @@ def test_several_columns_of_labels_of_different_types():
     )
     one = np.array([3, "thin"], dtype=object)
     assert_array_equal(conditions.encode(one, 2, "y"), [[0, 1, 0, 1]] * 2)
+
+
+def test_lists_keep_the_types_of_their_labels():
+    conditions = Conditions([["bold", 3], ["thin", 1], ["thin", 3]])
+    assert_array_equal(conditions.labels[0], ["bold", "thin"])
+    assert_array_equal(conditions.labels[1], [1, 3])
+    assert_array_equal(conditions.encode(["bold", 3], 2, "y"), [[1, 0, 0, 1]] * 2)
+    assert_array_equal(conditions.encode(("bold", 3), 2, "y"), [[1, 0, 0, 1]] * 2)
+
+
+@pytest.mark.parametrize(
+    "scalar", [0.5, np.float32(0.5), np.array(0.5), torch.tensor(0.5), Fraction(1, 2)]
+)
+def test_scalars_of_every_kind(scalar):
+    assert_array_equal(Conditions([0.5, 2.5]).encode(scalar, 2, "y"), [[-1], [-1]])
+
+
+@pytest.mark.parametrize("dtype", [int, float, object])
+def test_many_whole_numbers_may_be_no_labels(dtype):
+    y = np.arange(100).astype(dtype)
+    with pytest.warns(UserWarning, match=r"y has 100 .* in 100 rows.*as y / 10\.$"):
+        Conditions(y)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (np.arange(20), None),  # few
+        (np.arange(100) % 25 / 10, None),
+        (np.arange(200) % 40, None),  # five rows each
+        (np.arange(100).astype(str), None),
+        (np.arange(100), np.arange(100)),  # on purpose
+    ],
+)
+def test_other_targets_are_taken_without_a_word(y, classes):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Conditions(y, classes)
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
@@ -133,6 +175,7 @@ def test_given_classes_may_be_more_than_those_seen():
     ("y", "message"),
     [
         (np.array(["a", 1], dtype=object), "labels of one type. Got int and str"),
+        (["a", 1], "labels of one type. Got int and str"),
         (["a", None], "labels of one type. Got NoneType and str"),
         ([1.0, np.nan], "Input y contains NaN"),
         (np.array(["a", np.nan], dtype=object), "contains NaN"),
@@ -149,13 +192,14 @@ def test_what_is_no_target(y, message):
 @pytest.mark.parametrize(
     ("fitted", "y", "message"),
     [
-        ([1, 2], 3, r"y has labels that y had not in fit: 3. It had 1, 2\."),
+        ([1, 2], 3, r"not in fit: 3. It had 1, 2. If y is a quantity, .* y / 10\.$"),
+        (["a", "b"], "c", r"had not in fit: 'c'. It had 'a', 'b'\.$"),
         ([1, 2], "2", "labels that y had not in fit: '2'"),
         (["a", "b"], [["a", "b"]], r"with 1 column.*Got shape \(1, 2\)"),
         ([1, 2], [1, 2], r"each of 3 rows, with 1 column.*Got shape \(2,\)"),
         ([0.5, 2], np.nan, "Input y contains NaN"),
         ([0.5, 2], "a", "could not convert string to float"),
-        (np.arange(30), 30, r"0, 1, .* 11, \.\.\.\.$"),
+        (np.arange(30) % 20, 30, r"0, 1, .* 11, \.\.\.\. If"),
     ],
 )
 def test_targets_that_do_not_go_with_those_of_fit(fitted, y, message):

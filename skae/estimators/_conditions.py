@@ -7,11 +7,15 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import type_of_target
 
 from skae._validation import check_target
+from skae._warnings import warn_caller
 
 # Rows that stand for the distribution of a y of numbers.
 _LARGEST_SUPPORT = 32
 _DISCRETE = ("binary", "multiclass", "multiclass-multioutput")
-_NUMERIC = "biuf"  # kinds of dtypes
+_NUMERIC, _WHOLE = "biuf", "iuf"  # kinds of dtypes
+# A fifth of the rows, if it is more than this, are too many to be classes.
+_MANY_LABELS = 20
+_REMEDY = "If y is a quantity, pass numbers to fit that are not all whole, as y / 10."
 
 CONDITION_ATTRIBUTES = """\
 classes_ : ndarray, list of ndarray or None
@@ -64,6 +68,7 @@ class Conditions:
             self.classes = _given_classes(classes, self.n_outputs)
         elif _are_labels(columns):
             self.classes = [_unique(column) for column in columns]
+            _warn_of_many_labels(self.classes, len(target))
         if self.classes is None:
             values = np.column_stack(columns).astype(np.float64)
             self.mean = np.average(values, axis=0, weights=weight)
@@ -200,6 +205,17 @@ def _unique(column):
         ) from None
 
 
+def _warn_of_many_labels(classes, n_rows):
+    for labels in classes:
+        n_labels = len(labels)
+        if labels.dtype.kind in _WHOLE and n_labels > max(_MANY_LABELS, n_rows / 5):
+            warn_caller(
+                f"y has {n_labels} different whole numbers in {n_rows} rows, which are "
+                f"taken as labels of {n_labels} unrelated classes. {_REMEDY}",
+                UserWarning,
+            )
+
+
 def _given_classes(classes, n_outputs):
     if n_outputs == 1:
         return [_unique(np.ravel(classes))]
@@ -216,9 +232,10 @@ def _one_hot(labels, classes, name):
     found = labels[:, np.newaxis] == classes
     unknown = list(dict.fromkeys(labels[~found.any(axis=1)].tolist()))
     if unknown:
+        remedy = f" {_REMEDY}" if classes.dtype.kind in _WHOLE else ""
         raise ValueError(
             f"{name} has labels that y had not in fit: {_some(unknown)}. It had "
-            f"{_some(classes.tolist())}."
+            f"{_some(classes.tolist())}.{remedy}"
         )
     return found.astype(np.float64)
 
