@@ -28,6 +28,7 @@ __all__ = [
     "StrOptions",
     "align_sparse",
     "check_at_least",
+    "check_bool",
     "check_codes",
     "check_corrupted",
     "check_domain",
@@ -71,6 +72,11 @@ def reals(low, high, closed):
 def check_at_least(value, low, name):
     """Raise unless a method's argument is an integer of at least `low`."""
     check_scalar(value, name, numbers.Integral, min_val=low)
+
+
+def check_bool(value, name):
+    """Raise unless a method's argument is a bool."""
+    check_scalar(value, name, (bool, np.bool_))
 
 
 def check_hidden_layer_sizes(hidden_layer_sizes):

@@ -659,6 +659,12 @@ def test_numbers_of_draws_are_positive_integers(value, linear):
         linear.sample(value)
 
 
+@pytest.mark.parametrize("noise", ["x", None, 0])
+def test_noise_is_there_or_not(noise, linear):
+    with pytest.raises(TypeError, match="noise must be an instance of"):
+        linear.sample(2, noise=noise)
+
+
 @pytest.mark.parametrize(
     ("likelihood", "X", "message"),
     [

@@ -8,7 +8,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._random import draw_seed
-from skae._validation import StrOptions, integers_from, reals
+from skae._validation import StrOptions, check_bool, integers_from, reals
 from skae._warnings import warn_caller
 from skae.architectures.variational import VariationalAutoencoder
 from skae.estimators._base import BaseAutoencoder
@@ -309,6 +309,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     def _sample(self, n_samples, random_state, noise, **given):
         """Draw rows from the prior and, with `noise`, from the likelihood."""
+        check_bool(noise, "noise")
         codec = self._codec_for()
         rng = np.random.RandomState(draw_seed(random_state))
         codes = rng.standard_normal((n_samples, codec.n_components))
