@@ -122,6 +122,13 @@ def test_plot_draws_again_and_returns_itself(draw, name):
     display.figure_.draw_without_rendering()
 
 
+@pytest.mark.parametrize("ax", ["x", np.array([None, None]), 1])
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_what_are_no_axes(draw, name, ax):
+    with pytest.raises(TypeError, match="'ax' parameter must be matplotlib Axes"):
+        draw[name](ax=ax)
+
+
 @pytest.mark.parametrize("name", DISPLAYS)
 def test_missing_matplotlib_names_the_extra(draw, name, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
@@ -699,6 +706,16 @@ def test_errors_of_decoded_codes_are_clear(pca, kind):
         kind.from_estimator(classifier, TEST)
 
 
+def test_manifold_needs_codes_that_vary(pca):
+    X = np.tile(TEST[0], (30, 1))
+    X[0] += 1  # less than a share of the quantiles
+    message = r"At all 5 quantiles code 2 is -?\d.*LatentTraversalDisplay"
+    with pytest.raises(ValueError, match=message):
+        LatentManifoldDisplay.from_estimator(pca, X, components=(2, 0), n_images=5)
+    one = LatentManifoldDisplay.from_estimator(pca, X, n_images=1)
+    assert one.images.shape == (1, 1, 64)
+
+
 def test_manifold_needs_two_components():
     with pytest.raises(ValueError, match=r"'components'.*to 0. Got \(0, 1\)"):
         LatentManifoldDisplay.from_estimator(PCA(1).fit(TRAIN), TEST)
@@ -760,7 +777,7 @@ def test_traversal_as_curves():
 
 def test_traversal_errors_are_clear(pca):
     for row in [200, -201, 1.5, "first"]:
-        with pytest.raises(ValueError, match="'row' parameter must.*from 0 to 199"):
+        with pytest.raises(ValueError, match="'row' .*from 0 to 199, or .*-1 to -200 "):
             LatentTraversalDisplay.from_estimator(pca, TEST, row=row)
     with pytest.raises(ValueError, match=r"needs X. Got row=3"):
         LatentTraversalDisplay.from_estimator(Generator(2).fit(TRAIN), row=3)

@@ -39,8 +39,19 @@ def import_pyplot(display):
 
 
 def axes_or_new(display, ax, figsize):
-    """Return `ax`, or the axes of a new figure of `figsize` inches if it is None."""
+    """Return `ax`, or the axes of a new figure of `figsize` inches if it is None.
+
+    Raises
+    ------
+    TypeError
+        If `ax` are no axes; an array of several, say.
+    """
     if ax is not None:
+        if not hasattr(ax, "set_xlabel"):
+            raise TypeError(
+                "The 'ax' parameter must be matplotlib Axes or None. Got "
+                f"{type(ax).__name__}: {ax!r}."
+            )
         return ax
     plt = import_pyplot(display)
     # "compressed" is the constrained layout that knows the fixed aspect of images.

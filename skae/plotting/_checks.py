@@ -18,8 +18,8 @@ def check_row(row, n_rows):
     """Raise unless `row` is the number of a row of X."""
     if not is_integer(row) or not -n_rows <= row < n_rows:
         raise ValueError(
-            f"The 'row' parameter must be a row of X, from 0 to {n_rows - 1}. Got "
-            f"{row!r} instead."
+            f"The 'row' parameter must be a row of X, from 0 to {n_rows - 1}, or from "
+            f"-1 to {-n_rows} counted from the end. Got {row!r} instead."
         )
 
 
@@ -42,6 +42,17 @@ def check_components(components, n_codes, n_wanted=None):
             f"codes, each from 0 to {n_codes - 1}. Got {components!r} instead."
         )
     return columns
+
+
+def check_quantiles(values, component):
+    """Raise if the quantiles of a component are all the same."""
+    if len(values) > 1 and values[0] == values[-1]:
+        raise ValueError(
+            "The 'components' parameter must be codes that differ from row to row. At "
+            f"all {len(values)} quantiles code {component} is {values[0]:.6g}. Choose "
+            "another one or, for codes that are zero in most rows, "
+            "LatentTraversalDisplay."
+        )
 
 
 def is_integer(value):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skae.plotting._axes import axes_or_new
-from skae.plotting._checks import check_components, check_count
+from skae.plotting._checks import check_components, check_count, check_quantiles
 from skae.plotting._fitted import code_distribution, code_names, data_range, decode
 from skae.plotting._grid import (
     draw_grid,
@@ -179,13 +179,16 @@ class LatentManifoldDisplay:
         TypeError
             If the estimator cannot decode, or not for a given `y`.
         ValueError
-            If a parameter is out of its range, or `X` is missing.
+            If a parameter is out of its range, `X` is missing, or a component is the
+            same at all its quantiles.
         """
         check_count("n_images", n_images)
         center, quantiles = code_distribution(estimator, X)
         horizontal, vertical = check_components(components, len(center), 2)
         shares = (np.arange(n_images) + 0.5) / n_images
         x_values, y_values = (quantiles(j, shares) for j in (horizontal, vertical))
+        check_quantiles(x_values, horizontal)
+        check_quantiles(y_values, vertical)
         codes = np.tile(center, (n_images, n_images, 1))
         codes[..., horizontal] = x_values
         codes[..., vertical] = y_values[:, np.newaxis]
