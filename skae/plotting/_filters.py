@@ -136,6 +136,9 @@ class FiltersDisplay:
               length of the weights, what a code one standard deviation larger adds;
             - "auto": "components" where there are any, otherwise "encoder".
 
+            Of a `SparseAutoencoder` choose "decoder", the part that a code stands for,
+            or pass `X`.
+
             Units of a layer have no order: those with the largest norm come first.
         n_filters : int, default=64
             Largest number of filters to draw.
