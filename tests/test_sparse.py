@@ -424,7 +424,7 @@ def test_variations_learn(sparsity, parameters):
         ({"k": True}, r"'k' parameter .* an int in .* Got True instead"),
         ({"k_transform": True}, r"'k_transform' parameter .* Got True instead"),
         ({"k": 0}, r"'k' parameter .* an int in the range \[1, inf\) or None. Got 0"),
-        ({"sparsity": "l0"}, r"'sparsity' parameter .* \{'top_k'.*Got 'l0' instead"),
+        ({"sparsity": "l0"}, r"'sparsity' parameter .* \{.*'top_k'.*Got 'l0' instead"),
         ({"sparsity_target": 1.0}, r"'sparsity_target' parameter .* \(0.0, 1.0\)"),
         ({"sparsity_weight": -1.0}, r"'sparsity_weight' parameter .* \[0.0, inf\)"),
         (
