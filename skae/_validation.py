@@ -129,7 +129,9 @@ def check_target(y, name):
     if isinstance(y, list | tuple) and np.asarray(y).dtype.kind == "U":
         # numpy would make strings of the numbers among them.
         y = np.array(y, dtype=object)
-    y = np.atleast_1d(y) if np.ndim(y) == 0 else y
+    # `np.ndim` would ask containers that only promise to become arrays.
+    n_dimensions = y.ndim if hasattr(y, "ndim") else np.asarray(y).ndim
+    y = np.atleast_1d(y) if n_dimensions == 0 else y
     return check_array(y, ensure_2d=False, dtype=None, input_name=name)
 
 
