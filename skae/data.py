@@ -18,14 +18,15 @@ class Rows(NamedTuple):
         What is to be reconstructed, in the space of the loss; often `x` itself.
     weight : Tensor of shape (n_rows,) or None
         Sample weights with mean 1 over the training rows.
-    condition : Tensor of shape (n_rows, n_conditions) or None
-        What the rows are given, beside their features, in a conditional model.
+    y : Tensor of shape (n_rows, n_outputs) or None
+        What is known of the rows beside their features, in numbers: what a
+        conditional model is given and what a predictor is to predict.
     """
 
     x: Tensor
     target: Tensor
     weight: Tensor | None = None
-    condition: Tensor | None = None
+    y: Tensor | None = None
 
     def take(self, index: Tensor) -> "Rows":
         """Return the rows at `index`, in its order."""
@@ -35,7 +36,7 @@ class Rows(NamedTuple):
         """Return rows with `function` applied to each tensor, once to shared ones."""
         x = function(self.x)
         target = x if self.target is self.x else function(self.target)
-        others = (self.weight, self.condition)
+        others = (self.weight, self.y)
         return Rows(x, target, *(None if t is None else function(t) for t in others))
 
     def split(self, n_parts: int) -> Iterator["Rows"]:
@@ -45,7 +46,7 @@ class Rows(NamedTuple):
         target = x if shared else torch.tensor_split(self.target, n_parts)
         others = [
             [None] * n_parts if t is None else torch.tensor_split(t, n_parts)
-            for t in (self.weight, self.condition)
+            for t in (self.weight, self.y)
         ]
         return map(Rows, x, target, *others)
 

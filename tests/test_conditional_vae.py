@@ -161,7 +161,7 @@ def test_a_tenth_of_the_rows_is_encoded_without_y():
             return u, u
 
     network, condition = Network(), torch.ones(20_000, 3)
-    rows = Rows(torch.zeros(20_000, 2), None, condition=condition)
+    rows = Rows(torch.zeros(20_000, 2), None, y=condition)
     generator = torch.Generator().manual_seed(0)
     _elbo._posterior(network, rows, generator, ConditionalVAE._missing_share)
     hidden = network.seen.isnan()

@@ -146,7 +146,7 @@ def test_samples_keep_their_fields_aligned_and_count_their_weights():
     target = data_for("identity", seed=5)
     samples = samples_for("identity", weighted=True, target=target)
     condition = np.arange(float(len(target)))[:, np.newaxis]
-    samples = samples._replace(condition=condition)
+    samples = samples._replace(y=condition)
     index = np.array([5, 1])
     part = samples.take(index)
     for ours, theirs in zip(part, samples, strict=True):

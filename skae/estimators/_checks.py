@@ -50,7 +50,7 @@ def check_samples(
         X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
         _check_domain(estimator, X_val, "X_val")
         given = estimator._condition(y_val, X_val, "y_val", reset=False)
-        validation = Samples(X_val, X_val, condition=given)
+        validation = Samples(X_val, X_val, y=given)
     samples = Samples(X, target, weight, condition)
     if weight is not None and np.any(weight == 0):
         # A row of weight zero is a row that is not there.

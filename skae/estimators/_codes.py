@@ -142,8 +142,8 @@ def _encode_and_compare(samples, scaling, network, weight):
         x = as_tensor(samples.X[rows]).to(torch.float64)
         target = as_tensor(samples.target[rows]).to(torch.float64)
         given = {}
-        if samples.condition is not None:
-            given["condition"] = as_tensor(samples.condition[rows]).to(parameter)
+        if samples.y is not None:
+            given["condition"] = as_tensor(samples.y[rows]).to(parameter)
         z = network.encode(scaling(x).to(parameter))
         x_rec = scaling.to_data(network.decode(z, **given).to("cpu", torch.float64))
         # Scaled before it is squared: 1e200 squared would overflow.

@@ -21,7 +21,7 @@ def negative_elbo(network, rows, generator, *, likelihood, beta, missing_share=0
     """
     mean, log_variance = _posterior(network, rows, generator, missing_share)
     z = mean + torch.exp(0.5 * log_variance) * _normal(mean.shape, mean, generator)
-    output = network.decode(z, generator, rows.condition)
+    output = network.decode(z, generator, rows.y)
     log_density = likelihood(output, rows.target, network.dispersion)
     divergence = kl_to_standard_normal(mean, log_variance).sum(dim=1)
     return {"reconstruction": -log_density, "kl": beta * divergence}
@@ -41,7 +41,7 @@ def negative_importance_weighted_bound(
     noise = _normal((n_samples, *mean.shape), mean, generator)
     z = mean + torch.exp(0.5 * log_variance) * noise
     repeat = functools.partial(_repeat, n_samples)
-    output = network.decode(z.flatten(0, 1), generator, repeat(rows.condition))
+    output = network.decode(z.flatten(0, 1), generator, repeat(rows.y))
     log_density = likelihood(output, repeat(rows.target), network.dispersion)
     log_weights = log_density.view(n_samples, -1)
     log_weights = log_weights + beta * _log_ratio(z, noise, log_variance)
@@ -81,7 +81,7 @@ def importance_weighted_bound(likelihood, draws):
 
 def _posterior(network, rows, generator, missing_share):
     """Return the posteriors' means and log variances in the dtype of the rows."""
-    condition = rows.condition
+    condition = rows.y
     if condition is not None and missing_share > 0:
         chance = torch.full_like(condition[:, :1], missing_share)
         hidden = torch.bernoulli(chance, generator=generator).bool()

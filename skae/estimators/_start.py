@@ -45,13 +45,14 @@ class Samples(NamedTuple):
     """Validated rows of X, what they are to be reconstructed as, and weights.
 
     `target` is `X` itself unless the fit was given pairs; `weight` may be None.
-    `condition` holds what a conditional model is given, (n_rows, n_conditions).
+    `y`, (n_rows, n_outputs), holds what a conditional model is given and a predictor
+    is to predict.
     """
 
     X: np.ndarray
     target: np.ndarray
     weight: np.ndarray | None = None
-    condition: np.ndarray | None = None
+    y: np.ndarray | None = None
 
     @property
     def paired(self):
@@ -67,7 +68,7 @@ class Samples(NamedTuple):
         """Return the samples at `index`."""
         X = self.X[index]
         target = self.target[index] if self.paired else X
-        others = (self.weight, self.condition)
+        others = (self.weight, self.y)
         return Samples(X, target, *(None if a is None else a[index] for a in others))
 
 
@@ -140,10 +141,10 @@ def make_rows(scaling, samples, dtype, device):
     weight = samples.weight
     if weight is not None:
         weight = torch.as_tensor(weight / weight.mean(), dtype=dtype, device=device)
-    condition = samples.condition
-    if condition is not None:
-        condition = torch.as_tensor(condition, dtype=dtype, device=device)
-    return Rows(x, target, weight, condition)
+    y = samples.y
+    if y is not None:
+        y = torch.as_tensor(y, dtype=dtype, device=device)
+    return Rows(x, target, weight, y)
 
 
 def make_start(estimator, samples, setup):

@@ -227,8 +227,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     def _own_attributes(self, attributes, samples):
         given = {}
-        if samples.condition is not None:
-            given["condition"] = samples.condition
+        if samples.y is not None:
+            given["condition"] = samples.y
         mean, log_variance = self._posterior(attributes["_codec"], samples.X, **given)
         divergence = kl_to_standard_normal(mean, log_variance)
         active = attributes["explained_variance_"] > _ACTIVE_VARIANCE
