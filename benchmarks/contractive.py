@@ -23,7 +23,7 @@ from benchmarks import mnist
 from skae import ContractiveAutoencoder, DenoisingAutoencoder
 from skae.corruption import masking
 from skae.estimators._base import BaseAutoencoder
-from skae.estimators._denoising import denoising_error
+from skae.estimators._corrupted import denoising_error
 from skae.penalties import jacobian_norm_of_layer
 
 # Test error in per cent, table 1.

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from skae import AutoencoderTransformer, DenoisingAutoencoder
 from skae.corruption import CORRUPTIONS
 from skae.data import Rows
-from skae.estimators._denoising import denoising_error
+from skae.estimators._corrupted import denoising_error
 from skae.estimators._start import Samples, ScaledRows
 
 

@@ -35,7 +35,7 @@ LAYERS = (
     ("estimators._fit",),
     ("estimators._fitting",),
     ("estimators._base",),
-    ("estimators._elbo", "estimators._sparsity"),
+    ("estimators._corrupted", "estimators._elbo", "estimators._sparsity"),
     ("estimators._variational",),
     # 4: variants, each module in estimators/ that is not named elsewhere
     ("estimators.*",),

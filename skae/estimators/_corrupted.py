@@ -1,0 +1,242 @@
+"""What estimators share that learn to undo a corruption of their input."""
+
+import functools
+
+import numpy as np
+import torch
+from sklearn.utils.metaestimators import available_if
+
+from skae._validation import (
+    StrOptions,
+    check_corrupted,
+    check_emphasis,
+    fit_context,
+    reals,
+)
+from skae.corruption import CORRUPTIONS, ColumnRange
+from skae.estimators._base import BaseAutoencoder, solver_is_stochastic
+from skae.estimators._fitting import fit_estimator, partially_fit_estimator
+
+CORRUPTION_CONSTRAINTS = {
+    "corruption": [StrOptions(set(CORRUPTIONS)), callable],
+    "corruption_level": [reals(0, None, "left")],
+    "emphasis": ["array-like"],
+}
+
+# For `document`.
+CORRUPTION_TEXTS = {
+    "corruption": (
+        "{'masking', 'gaussian', 'salt_and_pepper', 'swap'} or callable",
+        """
+        What the network learns to undo, drawn anew for each batch. 'masking' sets
+        values to their column's mean, 'gaussian' adds normal noise, 'salt_and_pepper'
+        sets values to their column's smallest or largest, and 'swap' to the value of
+        the same column in another row. A callable is called as
+        ``corruption(X, random_state)`` with a batch in X's units (ndarray) and a
+        `RandomState`, and returns a corrupted copy.
+        """,
+    ),
+    "corruption_level": (
+        "float",
+        """
+        For 'gaussian' the standard deviation of the noise, in units of the root mean
+        square of the centred training data; for the others the share of values
+        that are changed, in [0, 1]. A callable has its own.
+        """,
+    ),
+    "emphasis": (
+        "tuple of two floats",
+        """
+        Weight of the loss on the values that the corruption changed, and on the
+        rest [2]_. (1, 0) scores the changed values alone.
+        """,
+    ),
+}
+
+
+def denoising_error(network, rows, generator, *, criterion, corruption, emphasis):
+    r"""Return the error of each row against its clean values.
+
+    .. math:: \frac{1}{p} \Big( \alpha \sum_{j \in C} \ell(\hat x_j, x_j)
+              + \beta \sum_{j \notin C} \ell(\hat x_j, x_j) \Big),
+              \quad \hat x = g(f(\tilde x)),
+
+    where C are the features that the corruption changed and (alpha, beta) is
+    `emphasis`: section 5.3 of Vincent et al. (2010).
+    """
+    noisy = rows.x if corruption is None else corruption(rows.x, generator)
+    errors = criterion(network(noisy, generator), rows.target)
+    on_corrupted, on_rest = emphasis
+    if on_corrupted != on_rest:
+        errors = errors * torch.where(noisy != rows.x, on_corrupted, on_rest)
+    elif on_rest != 1:
+        errors = errors * on_rest
+    return {"reconstruction": errors.mean(dim=1)}
+
+
+def make_corruption(corruption, level, rows):
+    """Return the noise on the input, a function of (rows, generator).
+
+    Parameters
+    ----------
+    corruption : str or callable
+        A key of `CORRUPTIONS`, or a user's own, in X's units.
+    level : float
+    rows : ScaledRows
+        The training rows.
+    """
+    if callable(corruption):
+        return functools.partial(_corrupt_in_data_space, corruption, rows.scaling)
+    return functools.partial(
+        _corrupt,
+        CORRUPTIONS[corruption],
+        level=level,
+        column_range=ColumnRange(rows.x.amin(dim=0), rows.x.amax(dim=0)),
+    )
+
+
+def check_corruption_level(corruption, level):
+    """Refuse a share of values above 1."""
+    is_share = isinstance(corruption, str) and corruption != "gaussian"
+    if is_share and level > 1:
+        raise ValueError(
+            "The 'corruption_level' parameter is a share of the values with "
+            f"corruption={corruption!r}, so in [0, 1]. Got {level!r} instead."
+        )
+
+
+class BaseDenoisingAutoencoder(BaseAutoencoder):
+    """An autoencoder with the parameters corruption, corruption_level, emphasis.
+
+    It learns to undo the corruption, or pairs that are given (`X_target`).
+    """
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, X_target=None, X_val=None, sample_weight=None):
+        """Fit the autoencoder to X, corrupted anew for each batch, or to pairs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Clean rows; with `X_target` noisy ones.
+        y : Ignored
+            Present for API consistency.
+        X_target : array-like of shape (n_samples, n_features), default=None
+            The clean row of each noisy row of `X`.
+        X_val : array-like of shape (n_rows, n_features), default=None
+            Clean validation rows for early stopping, instead of rows split from
+            `X`. If it has as many rows as `X`, cross-validation slices it along
+            with `X` when it is passed as a fit parameter; route it through
+            ``Pipeline(transform_input=["X_val"])`` to have it transformed by the
+            steps before. Not with `X_target`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows in the loss, the centring and the
+            linear path. 2 counts as much as the row repeated.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters are invalid, or if the loss is not finite before
+            anything good was reached.
+        """
+        self._check_corruption(X_target)
+        if X_target is not None and X_val is not None:
+            raise ValueError(
+                "X_val holds clean rows, to which a fit to pairs has no noise to add. "
+                "Leave out X_val (validation pairs are split from X and X_target) or "
+                "X_target."
+            )
+        return fit_estimator(
+            self, X, y, X_val=X_val, sample_weight=sample_weight, X_target=X_target
+        )
+
+    def fit_transform(
+        self, X, y=None, *, X_target=None, X_val=None, sample_weight=None
+    ):
+        """Fit the autoencoder to X and return the codes of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data.
+        y : Ignored
+            Present for API consistency.
+        X_target, X_val, sample_weight : array-like, default=None
+            As in `fit`.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components)
+            As `transform` gives them.
+        """
+        self.fit(X, y, X_target=X_target, X_val=X_val, sample_weight=sample_weight)
+        return self.transform(X)
+
+    @available_if(solver_is_stochastic)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, *, X_target=None, sample_weight=None):
+        """Take one epoch over X at the initial learning rate.
+
+        The first call fixes the centring, the scale, the linear path, the number
+        of components and the form of the codes from its X; later calls keep them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A batch of clean rows; with `X_target` of noisy ones.
+        y : Ignored
+            Present for API consistency.
+        X_target : array-like of shape (n_samples, n_features), default=None
+            The clean row of each noisy row of `X`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The estimator after the epoch.
+        """
+        self._check_corruption(X_target)
+        return partially_fit_estimator(
+            self, X, sample_weight=sample_weight, X_target=X_target
+        )
+
+    def _check_corruption(self, X_target):
+        check_corruption_level(self.corruption, self.corruption_level)
+        emphasis = check_emphasis(self.emphasis)
+        if X_target is not None and emphasis[0] != emphasis[1]:
+            raise ValueError(
+                "The 'emphasis' parameter needs to know which values are corrupted, "
+                "which pairs do not tell. Use emphasis=(1, 1) with X_target."
+            )
+
+    def _make_objective(self, criterion, corruption):
+        return functools.partial(
+            denoising_error,
+            criterion=criterion,
+            corruption=corruption,
+            emphasis=check_emphasis(self.emphasis),
+        )
+
+    def _make_corruption(self, rows):
+        return make_corruption(self.corruption, self.corruption_level, rows)
+
+
+def _corrupt(corruption, x, generator, *, level, column_range):
+    return corruption(x, level, generator, column_range)
+
+
+def _corrupt_in_data_space(corruption, scaling, x, generator):
+    """Apply a user's corruption, which knows X's units and numpy."""
+    seed = torch.randint(
+        np.iinfo(np.int32).max, (), generator=generator, device=x.device
+    )
+    clean = scaling.restore(x.to("cpu", torch.float64)).numpy()
+    noisy = corruption(clean.copy(), np.random.RandomState(int(seed)))
+    noisy = check_corrupted(noisy, clean.shape)
+    return scaling(torch.from_numpy(noisy)).to(x)
