@@ -29,7 +29,7 @@ LAYERS = (
         "estimators._parameters",
     ),
     ("estimators._plan",),
-    ("estimators._start",),
+    ("estimators._start", "estimators._pretraining"),
     ("estimators._attributes", "estimators._checks", "estimators._trainer"),
     ("estimators._folds",),
     ("estimators._fit",),
@@ -42,6 +42,8 @@ LAYERS = (
     # 5
     (
         "estimators._stacked",
+        "estimators._stacked_classifier",
+        "estimators._stacked_regressor",
         "estimators._finetuned",
         "estimators._outlier",
         "estimators._imputer",

@@ -150,6 +150,10 @@ class MLP(nn.Module):
                 self.norms.append(BatchNorm(width, dtype=torch.float32))
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return self.layers[-1](self.hidden(h, generator))
+
+    def hidden(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the values of the last hidden layer."""
         activate = ACTIVATIONS[self.activation]
         for i, layer in enumerate(self.layers[:-1]):
             h = layer(h)
@@ -158,7 +162,7 @@ class MLP(nn.Module):
             h = activate(h)
             if self.training and self.dropout > 0:
                 h = dropout(h, self.dropout, generator)
-        return self.layers[-1](h)
+        return h
 
     def initialize(self, init, generator, *, zero_last=False):
         """Draw the weights that are its own; biases start at zero."""
