@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_sample_weight,
+    _check_y,
     check_is_fitted,
     validate_data,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "check_rows_like",
     "check_target",
     "check_weights",
+    "check_y",
     "fit_context",
     "integers_from",
     "reals",
@@ -133,6 +135,13 @@ def check_target(y, name):
     n_dimensions = y.ndim if hasattr(y, "ndim") else np.asarray(y).ndim
     y = np.atleast_1d(y) if n_dimensions == 0 else y
     return check_array(y, ensure_2d=False, dtype=None, input_name=name)
+
+
+def check_y(estimator, y, *, multi_output, y_numeric):
+    """Return y, one value or more a row, as scikit-learn's predictors check it."""
+    return _check_y(
+        y, multi_output=multi_output, y_numeric=y_numeric, estimator=estimator
+    )
 
 
 def check_codes(estimator, Z, n_components, *, accept_sparse=False):

@@ -43,7 +43,7 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         ),
         "n_iter_": max(result.n_epochs, 1),
         "best_epoch_": result.best_epoch,
-        **_curves(result, estimator, warm),
+        **curves(result, estimator, warm),
         "network_": network,
         "scaling_": scaling,
         "head_": head,
@@ -63,7 +63,7 @@ def make_codec(scaling, network, head, n_threads):
     return Codec(scaling, network, head, device, n_threads)
 
 
-def _curves(result, estimator, warm):
+def curves(result, estimator, warm):
     """Return the loss curves, appended to those of the estimator if `warm`."""
     curve, validation_curve = result.loss_curve, result.validation_loss_curve
     if warm:

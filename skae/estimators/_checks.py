@@ -96,11 +96,16 @@ def check_same_network(estimator):
             "warm_start and partial_fit go on with. Set loss and out_activation, or "
             "likelihood, back, or fit a clone."
         )
-    fitted = estimator.network_.arguments
-    for name, value in network.arguments.items():
-        if value != fitted[name]:
+    check_same_arguments(estimator.network_, network)
+
+
+def check_same_arguments(fitted, asked):
+    """Refuse to go on with a network whose parameters were changed."""
+    for name, value in asked.arguments.items():
+        before = fitted.arguments[name]
+        if value != before:
             raise ValueError(
-                f"The '{name}' parameter was changed from {fitted[name]!r} to "
+                f"The '{name}' parameter was changed from {before!r} to "
                 f"{value!r} since the last fit, whose network warm_start and "
                 "partial_fit go on with. Set it back, or fit a clone."
             )

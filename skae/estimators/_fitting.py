@@ -22,10 +22,10 @@ from skae.training.callbacks import CallbackMonitor
 from skae.training.optimizers import OPTIMIZERS
 
 # Under a caller's inference_mode there would be no gradient, then or later.
-_trainable = torch.inference_mode(False)
+trainable = torch.inference_mode(False)
 
 
-def _keep_columns_on_failure(fit):
+def keep_columns_on_failure(fit):
     """Decorate a fit so that one that fails leaves the columns of the one before.
 
     What fails after the network is in place, a warning made an error say, leaves the
@@ -49,8 +49,8 @@ def _keep_columns_on_failure(fit):
     return guarded
 
 
-@_keep_columns_on_failure
-@_trainable
+@keep_columns_on_failure
+@trainable
 def fit_estimator(estimator, X, y, **given):
     """Fit an estimator to data; from where it is with `warm_start`.
 
@@ -73,7 +73,7 @@ def fit_estimator(estimator, X, y, **given):
 
     if warm:
         check_same_network(estimator)
-        start, previous = current_start(estimator, samples), _progress(estimator)
+        start, previous = current_start(estimator, samples), progress_of(estimator)
         result = fit_further(
             estimator, start, samples, validation, seed, previous, report
         )
@@ -91,8 +91,8 @@ def fit_estimator(estimator, X, y, **given):
     return estimator
 
 
-@_keep_columns_on_failure
-@_trainable
+@keep_columns_on_failure
+@trainable
 def partially_fit_estimator(estimator, X, y=None, **given):
     """Take one epoch over data; the first call fixes all but the weights."""
     first = not hasattr(estimator, "network_")
@@ -105,7 +105,7 @@ def partially_fit_estimator(estimator, X, y=None, **given):
         previous = Progress()
     else:
         check_same_network(estimator)
-        start, previous = current_start(estimator, samples), _progress(estimator)
+        start, previous = current_start(estimator, samples), progress_of(estimator)
     result = fit_one_epoch(estimator, start, samples, seed, previous)
     attributes = fitted_attributes(
         estimator, result, samples, warm=not first, keep_head=not first
@@ -126,7 +126,7 @@ def _warn_of_no_variance(X):
         )
 
 
-def _progress(estimator):
+def progress_of(estimator):
     """Return the `Progress` of the fits so far."""
     n_epochs = len(estimator.loss_curve_) - 1
     state = estimator._training_state

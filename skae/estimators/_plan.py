@@ -2,6 +2,8 @@
 
 import functools
 
+from skae._device import resolve_device
+from skae._threads import choose_n_threads, flops_per_step
 from skae.training.loop import Plan
 from skae.training.optimizers import OPTIMIZERS
 from skae.training.schedules import SCHEDULES
@@ -16,6 +18,20 @@ def batch_size_for(estimator, n_samples):
     if estimator.batch_size == "auto":
         return min(_LARGEST_DEFAULT_BATCH, n_samples)
     return min(estimator.batch_size, n_samples)
+
+
+def resources(estimator, network, n_samples):
+    """Return the device and the number of threads that the work calls for."""
+    batch_size = batch_size_for(estimator, n_samples)
+    n_parameters = sum(p.numel() for p in network.parameters())
+    step = flops_per_step(n_parameters, batch_size)
+    whole = step * estimator.max_iter * n_samples / batch_size
+    device = resolve_device(estimator.device, whole)
+    if device.type == "mps" and estimator.precision == "float64":
+        raise ValueError(
+            "device='mps' has no float64. Use precision='float32' or device='cpu'."
+        )
+    return device, choose_n_threads(estimator.n_threads, step)
 
 
 def make_plan(estimator, objective, batch_size, count, first_epoch):

@@ -8,12 +8,16 @@ from typing import NamedTuple
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
-from skae._device import resolve_device
 from skae._random import make_generator
-from skae._threads import choose_n_threads, flops_per_step, limit_threads
+from skae._threads import limit_threads
 from skae._warnings import warn_caller
 from skae.data import weighted_mean
-from skae.estimators._plan import batch_size_for, make_optimizer, make_plan
+from skae.estimators._plan import (
+    batch_size_for,
+    make_optimizer,
+    make_plan,
+    resources,
+)
 from skae.estimators._start import Samples, make_rows, training_dtype
 from skae.scaling import Scaling
 from skae.training.callbacks import VerboseMonitor
@@ -86,16 +90,17 @@ class HeldOut:
     """
 
     def __init__(self, rows, plan, seed):
+        self.rows = rows
         self.weight = rows.weight
-        self._rows, self._plan, self._seed = rows, plan, seed
+        self._plan, self._seed = plan, seed
 
     def start_losses(self, network):
         """Return the losses of the rows before the first epoch."""
-        return row_losses(network, self._rows, self._plan, self._seed)
+        return row_losses(network, self.rows, self._plan, self._seed)
 
     def measure(self, state):
         """Return the losses of the rows after an epoch."""
-        return row_losses(state.result, self._rows, self._plan, self._seed)
+        return row_losses(state.result, self.rows, self._plan, self._seed)
 
 
 class Trainer:
@@ -115,6 +120,8 @@ class Trainer:
 
     Attributes
     ----------
+    judge : HeldOut, Folds or None
+        What judges the epochs.
     stopping : EarlyStopping
         Knows the best epoch and its network.
     start_loss : float
@@ -130,7 +137,7 @@ class Trainer:
         self.interrupted = None
         self._seed = seed
         batch_size = batch_size_for(estimator, len(samples.X))
-        device, self._n_threads = self._resources(batch_size, len(samples.X))
+        device, self._n_threads = resources(estimator, start.network, len(samples.X))
         start.network.to(device)
         dtype = training_dtype(estimator.precision)
         self._rows = make_rows(start.scaling, samples, dtype, device)
@@ -145,7 +152,7 @@ class Trainer:
         if isinstance(validation, Samples):
             rows = make_rows(start.scaling, validation, dtype, device)
             validation = HeldOut(rows, self._plan, seed)
-        self._judge = validation
+        self.judge = validation
         # A copy: a fit that fails must leave the estimator's own as it was.
         self.state = (
             previous.state.copy_to(device)
@@ -179,7 +186,7 @@ class Trainer:
         monitors = [self.stopping]
         if self.estimator.verbose:
             name = type(self.estimator).__name__
-            has_validation = self._judge is not None
+            has_validation = self.judge is not None
             monitors.append(VerboseMonitor(name, self.stopping, has_validation))
         try:
             with limit_threads(self._n_threads):
@@ -198,12 +205,12 @@ class Trainer:
     def start_losses(self):
         """Return the validation rows' losses at the start."""
         with limit_threads(self._n_threads):
-            return self._judge.start_losses(self.start.network)
+            return self.judge.start_losses(self.start.network)
 
     def held_out_losses(self):
         """Return the validation rows' losses now."""
         with limit_threads(self._n_threads):
-            return self._judge.measure(self.state)
+            return self.judge.measure(self.state)
 
     def run_one_epoch(self):
         """Take one pass at the initial rate; its outcome is the result."""
@@ -219,7 +226,7 @@ class Trainer:
         """Return the outcome as a `FitResult`, of `network` or of the best epoch."""
         losses = self.state.history.get("loss", [])[self._history_before :]
         validation_curve = None
-        if self._judge is not None:
+        if self.judge is not None:
             validation_curve = [self._start_validation_loss, *self.stopping.curve]
         return FitResult(
             self.start.scaling,
@@ -244,18 +251,6 @@ class Trainer:
     def _has_usable_start(self):
         """Whether the start is a result, not a random network."""
         return self.estimator.linear_path is not None or self.previous.n_epochs > 0
-
-    def _resources(self, batch_size, n_samples):
-        """Return the device and the number of threads that the work calls for."""
-        n_parameters = sum(p.numel() for p in self.start.network.parameters())
-        step = flops_per_step(n_parameters, batch_size)
-        whole = step * self.estimator.max_iter * n_samples / batch_size
-        device = resolve_device(self.estimator.device, whole)
-        if device.type == "mps" and self.estimator.precision == "float64":
-            raise ValueError(
-                "device='mps' has no float64. Use precision='float32' or device='cpu'."
-            )
-        return device, choose_n_threads(self.estimator.n_threads, step)
 
     def _mean_loss(self, network):
         """Return the mean loss of a network over the training rows."""
@@ -284,16 +279,16 @@ class Trainer:
     def _make_stopping(self):
         baseline, scale, weight = None, self.start_loss, None
         measure = _training_loss
-        if self._judge is not None:
-            losses, weight = self.start_losses(), self._judge.weight
+        if self.judge is not None:
+            losses, weight = self.start_losses(), self.judge.weight
             scale = self._start_validation_loss = float(weighted_mean(losses, weight))
             # With a linear path, or a fitted model, the start is what to beat.
             baseline = losses if self._has_usable_start() else None
-            measure = self._judge.measure
+            measure = self.judge.measure
         # Dropout makes the losses of training larger than that of the start.
         comparable = self._has_usable_start() and self.estimator.dropout == 0
         best_loss = self._penalised_start if comparable else math.inf
-        if self._judge is None and self._goes_on_from_average():
+        if self.judge is None and self._goes_on_from_average():
             # The epochs' own losses are of weights that are not averaged: like with
             # like, the average's.
             measure, best_loss = self._loss_of_result, self.start_loss

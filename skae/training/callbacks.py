@@ -1,5 +1,32 @@
 """The bridge to scikit-learn's callbacks and the lines of `verbose`."""
 
+import functools
+from contextlib import contextmanager
+
+
+@contextmanager
+def part_of_fit(context, task, name, max_iter, fitted_attributes=None):
+    """Report a part of a fit as a task that has epochs of its own.
+
+    Parameters
+    ----------
+    context : sklearn.callback.CallbackContext
+        The fit's own context.
+    task, fitted_attributes
+        As in `CallbackMonitor`.
+    name : str
+    max_iter : int
+        The most epochs the part can have.
+
+    Yields
+    ------
+    monitor : CallbackMonitor
+    """
+    part = context.subcontext(task_name=name, max_subtasks=max_iter)
+    part.call_on_fit_task_begin(**task)
+    yield CallbackMonitor(part, task, fitted_attributes)
+    part.call_on_fit_task_end(**task)
+
 
 class CallbackMonitor:
     """A monitor that reports each epoch as a task of scikit-learn's callbacks.
@@ -10,9 +37,10 @@ class CallbackMonitor:
         The fit's own context.
     task : dict
         Keyword arguments of the hooks: estimator, X, y, metadata.
-    fitted_attributes : callable
+    fitted_attributes : callable or None
         ``fitted_attributes(state)`` returns what the estimator would be if the
-        fit ended now; called only if a callback asks for it.
+        fit ended now; called only if a callback asks for it. None where it would not
+        be fitted.
     """
 
     def __init__(self, context, task, fitted_attributes):
@@ -24,16 +52,18 @@ class CallbackMonitor:
         """Report the epoch; return whether a callback asks to stop."""
         epoch = self.context.subcontext(task_name="epoch")
         epoch.call_on_fit_task_begin(**self.task)
+        attributes = None
+        if self.fitted_attributes is not None:
+            attributes = functools.partial(self.fitted_attributes, state)
         return epoch.call_on_fit_task_end(
-            **self.task,
-            reconstruction_attributes=lambda: self.fitted_attributes(state),
+            **self.task, reconstruction_attributes=attributes
         )
 
 
 class VerboseMonitor:
     """A monitor that prints one line an epoch."""
 
-    def __init__(self, name, early_stopping, has_validation):
+    def __init__(self, name, early_stopping=None, has_validation=False):
         self.name = name
         self.early_stopping = early_stopping
         self.has_validation = has_validation
