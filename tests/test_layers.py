@@ -13,6 +13,7 @@ from skae.architectures.layers import (
     MLP,
     BatchNorm,
     Dense,
+    MapBatchNorm,
     dropout,
     resolve_init,
 )
@@ -219,3 +220,35 @@ def test_an_mlp_with_batch_norm_takes_a_single_row_in_training():
     mlp = make_mlp(batch_norm=True).train()
     assert mlp(rows(1)).isfinite().all()
     assert len(mlp.norms) == 2
+
+
+# ----- kernels and maps --------------------------------------------------------
+
+
+@pytest.mark.parametrize("init", sorted(set(INITIALIZERS) - {"zeros", "ones"}))
+def test_a_kernel_is_drawn_as_the_matrix_of_all_that_it_reads(init):
+    kernel = torch.zeros(6, 4, 3, 5)
+    INITIALIZERS[init](kernel, make_generator())
+    if "xavier" in init:
+        # What a value reaches counts every place of the kernel, too.
+        expected = math.sqrt(2 / (4 * 15 + 6 * 15))
+        assert kernel.std() == pytest.approx(expected, rel=0.1)
+        return
+    matrix = torch.zeros(6, 60)
+    INITIALIZERS[init](matrix, make_generator())
+    torch.testing.assert_close(kernel.flatten(1), matrix)
+
+
+def test_maxout_of_maps_is_that_of_the_units_of_each_pixel():
+    maps = torch.randn(2, 6, 3, 4, generator=make_generator())
+    pixels = maps.permute(0, 2, 3, 1).reshape(-1, 6)
+    expected = ACTIVATIONS["maxout"](pixels).reshape(2, 3, 4, 3).permute(0, 3, 1, 2)
+    assert torch.equal(ACTIVATIONS["maxout"](maps), expected)
+
+
+def test_batch_norm_of_maps_takes_a_single_pixel():
+    norm = MapBatchNorm(3)
+    one = torch.randn(1, 3, 1, 1, generator=make_generator())
+    torch.testing.assert_close(norm(one), one, rtol=1e-4, atol=1e-4)
+    many = norm(torch.randn(4, 3, 5, 6, generator=make_generator()))
+    torch.testing.assert_close(many.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)

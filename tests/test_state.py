@@ -100,6 +100,15 @@ def test_max_norm_shrinks_long_rows_and_leaves_the_others(max_norm):
         torch.testing.assert_close(p.detach(), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_max_norm_limits_a_kernel_over_all_that_it_reads():
+    network = torch.nn.Conv2d(4, 6, 3)
+    flat = FlatParameters(network)
+    flat.values.normal_(generator=torch.Generator().manual_seed(0))
+    expected = network.weight.detach().clone().renorm(2, 0, 1.0)
+    flat.limit_norms(1.0)
+    torch.testing.assert_close(network.weight.detach(), expected)
+
+
 def test_max_norm_leaves_rows_of_zeros_finite():
     network = make_network()
     flat = FlatParameters(network)

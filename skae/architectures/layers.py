@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_MAXOUT_PIECES = 2
+MAXOUT_PIECES = 2
 
 ACTIVATIONS = {
     "identity": lambda h: h,
@@ -17,14 +17,16 @@ ACTIVATIONS = {
     "elu": F.elu,
     "gelu": F.gelu,
     "silu": F.silu,
-    "maxout": lambda h: h.unflatten(-1, (-1, _MAXOUT_PIECES)).amax(-1),
+    # Of units, (n_rows, n_units), and of maps, (n_rows, n_channels, height, width).
+    "maxout": lambda h: h.unflatten(1, (-1, MAXOUT_PIECES)).amax(2),
 }
 
 _RECTIFIERS = ("relu", "leaky_relu", "maxout")
 
 
 def _fan_in(weight):
-    return 1.0 / math.sqrt(weight.shape[1])
+    # Of a unit, or of all the places that a kernel reads.
+    return 1.0 / math.sqrt(weight[0].numel())
 
 
 def _uniform(weight, generator):
@@ -42,7 +44,7 @@ def _truncated_normal(weight, generator):
 
 
 def _constant(weight, generator):
-    nn.init.constant_(weight, 1.0 / weight.shape[1])
+    nn.init.constant_(weight, 1.0 / weight[0].numel())
 
 
 def _kaiming(draw):
@@ -106,15 +108,23 @@ class Dense(nn.Module):
         return F.linear(h, self.weight.T if self.tied else self.weight, self.bias)
 
 
-class BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation that takes the running statistics for a single row."""
+class _RunningStatisticsForOne:
+    """Take the running statistics for a single value, which has no variance."""
 
     def forward(self, h: Tensor) -> Tensor:
-        if self.training and len(h) == 1:
+        if self.training and h.numel() == h.shape[1]:
             return F.batch_norm(
                 h, self.running_mean, self.running_var, self.weight, self.bias
             )
         return super().forward(h)
+
+
+class BatchNorm(_RunningStatisticsForOne, nn.BatchNorm1d):
+    """Batch normalisation of units that takes a single row, too."""
+
+
+class MapBatchNorm(_RunningStatisticsForOne, nn.BatchNorm2d):
+    """Batch normalisation of the channels of maps, a single pixel's, too."""
 
 
 class MLP(nn.Module):
@@ -140,7 +150,7 @@ class MLP(nn.Module):
         self.dropout = dropout
         self.layers = nn.ModuleList()
         self.norms = nn.ModuleList()
-        pieces = _MAXOUT_PIECES if activation == "maxout" else 1
+        pieces = MAXOUT_PIECES if activation == "maxout" else 1
         for i in range(1, len(sizes)):
             hidden = i < len(sizes) - 1
             width = sizes[i] * (pieces if hidden else 1)

@@ -48,8 +48,9 @@ class FlatParameters:
     def limit_norms(self, max_norm):
         """Shrink each unit's incoming weights to a norm of at most `max_norm`."""
         for matrix in self._matrices:
-            norms = matrix.norm(dim=1, keepdim=True)
-            matrix.mul_((max_norm / norms.clamp_min(1e-12)).clamp_max(1.0))
+            rows = matrix.view(len(matrix), -1)  # a kernel has more dimensions
+            norms = rows.norm(dim=1, keepdim=True)
+            rows.mul_((max_norm / norms.clamp_min(1e-12)).clamp_max(1.0))
 
 
 @dataclass
