@@ -31,7 +31,7 @@ LAYERS = (
     ("estimators._plan",),
     ("estimators._start", "estimators._pretraining"),
     ("estimators._attributes", "estimators._checks", "estimators._trainer"),
-    ("estimators._folds",),
+    ("estimators._folds", "estimators._fitted_network"),
     ("estimators._fit",),
     ("estimators._fitting",),
     ("estimators._base",),

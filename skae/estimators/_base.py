@@ -13,16 +13,12 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.metaestimators import available_if
 
 from skae._validation import (
-    FLOAT_DTYPES,
     check_codes,
-    check_is_fitted,
     fit_context,
-    validate_data,
 )
 from skae.architectures.dense import DenseAutoencoder
-from skae.architectures.summary import network_summary
-from skae.estimators._attributes import make_codec
 from skae.estimators._checks import hidden_layer_sizes
+from skae.estimators._fitted_network import FittedNetworkMixin
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
 from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
 from skae.estimators._start import Criterion
@@ -42,6 +38,7 @@ def solver_is_stochastic(estimator):
 
 
 class BaseAutoencoder(
+    FittedNetworkMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,
@@ -335,17 +332,6 @@ class BaseAutoencoder(
         """
         return -self._codec_for().squared_residuals(self._check_rows(X))
 
-    def summary(self):
-        """Return a table of the network's layers and parameters.
-
-        Returns
-        -------
-        summary : str
-            One line for each array of weights, its shape and size, and their total.
-        """
-        check_is_fitted(self)
-        return network_summary(type(self).__name__, self.network_)
-
     @property
     def encoder_(self):
         """`torch.nn.Module` from rows of X (float32) to codes."""
@@ -360,30 +346,7 @@ class BaseAutoencoder(
     def _n_features_out(self):
         return self.n_components_
 
-    def _codec_for(self):
-        check_is_fitted(self)
-        return self._codec
-
-    def _check_rows(self, X):
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=FLOAT_DTYPES, reset=False)
-
     # ----- protocol --------------------------------------------------------
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "network_")
-
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        state.pop("_codec", None)
-        return state
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if "network_" in state:
-            self._codec = make_codec(
-                self.scaling_, self.network_, self.head_, self.n_threads
-            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,0 +1,51 @@
+"""What every fitted estimator with a network has in common."""
+
+from skae._validation import FLOAT_DTYPES, check_is_fitted, validate_data
+from skae.architectures.summary import network_summary
+from skae.estimators._attributes import make_codec
+
+
+class FittedNetworkMixin:
+    """The network in use, its pickle and its summary.
+
+    An estimator is fitted once it has `network_`. `_codec` holds copies of `scaling_`,
+    `network_` and the head in two precisions, which a pickle leaves out.
+    """
+
+    def summary(self):
+        """Return a table of the network's layers and parameters.
+
+        Returns
+        -------
+        summary : str
+            One line for each array of weights, its shape and size, and their total.
+        """
+        check_is_fitted(self)
+        return network_summary(type(self).__name__, self.network_)
+
+    def _head(self):
+        """Return the `Head` between the network's codes and the user's."""
+        return self.head_
+
+    def _codec_for(self):
+        check_is_fitted(self)
+        return self._codec
+
+    def _check_rows(self, X):
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=FLOAT_DTYPES, reset=False)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "network_")
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state.pop("_codec", None)
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "network_" in state:
+            self._codec = make_codec(
+                self.scaling_, self.network_, self._head(), self.n_threads
+            )
