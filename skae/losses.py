@@ -157,3 +157,20 @@ def elementwise_loss(loss, link, output, target, residual_scale=1.0):
     if residual_scale != 1.0:
         residual = residual / residual_scale
     return LOSSES[loss].from_residual(residual)
+
+
+def softmax_log_loss(output, y):
+    r"""Return minus the log probability of each row's class, in nats.
+
+    .. math:: -\sum_c y_c \log \frac{e^{o_c}}{\sum_k e^{o_k}}
+
+    Parameters
+    ----------
+    output, y : Tensor of shape (n_rows, n_classes)
+        Logits; zeros but for a one at the row's class.
+
+    Returns
+    -------
+    loss : Tensor of shape (n_rows,)
+    """
+    return -(y * F.log_softmax(output, dim=1)).sum(dim=1)

@@ -33,8 +33,9 @@ LAYERS = (
     ("estimators._attributes", "estimators._checks", "estimators._trainer"),
     ("estimators._folds", "estimators._fitted_network"),
     ("estimators._fit",),
-    ("estimators._fitting",),
-    ("estimators._base",),
+    ("estimators._fitting", "estimators._labelled", "estimators._targets"),
+    ("estimators._supervised_fit", "estimators._prediction"),
+    ("estimators._base", "estimators._supervised"),
     ("estimators._corrupted", "estimators._elbo", "estimators._sparsity"),
     ("estimators._variational",),
     # 4: variants, each module in estimators/ that is not named elsewhere

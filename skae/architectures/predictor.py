@@ -38,6 +38,11 @@ class StackedPredictor(ArrayStateModule):
         self.f = MLP(sizes, activation, dropout=dropout, batch_norm=False)
 
     @property
+    def n_codes(self):
+        """Width of the last hidden layer."""
+        return self.arguments["hidden_layer_sizes"][-1]
+
+    @property
     def hidden_layers(self):
         """The layers before the last, from the input on."""
         return self.f.layers[:-1]

@@ -20,21 +20,13 @@ from skae.architectures.dense import DenseAutoencoder
 from skae.estimators._checks import hidden_layer_sizes
 from skae.estimators._fitted_network import FittedNetworkMixin
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
-from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
+from skae.estimators._parameters import (
+    AUTOENCODER_CONSTRAINTS,
+    solver_is_stochastic,
+)
 from skae.estimators._start import Criterion
 from skae.linear import principal_axes
 from skae.losses import LOSSES, resolve_link
-from skae.training.optimizers import OPTIMIZERS
-
-
-def solver_is_stochastic(estimator):
-    """Whether there is a `partial_fit`, for `available_if`."""
-    if estimator.solver in OPTIMIZERS:
-        return True
-    raise AttributeError(
-        f"partial_fit is only available with the solvers {sorted(OPTIMIZERS)}: "
-        f"solver={estimator.solver!r} needs the whole data at once."
-    )
 
 
 class BaseAutoencoder(

@@ -1,4 +1,4 @@
-"""Constraints of the parameters that the unsupervised estimators share."""
+"""Constraints of the parameters that estimators share."""
 
 from skae._validation import Interval, RealNotInt, StrOptions, integers_from, reals
 from skae.architectures.layers import ACTIVATIONS, INITIALIZERS
@@ -44,3 +44,13 @@ AUTOENCODER_CONSTRAINTS = {
     "verbose": ["verbose"],
     "random_state": ["random_state"],
 }
+
+
+def solver_is_stochastic(estimator):
+    """Whether there is a `partial_fit`, for `available_if`."""
+    if estimator.solver in OPTIMIZERS:
+        return True
+    raise AttributeError(
+        f"partial_fit is only available with the solvers {sorted(OPTIMIZERS)}: "
+        f"solver={estimator.solver!r} needs the whole data at once."
+    )

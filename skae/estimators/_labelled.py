@@ -1,0 +1,210 @@
+"""Rows with labels, rows without, and what judges: the data of a predictor's fit."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.class_weight import compute_sample_weight
+
+from skae._validation import (
+    FLOAT_DTYPES,
+    check_rows_like,
+    check_weights,
+    validate_data,
+)
+from skae.estimators._start import Samples
+
+# With fewer labels all are needed for training.
+_FEWEST_LABELS_TO_SPLIT = 100
+
+
+class Labelled(NamedTuple):
+    """The rows of a fit.
+
+    Attributes
+    ----------
+    samples : Samples
+        With labels, `y` as columns; `weight` without `class_weight`.
+    labels : ndarray of shape (n_labelled,) or (n_labelled, n_outputs)
+        As they were given.
+    unlabeled : Samples or None
+    validation : Samples or None
+        Given rows (`X_val`).
+    validation_labels : ndarray or None
+    target : ClassTarget or QuantityTarget
+    """
+
+    samples: Samples
+    labels: np.ndarray
+    unlabeled: Samples | None
+    validation: Samples | None
+    validation_labels: np.ndarray | None
+    target: object
+
+
+def check_labelled(
+    estimator,
+    X,
+    y,
+    *,
+    X_unlabeled=None,
+    X_val=None,
+    y_val=None,
+    sample_weight=None,
+    classes=None,
+    target=None,
+):
+    """Return the validated rows of a fit as `Labelled`.
+
+    `target` is that of the fit that goes on; None begins anew.
+    """
+    if y is None:
+        # scikit-learn's own error.
+        validate_data(estimator, X, y)
+    X = validate_data(estimator, X, dtype=FLOAT_DTYPES, reset=target is None)
+    check_consistent_length(X, y)
+    weight = check_weights(sample_weight, X)
+    with_label = _has_label(estimator, y)
+    everything = _present(X, weight)
+    labelled = np.flatnonzero(with_label & everything)
+    if len(labelled) == 0:
+        raise ValueError(
+            f"No row of y has a label: all are unlabeled_label="
+            f"{estimator.unlabeled_label!r}, or of weight 0. Pass labelled rows."
+        )
+    labels = estimator._validate_y(_take(y, labelled))
+    samples = Samples(X, X, weight)
+    if target is None:
+        rows_weight = None if weight is None else weight[labelled]
+        target = estimator._fit_target(labels, rows_weight, classes)
+    unlabeled = _unlabeled(
+        estimator, samples.take(np.flatnonzero(~with_label & everything)), X_unlabeled
+    )
+    samples = samples.take(labelled)._replace(y=target.encode(labels))
+    validation, validation_labels = _validation(estimator, X, X_val, y_val, target)
+    return Labelled(samples, labels, unlabeled, validation, validation_labels, target)
+
+
+def split_labelled(estimator, data, seed, *, may_split=True):
+    """Return training and validation samples with `class_weight`, and all to look at.
+
+    Returns
+    -------
+    samples, validation : Samples
+        `validation` is None where nothing is set apart.
+    pool : Samples
+        Training rows with and without labels, without `class_weight`.
+    """
+    samples, labels = data.samples, data.labels
+    validation, validation_labels = data.validation, data.validation_labels
+    if validation is None and may_split and _splits(estimator, len(labels)):
+        train, held_out = _split(estimator, labels, seed)
+        validation, validation_labels = samples.take(held_out), labels[held_out]
+        samples, labels = samples.take(train), labels[train]
+    pool = _joined(samples, data.unlabeled)
+    if validation is not None:
+        validation = _weighted_by_class(estimator, validation, validation_labels)
+    return _weighted_by_class(estimator, samples, labels), validation, pool
+
+
+def _present(X, weight):
+    """Whether a row counts: one of weight zero is a row that is not there."""
+    return np.ones(len(X), dtype=bool) if weight is None else weight > 0
+
+
+def _has_label(estimator, y):
+    """Return which rows of y have a label, of shape (n_samples,)."""
+    missing = estimator.unlabeled_label
+    if missing is None:
+        return np.ones(len(y) if hasattr(y, "__len__") else y.shape[0], dtype=bool)
+    y = check_array(
+        y, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name="y"
+    )
+    # The one value that does not equal itself.
+    unlabeled = y != y if missing != missing else y == missing
+    return ~(unlabeled.all(axis=1) if unlabeled.ndim > 1 else unlabeled)
+
+
+def _take(y, index):
+    if len(index) == (len(y) if hasattr(y, "__len__") else y.shape[0]):
+        # As it came: scikit-learn's checks see a list or a data frame.
+        return y
+    return np.asarray(y)[index]
+
+
+def _unlabeled(estimator, marked, X_unlabeled):
+    """Return the rows without labels, marked in y and given, or None."""
+    if X_unlabeled is None:
+        return marked if len(marked.X) else None
+    X = check_rows_like(
+        estimator, X_unlabeled, marked.X, "X_unlabeled", same_length=False
+    )
+    return _joined(marked, Samples(X, X))
+
+
+def _validation(estimator, X, X_val, y_val, target):
+    if (X_val is None) != (y_val is None):
+        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
+        raise ValueError(f"{given} was passed without {missing}. Pass both.")
+    if X_val is None:
+        return None, None
+    X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
+    check_consistent_length(X_val, y_val)
+    labels = estimator._validate_y(y_val)
+    return Samples(X_val, X_val, y=target.encode(labels, "y_val")), labels
+
+
+def _joined(samples, further):
+    """Return the rows of both; rows without weights weigh the mean of the others."""
+    if further is None or len(further.X) == 0:
+        return samples
+    if len(samples.X) == 0:
+        return further
+    weights = [samples.weight, further.weight]
+    if weights == [None, None]:
+        weight = None
+    else:
+        known = np.concatenate([w for w in weights if w is not None])
+        parts = zip(weights, (samples, further), strict=True)
+        weight = np.concatenate(
+            [np.full(len(s.X), known.mean()) if w is None else w for w, s in parts]
+        )
+    X = np.concatenate([samples.X, further.X])
+    return Samples(X, X, weight)
+
+
+def _splits(estimator, n_labels):
+    wanted = estimator.early_stopping
+    return n_labels >= _FEWEST_LABELS_TO_SPLIT if wanted == "auto" else wanted
+
+
+def _split(estimator, labels, seed):
+    """Return the index of the rows to train on and of those set apart."""
+    n = len(labels)
+    options = {
+        "test_size": estimator.validation_fraction,
+        "random_state": np.random.RandomState(seed),
+    }
+    if np.ceil(estimator.validation_fraction * n) >= n:
+        raise ValueError(
+            f"early_stopping={estimator.early_stopping!r} sets "
+            f"validation_fraction={estimator.validation_fraction} of the labelled rows "
+            f"apart, which leaves none to train on with {n} of them. Use "
+            "early_stopping=False or a smaller fraction."
+        )
+    return train_test_split(
+        np.arange(n),
+        stratify=estimator._strata(labels, options["test_size"]),
+        **options,
+    )
+
+
+def _weighted_by_class(estimator, samples, labels):
+    class_weight = getattr(estimator, "class_weight", None)
+    if class_weight is None:
+        return samples
+    weight = compute_sample_weight(class_weight, labels)
+    if samples.weight is not None:
+        weight = weight * samples.weight
+    return samples._replace(weight=weight)

@@ -1,0 +1,197 @@
+"""What classifiers and regressors on an encoder do with the network's outputs."""
+
+import functools
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils.metaestimators import available_if
+
+from skae._validation import fit_context
+from skae.estimators._parameters import solver_is_stochastic
+from skae.estimators._targets import (
+    ClassTarget,
+    QuantityTarget,
+    label_loss,
+    quantity_loss,
+)
+
+
+class ClassifierOutputs(ClassifierMixin):
+    """Outputs as logits of classes."""
+
+    @available_if(solver_is_stochastic)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, *, sample_weight=None):
+        """Take one epoch over X and y at the initial learning rate.
+
+        The first call fixes the classes, the centring, the scale and the network
+        that training begins with (by pretraining on its rows, where there is any);
+        later calls keep them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A batch of training data.
+        y : array-like of shape (n_samples,)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that this and later calls may have; needed in the first.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The estimator after the epoch.
+        """
+        first = not hasattr(self, "network_")
+        if first and classes is None:
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit: all labels "
+                "that this and later calls may have."
+            )
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs the labels of all rows, which "
+                "partial_fit does not have. Pass a dictionary, or sample_weight."
+            )
+        if not first and classes is not None:
+            self._check_same_classes(classes)
+        return self._partial_fit(X, y, classes=classes, sample_weight=sample_weight)
+
+    def predict(self, X):
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Of `classes_`.
+        """
+        return self.classes_[self._outputs(X).argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        return softmax(self._outputs(X), axis=1)
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        return log_softmax(self._outputs(X), axis=1)
+
+    def _check_same_classes(self, classes):
+        given = np.unique(np.asarray(classes))
+        if not np.array_equal(given, self.classes_):
+            raise ValueError(
+                f"classes={given.tolist()} are not those of the first call, "
+                f"{self.classes_.tolist()}. Leave classes out."
+            )
+
+    def _make_objective(self, criterion, corruption):
+        return label_loss
+
+    def _validate_y(self, y):
+        return ClassTarget.validate(self, y)
+
+    def _fit_target(self, y, weight, classes):
+        return ClassTarget.fit(y, classes)
+
+    def _target_attributes(self, target):
+        return {"classes_": target.classes}
+
+    def _strata(self, labels, fraction):
+        """Return what a split is to keep the shares of, None where it cannot."""
+        _, counts = np.unique(labels, return_counts=True)
+        n_held_out = int(np.ceil(fraction * len(labels)))
+        splits = min(counts) >= 2 and len(counts) <= n_held_out
+        return labels if splits else None
+
+
+class RegressorOutputs(RegressorMixin):
+    """Outputs as standardised quantities."""
+
+    @available_if(solver_is_stochastic)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, *, sample_weight=None):
+        """Take one epoch over X and y at the initial learning rate.
+
+        The first call fixes the units of y, the centring, the scale and the network
+        that training begins with (by pretraining on its rows, where there is any);
+        later calls keep them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A batch of training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Quantities.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The estimator after the epoch.
+        """
+        return self._partial_fit(X, y, sample_weight=sample_weight)
+
+    def predict(self, X):
+        """Return the predicted quantities of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the units, and with the dimensions, of the y of the fit.
+        """
+        return self._target.decode(self._outputs(X))
+
+    def _make_objective(self, criterion, corruption):
+        return functools.partial(quantity_loss, loss=self.loss)
+
+    def _validate_y(self, y):
+        return QuantityTarget.validate(self, y)
+
+    def _fit_target(self, y, weight, classes):
+        return QuantityTarget.fit(y, weight)
+
+    def _target_attributes(self, target):
+        return {}
+
+    def _strata(self, labels, fraction):
+        return None
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,120 @@
+"""What the stacked classifier and regressor share: layers pretrained greedily."""
+
+from abc import ABCMeta
+
+import torch
+
+from skae._random import make_generator
+from skae._threads import limit_threads
+from skae._validation import (
+    StrOptions,
+    check_hidden_layer_sizes,
+    integers_from,
+    reals,
+)
+from skae.architectures.layers import ACTIVATIONS, resolve_init
+from skae.architectures.predictor import StackedPredictor
+from skae.corruption import CORRUPTIONS
+from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
+from skae.estimators._plan import resources
+from skae.estimators._pretraining import METHODS, corruption_levels, pretrain
+from skae.estimators._start import Start, make_rows, training_dtype
+from skae.estimators._supervised import BasePredictor
+from skae.scaling import Scaling
+
+_SHARED = (
+    "init",
+    "dropout",
+    "max_norm",
+    "average",
+    "alpha",
+    "solver",
+    "learning_rate_init",
+    "learning_rate",
+    "batch_size",
+    "max_iter",
+    "shuffle",
+    "tol",
+    "n_iter_no_change",
+    "early_stopping",
+    "validation_fraction",
+    "warm_start",
+    "device",
+    "precision",
+    "n_threads",
+    "verbose",
+    "random_state",
+)
+
+
+class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
+    """A multilayer perceptron whose hidden layers are pretrained one by one."""
+
+    _parameter_constraints: dict = {
+        **{name: AUTOENCODER_CONSTRAINTS[name] for name in _SHARED},
+        "hidden_layer_sizes": ["array-like", integers_from(1)],
+        "pretraining": [StrOptions(set(METHODS)), None],
+        "corruption": [StrOptions(set(CORRUPTIONS))],
+        "corruption_level": [reals(0, None, "left"), "array-like"],
+        "pretrain_max_iter": [integers_from(1)],
+        "pretrain_learning_rate_init": [reals(0, None, "neither")],
+        "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
+        "unlabeled_label": "no_validation",
+    }
+
+    def _sizes(self):
+        """Return the widths of the hidden layers."""
+        sizes = check_hidden_layer_sizes(self.hidden_layer_sizes)
+        if not sizes:
+            raise ValueError(
+                "The 'hidden_layer_sizes' parameter must name one width or more, from "
+                "the input on: the last hidden layer is the code. Got "
+                f"{self.hidden_layer_sizes!r} instead."
+            )
+        return sizes
+
+    def _network(self, n_features, n_outputs):
+        return StackedPredictor(
+            n_features, n_outputs, self._sizes(), self.activation, dropout=self.dropout
+        )
+
+    def _asked_network(self, n_outputs):
+        return self._network(self.n_features_in_, n_outputs)
+
+    def _n_parts_before(self):
+        return 0 if self.pretraining is None else len(self._sizes())
+
+    def _make_start(self, pool, n_outputs, seed, report):
+        corruption_levels(self, len(self._sizes()))
+        network = self._network(pool.X.shape[1], n_outputs)
+        network.to(training_dtype(self.precision))
+        network.initialize(
+            resolve_init(self.init, self.activation), make_generator(seed)
+        )
+        scaling = Scaling.fit(pool.X, "identity", pool.weight)
+        curves = None
+        if self.pretraining is not None:
+            curves = self._pretrain(network, scaling, pool, seed, report)
+        own = {"pretraining_loss_curves_": curves}
+        return Start(scaling, network.eval(), None), own
+
+    def _pretrain(self, network, scaling, pool, seed, report):
+        """Set the hidden layers' weights; return the loss curve of each."""
+        device, n_threads = resources(self, network, len(pool.X))
+        rows = make_rows(scaling, pool, training_dtype(self.precision), device)
+        sizes = self._sizes()
+        with limit_threads(n_threads):
+            layers, curves = pretrain(
+                self,
+                sizes,
+                [self.activation] * len(sizes),
+                rows,
+                scaling,
+                make_generator(seed, device),
+                report.pretraining,
+            )
+        with torch.no_grad():
+            for layer, learnt in zip(network.hidden_layers, layers, strict=True):
+                layer.weight.copy_(learnt.weight)
+                layer.bias.copy_(learnt.bias)
+        return curves

@@ -1,0 +1,186 @@
+"""The ways to fit a predictor: anew, warm, and by one epoch."""
+
+import copy
+from contextlib import contextmanager, nullcontext
+
+import torch
+
+from skae._random import draw_seed
+from skae.architectures.codec import Head
+from skae.estimators._attributes import curves, make_codec
+from skae.estimators._checks import check_same_arguments
+from skae.estimators._fitting import keep_columns_on_failure, progress_of, trainable
+from skae.estimators._labelled import check_labelled, split_labelled
+from skae.estimators._start import Start, training_dtype
+from skae.estimators._trainer import HeldOut, Progress, Trainer
+from skae.training.callbacks import VerboseMonitor, part_of_fit
+
+_CHUNK = 4096
+
+
+class Report:
+    """Tells scikit-learn's callbacks, and the user, of the parts of a fit.
+
+    Parameters
+    ----------
+    estimator : BasePredictor
+    context : CallbackContext or None
+        Of the fit; without one, as in `partial_fit`, callbacks are told nothing.
+    task : dict
+        Keyword arguments of the callbacks' hooks.
+    """
+
+    def __init__(self, estimator, context=None, task=None):
+        self.estimator, self.context, self.task = estimator, context, task
+
+    def part(self, name, max_iter, fitted_attributes=None):
+        """Return a context manager that gives the monitor of a part's epochs."""
+        if self.context is None:
+            return nullcontext(_ask_nothing)
+        return part_of_fit(self.context, self.task, name, max_iter, fitted_attributes)
+
+    @contextmanager
+    def pretraining(self, layer):
+        """Give the monitors of the pretraining of a layer, a `LayerSpec`."""
+        name = f"pretraining layer {layer.index + 1}"
+        with self.part(name, self.estimator.pretrain_max_iter) as monitor:
+            monitors = [monitor]
+            if self.estimator.verbose:
+                label = f"{type(self.estimator).__name__}, {name}"
+                monitors.append(VerboseMonitor(label))
+            yield monitors
+
+
+class ScoreMonitor:
+    """A monitor that keeps the score of the validation rows after each epoch.
+
+    Parameters
+    ----------
+    judge : HeldOut or None
+    target : ClassTarget or QuantityTarget
+
+    Attributes
+    ----------
+    scores : list of float or None
+        None without validation rows.
+    """
+
+    def __init__(self, judge, target):
+        self.target = target
+        self.rows = judge.rows if isinstance(judge, HeldOut) else None
+        self.scores = None if self.rows is None else []
+
+    def __call__(self, state):
+        """Score the network as it is; never stop."""
+        if self.rows is not None:
+            self.scores.append(self._score(state.result))
+        return False
+
+    @torch.no_grad()
+    def _score(self, network):
+        outputs = torch.cat([network(x) for x in self.rows.x.split(_CHUNK)])
+        weight = self.rows.weight
+        return self.target.score(
+            outputs.cpu().numpy(),
+            self.rows.y.cpu().numpy(),
+            None if weight is None else weight.cpu().numpy(),
+        )
+
+
+@keep_columns_on_failure
+@trainable
+def fit_predictor(estimator, X, y, **given):
+    """Fit a predictor to data; from where it is with `warm_start`.
+
+    `given` are the keywords of `check_labelled`.
+    """
+    warm = estimator.warm_start and hasattr(estimator, "network_")
+    target = estimator._target if warm else None
+    data = check_labelled(estimator, X, y, **given, target=target)
+    seed = draw_seed(estimator.random_state)
+    n_parts = 1 if warm else estimator._n_parts_before() + 1
+    context = estimator._init_callback_context(max_subtasks=n_parts)
+    task = {"estimator": estimator, "X": X, "y": y}
+    context.call_on_fit_task_begin(**task)
+    report = Report(estimator, context, task)
+    samples, validation, pool = split_labelled(estimator, data, seed)
+    start, own = _start(estimator, pool, data.target, seed, report, warm=warm)
+    previous = progress_of(estimator) if warm else Progress()
+    trainer = Trainer(estimator, start, samples, validation, seed, previous)
+    scores = ScoreMonitor(trainer.judge, data.target)
+
+    def attributes_now(state):
+        result = trainer.result(copy.deepcopy(state.result))
+        return _fitted(estimator, result, data, scores, own, warm=warm)
+
+    with report.part("fine-tuning", estimator.max_iter, attributes_now) as monitor:
+        trainer.run(lambda trainer: [scores, monitor])
+    result = trainer.result()
+    attributes = _fitted(estimator, result, data, scores, own, warm=warm)
+    # Moments triple a pickle: kept only where they are used again.
+    attributes["_training_state"] = result.state if estimator.warm_start else None
+    vars(estimator).update(attributes)
+    context.call_on_fit_task_end(**task, reconstruction_attributes=attributes)
+    if result.interrupted is not None:
+        raise result.interrupted
+    return estimator
+
+
+@keep_columns_on_failure
+@trainable
+def partially_fit_predictor(estimator, X, y, **given):
+    """Take one epoch over data; the first call fixes all but the weights."""
+    if estimator.early_stopping is True:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    first = not hasattr(estimator, "network_")
+    target = None if first else estimator._target
+    data = check_labelled(estimator, X, y, **given, target=target)
+    seed = draw_seed(estimator.random_state)
+    samples, _, pool = split_labelled(estimator, data, seed, may_split=False)
+    start, own = _start(
+        estimator, pool, data.target, seed, Report(estimator), warm=not first
+    )
+    previous = Progress() if first else progress_of(estimator)
+    trainer = Trainer(estimator, start, samples, None, seed, previous)
+    trainer.run_one_epoch()
+    scores = ScoreMonitor(None, data.target)
+    attributes = _fitted(estimator, trainer.result(), data, scores, own, warm=not first)
+    attributes["_training_state"] = trainer.state
+    if not first:
+        attributes["n_samples_"] += estimator.n_samples_
+    vars(estimator).update(attributes)
+    return estimator
+
+
+def _start(estimator, pool, target, seed, report, *, warm):
+    """Return the `Start`, and fitted attributes of its making."""
+    if not warm:
+        return estimator._make_start(pool, target.n_outputs, seed, report)
+    check_same_arguments(estimator.network_, estimator._asked_network(target.n_outputs))
+    network = copy.deepcopy(estimator.network_).to(training_dtype(estimator.precision))
+    return Start(estimator.scaling_, network, None), {}
+
+
+def _fitted(estimator, result, data, scores, own, *, warm):
+    """Return all fitted attributes as a dictionary."""
+    scaling, network = result.scaling, result.network
+    head = Head.identity(network.n_codes)
+    before = getattr(estimator, "validation_scores_", None) if warm else []
+    found = None if None in (before, scores.scores) else before + scores.scores
+    return {
+        "n_samples_": len(data.samples.X),
+        "n_iter_": max(result.n_epochs, 1),
+        "best_epoch_": result.best_epoch,
+        **curves(result, estimator, warm),
+        "validation_scores_": found,
+        "network_": network,
+        "scaling_": scaling,
+        "_codec": make_codec(scaling, network, head, estimator.n_threads),
+        "_target": data.target,
+        **estimator._target_attributes(data.target),
+        **own,
+    }
+
+
+def _ask_nothing(state):
+    return False
