@@ -5,6 +5,8 @@ from skae.estimators._conditional_vae import ConditionalVAE
 from skae.estimators._contractive import ContractiveAutoencoder
 from skae.estimators._denoising import DenoisingAutoencoder
 from skae.estimators._sparse import SparseAutoencoder
+from skae.estimators._stacked_classifier import StackedDAEClassifier
+from skae.estimators._stacked_regressor import StackedDAERegressor
 from skae.estimators._vae import VAETransformer
 
 __version__ = "0.1.0"
@@ -14,5 +16,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "SparseAutoencoder",
+    "StackedDAEClassifier",
+    "StackedDAERegressor",
     "VAETransformer",
 ]

@@ -282,7 +282,7 @@ encoder_, decoder_ : torch.nn.Module
 """
 
 
-def document(attributes="", **own):
+def document(attributes="", shared=ATTRIBUTES, **own):
     """Fill ``{parameters}`` and ``{attributes}`` in a class's docstring.
 
     The parameters are those of its ``__init__``, in that order and with the
@@ -291,16 +291,18 @@ def document(attributes="", **own):
     Parameters
     ----------
     attributes : str
-        Entries of the class's own attributes, which come first; one that `ATTRIBUTES`
+        Entries of the class's own attributes, which come first; one that `shared`
         has, too, takes its place. `components_` is left out for a class that has no
         `linear_path`.
+    shared : str
+        Entries of the attributes that others have, too.
     **own : tuple of (type, text)
         By parameter, what is special to the class; otherwise `PARAMETERS` has it.
     """
     texts = {**PARAMETERS, **own}
     entries = _entries(attributes) | {
         name: text
-        for name, text in _entries(ATTRIBUTES).items()
+        for name, text in _entries(shared).items()
         if name not in _entries(attributes)
     }
 

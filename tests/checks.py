@@ -38,16 +38,16 @@ def check_equal_seeds_give_equal_bits(estimator, X, y):
 
 
 def check_nothing_global_is_touched(estimator, X, y):
-    before = _global_state()
+    before = global_state()
     estimator.fit(X, y)
     estimator.reconstruct(X, **given(estimator, y))
     estimator.score(X, y)
-    after = _global_state()
+    after = global_state()
     for name, value in before.items():
         assert np.array_equal(value, after[name]), name
 
 
-def _global_state():
+def global_state():
     return {
         "torch random state": torch.get_rng_state().numpy(),
         "numpy random state": np.random.get_state()[1],  # noqa: NPY002

@@ -7,12 +7,15 @@ from _defaults_table import public_estimators
 from sklearn.utils import get_tags
 
 import skae
+from skae.estimators._base import BaseAutoencoder
+from skae.estimators._supervised import BasePredictor
 from skae.likelihoods import LIKELIHOODS
 from skae.losses import LOSSES
 from skae.training.full_batch import METHODS
 from skae.training.optimizers import OPTIMIZERS
 
-CLASSES = public_estimators(skae)
+CLASSES = [c for c in public_estimators(skae) if issubclass(c, BaseAutoencoder)]
+PREDICTORS = [c for c in public_estimators(skae) if issubclass(c, BasePredictor)]
 
 # No linear path: beside PCA the small tables of the tests leave nothing to learn.
 _TRAINED = {"linear_path": None, "max_iter": 5, "hidden_layer_sizes": (16,)}
@@ -76,6 +79,48 @@ _OWN_PARAMETERS = {
         {**_SMALL, "n_importance_samples": 3},
     ],
 }
+
+_PREDICTOR_PARAMETERS = {
+    "StackedDAE": [
+        {"max_iter": 10, "pretrain_max_iter": 3},
+        {"hidden_layer_sizes": (16, 8), "max_iter": 5, "pretraining": None},
+        {
+            "hidden_layer_sizes": (8,),
+            "corruption": "gaussian",
+            "max_iter": 5,
+            "corruption_level": (0.5,),
+            "early_stopping": False,
+        },
+        {
+            "hidden_layer_sizes": (8,),
+            "pretraining": None,
+            "dropout": 0.0,
+            "solver": "lbfgs",
+            "precision": "float64",
+            "early_stopping": False,
+        },
+        {
+            "hidden_layer_sizes": 8,
+            "activation": "logistic",
+            "solver": "sgd",
+            "alpha": 0.1,
+            "max_norm": 2.0,
+            "average": False,
+            "max_iter": 5,
+        },
+    ],
+}
+
+
+def make_predictors():
+    """Return each predictor in each parametrisation, new ones at each call."""
+    return [
+        cls(**{"random_state": 0, **parameters})
+        for cls in PREDICTORS
+        for prefix, parametrisations in _PREDICTOR_PARAMETERS.items()
+        if cls.__name__.startswith(prefix)
+        for parameters in parametrisations
+    ]
 
 
 def make_instances():

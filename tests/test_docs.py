@@ -26,11 +26,18 @@ _ERRORS = {
 }
 _ERRORS_OF_CLASSES = {*_ERRORS, "EX01", "SA01", "ES01"}
 
+_STACKED = ("StackedDAEClassifier", "StackedDAERegressor")
 # Defaults that are meant to differ from those of the other estimators.
 _OWN_DEFAULTS = {
     "linear_path": {"DenoisingAutoencoder": "denoiser", "VAETransformer": "ppca"},
-    "hidden_layer_sizes": {"ContractiveAutoencoder": (), "SparseAutoencoder": ()},
+    "hidden_layer_sizes": {
+        "ContractiveAutoencoder": (),
+        "SparseAutoencoder": (),
+        **dict.fromkeys(_STACKED, (256, 256, 256)),
+    },
     "alpha": {"ContractiveAutoencoder": 0.0},
+    "activation": dict.fromkeys(_STACKED, "relu"),
+    "dropout": dict.fromkeys(_STACKED, 0.3),
 }
 
 
@@ -72,12 +79,14 @@ def test_docstrings_are_filled(estimator):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_fitted_attributes_are_documented(estimator):
     X = np.random.RandomState(0).normal(size=(20, 3))
+    # The first parameter is a size, of the code or of the hidden layers.
     fitted = estimator(2).fit(X, np.arange(20) % 2)
     documented = [p.name for p in ClassDoc(estimator)["Attributes"]]
     documented = {name for names in documented for name in names.split(", ")}
     kept = {name for name in vars(fitted) if name.endswith("_") and name[0] != "_"}
     # Only data with names of columns leave names.
-    assert documented == kept | {"feature_names_in_", "encoder_", "decoder_"}
+    modules = {name for name in ("encoder_", "decoder_") if hasattr(fitted, name)}
+    assert documented == kept | modules | {"feature_names_in_"}
 
 
 @pytest.mark.parametrize("name", list(PARAMETERS))

@@ -17,6 +17,8 @@ from skae.architectures.predictor import StackedPredictor
 from skae.corruption import CORRUPTIONS
 from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
 from skae.estimators._plan import resources
+from skae.estimators._prediction_docs import PARAMETERS as PREDICTOR_PARAMETERS
+from skae.estimators._prediction_docs import UNLABELED_LABEL
 from skae.estimators._pretraining import METHODS, corruption_levels, pretrain
 from skae.estimators._start import Start, make_rows, training_dtype
 from skae.estimators._supervised import BasePredictor
@@ -45,6 +47,65 @@ _SHARED = (
     "verbose",
     "random_state",
 )
+
+
+PARAMETERS = {
+    **PREDICTOR_PARAMETERS,
+    "hidden_layer_sizes": (
+        "tuple of int or int",
+        """
+        Widths of the hidden layers from the input on, one or more. The last is what
+        `transform` returns.
+        """,
+    ),
+    "pretraining": (
+        "{'denoising'} or None",
+        """
+        How each layer is trained before the fine-tuning, from the input on, on the
+        codes of the layers below: 'denoising' as a denoising autoencoder with tied
+        weights. None begins the fine-tuning with random weights.
+        """,
+    ),
+    "corruption": (
+        "{'masking', 'gaussian', 'salt_and_pepper', 'swap'}",
+        """
+        What each layer learns to undo while it is pretrained, as in
+        `DenoisingAutoencoder`; the layers above it see clean codes.
+        """,
+    ),
+    "corruption_level": (
+        "float or sequence of float",
+        """
+        One level, or one for each layer: for 'gaussian' the standard deviation of the
+        noise, in units of the root mean square of the layer's centred input; for the
+        others the share of values that are changed, in [0, 1].
+        """,
+    ),
+    "pretrain_max_iter": (
+        "int",
+        """
+        Epochs of pretraining of each layer.
+        """,
+    ),
+    "pretrain_learning_rate_init": (
+        "float",
+        """
+        Learning rate of the pretraining, by `solver` ('adam' where that takes all
+        rows at once), without decay of the weights.
+        """,
+    ),
+    "activation": (
+        "{'relu', 'silu', 'leaky_relu', 'elu', 'gelu', 'tanh', 'logistic', 'identity'}",
+        """
+        Activation of the hidden layers.
+        """,
+    ),
+    "unlabeled_label": UNLABELED_LABEL,
+}
+ATTRIBUTES = """\
+pretraining_loss_curves_ : list of list of float or None
+    For each layer the loss of each epoch of its pretraining; None without.
+"""
 
 
 class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):

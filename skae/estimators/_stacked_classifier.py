@@ -1,11 +1,76 @@
 """The classifier on a stack of denoising autoencoders."""
 
+from skae._docs import document
 from skae._validation import StrOptions
+from skae.estimators import _prediction_docs as docs
+from skae.estimators import _stacked
 from skae.estimators._prediction import ClassifierOutputs
 from skae.estimators._stacked import BaseStackedDAE
 
 
+@document(
+    docs.CLASSES + _stacked.ATTRIBUTES,
+    docs.ATTRIBUTES,
+    **_stacked.PARAMETERS,
+    class_weight=docs.CLASS_WEIGHT,
+)
 class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
+    r"""Classifier whose layers first learn to restore their corrupted input.
+
+    Layer by layer, from the input on, a denoising autoencoder is trained on the clean
+    codes of the layers below and its encoder becomes the next hidden layer,
+
+    .. math:: h_0 = x, \qquad
+              \min_{W_i, b_i, c_i} \; E \, \big\| W_i^T \phi(W_i \tilde h_{i-1} + b_i)
+              + c_i - h_{i-1} \big\|^2, \qquad
+              h_i = \phi(W_i h_{i-1} + b_i),
+
+    where the input is corrupted only while its own layer is trained. A softmax layer
+    on the last one and everything below it are then trained together to predict the
+    labels, with dropout and early stopping [1]_ [2]_. Rows without labels, which are
+    often the most, take part in the first step.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    StackedDAERegressor : The same for quantities.
+    DenoisingAutoencoder : One such autoencoder, as a transformer.
+    sklearn.neural_network.MLPClassifier : Without pretraining and dropout.
+
+    Notes
+    -----
+    The rows are centred and divided by one number for all columns: bring columns in
+    different units to one scale before, with a `StandardScaler`, say. Whether
+    pretraining pays depends on how many rows have labels: with few it decides, with
+    many it changes little.
+
+    References
+    ----------
+    .. [1] P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio and P.-A. Manzagol,
+       "Stacked denoising autoencoders: learning useful representations in a deep
+       network with a local denoising criterion", JMLR 11, 2010.
+    .. [2] G. E. Hinton and R. R. Salakhutdinov, "Reducing the dimensionality of data
+       with neural networks", Science 313, 2006.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import StackedDAEClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> y_some = np.where(np.arange(len(y)) < 100, y, -1)  # labels of 100 rows
+    >>> classifier = StackedDAEClassifier(unlabeled_label=-1, random_state=0)
+    >>> classifier.fit(X[:1500], y_some[:1500]).score(X[1500:], y[1500:]) > 0.8
+    True
+    """
+
     _parameter_constraints: dict = {
         **BaseStackedDAE._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
