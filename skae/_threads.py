@@ -11,12 +11,12 @@ import torch
 _FLOPS_WORTH_THREADS = 100e6
 
 
-def flops_per_step(n_parameters, batch_size):
-    """Floating-point operations of one training step of a dense network.
+def flops_per_step(multiplications, batch_size):
+    """Floating-point operations of one training step.
 
-    Two for each weight and row forwards, four backwards.
+    Two for each multiplication of a row forwards, four backwards.
     """
-    return 6.0 * n_parameters * batch_size
+    return 6.0 * multiplications * batch_size
 
 
 def choose_n_threads(n_threads, flops):

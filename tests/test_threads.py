@@ -45,4 +45,4 @@ def test_the_number_of_threads_is_restored_after_an_error(two_threads):
 
 def test_a_step_has_a_product_forwards_and_two_backwards():
     # 2 operations for each weight and row in each of the three.
-    assert flops_per_step(n_parameters=10, batch_size=7) == 3 * 2 * 10 * 7
+    assert flops_per_step(multiplications=10, batch_size=7) == 3 * 2 * 10 * 7

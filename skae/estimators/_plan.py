@@ -4,6 +4,7 @@ import functools
 
 from skae._device import resolve_device
 from skae._threads import choose_n_threads, flops_per_step
+from skae.architectures.work import multiplications
 from skae.training.loop import Plan
 from skae.training.optimizers import OPTIMIZERS
 from skae.training.schedules import SCHEDULES
@@ -23,8 +24,7 @@ def batch_size_for(estimator, n_samples):
 def resources(estimator, network, n_samples):
     """Return the device and the number of threads that the work calls for."""
     batch_size = batch_size_for(estimator, n_samples)
-    n_parameters = sum(p.numel() for p in network.parameters())
-    step = flops_per_step(n_parameters, batch_size)
+    step = flops_per_step(multiplications(network), batch_size)
     whole = step * estimator.max_iter * n_samples / batch_size
     device = resolve_device(estimator.device, whole)
     if device.type == "mps" and estimator.precision == "float64":

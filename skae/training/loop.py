@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from skae.architectures.work import rows_at_once
 from skae.data import epoch_batches, weighted_mean
 from skae.penalties import elastic_net, elastic_net_gradient
 
@@ -141,8 +142,8 @@ def row_losses(network, rows, plan, seed):
     generator = torch.Generator(rows.x.device).manual_seed(seed)
     was_training = network.training
     network.eval()
-    losses = []
-    for part in rows.split(-(-len(rows) // _EVALUATION_ROWS)):
+    losses, at_once = [], rows_at_once(network, _EVALUATION_ROWS)
+    for part in rows.split(-(-len(rows) // at_once)):
         with plan.autocast(part.x.device):
             terms = plan.objective(network, part, generator)
         losses.append(sum(terms.values()))
