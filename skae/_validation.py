@@ -4,7 +4,12 @@ import numbers
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils import _align_api_if_sparse, check_array, check_scalar
+from sklearn.utils import (
+    _align_api_if_sparse,
+    check_array,
+    check_scalar,
+    get_tags,
+)
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -15,6 +20,7 @@ from sklearn.utils.validation import (
     _check_feature_names,
     _check_sample_weight,
     _check_y,
+    _num_samples,
     check_is_fitted,
     validate_data,
 )
@@ -40,8 +46,10 @@ __all__ = [
     "check_target",
     "check_weights",
     "check_y",
+    "finite_values",
     "fit_context",
     "integers_from",
+    "num_samples",
     "reals",
     "validate_data",
 ]
@@ -50,6 +58,7 @@ __all__ = [
 FLOAT_DTYPES = [np.float64, np.float32]
 
 fit_context = _fit_context
+num_samples = _num_samples
 # To a matrix or an array of scipy, as scikit-learn's configuration asks.
 align_sparse = _align_api_if_sparse
 
@@ -110,13 +119,24 @@ def check_weights(sample_weight, X):
     )
 
 
+def finite_values(estimator):
+    """Return what `ensure_all_finite` of scikit-learn is by the estimator's tags."""
+    return "allow-nan" if get_tags(estimator).input_tags.allow_nan else True
+
+
 def check_rows_like(estimator, X, like, name, *, same_length):
     """Return `X`, validated as more rows of the data `like`.
 
     Used for data beside the X of a fit, such as `X_val`.
     """
     _check_feature_names(estimator, X, reset=False)
-    X = check_array(X, dtype=FLOAT_DTYPES, estimator=estimator, input_name=name)
+    X = check_array(
+        X,
+        dtype=FLOAT_DTYPES,
+        ensure_all_finite=finite_values(estimator),
+        estimator=estimator,
+        input_name=name,
+    )
     expected = like.shape if same_length else ("n_rows", like.shape[1])
     if X.shape[1] != like.shape[1] or (same_length and len(X) != len(like)):
         raise ValueError(
@@ -168,9 +188,10 @@ def check_domain(X, link, name, *, whom, parameter, value):
     `parameter` is the one that chooses the link, by `value`.
     """
     low, high = LINKS[link].domain
-    if low <= X.min() and X.max() <= high:
+    least, largest = np.nanmin(X), np.nanmax(X)
+    if low <= least and largest <= high:
         return
-    if X.min() < low == 0:
+    if least < low == 0:
         # The beginning is scikit-learn's, whose checks look for it.
         fault = f"Negative values in data passed to {whom}: {name} must not have them"
     else:
@@ -180,8 +201,8 @@ def check_domain(X, link, name, *, whom, parameter, value):
         scaler = f"MinMaxScaler(feature_range=({low:g}, {high:g}), clip=True)"
         remedy = f"Scale the data with {scaler}, or c"
     raise ValueError(
-        f"{fault} with {parameter}={value!r}. Got values from {X.min():.6g} to "
-        f"{X.max():.6g}. {remedy or 'C'}hoose another {parameter}."
+        f"{fault} with {parameter}={value!r}. Got values from {least:.6g} to "
+        f"{largest:.6g}. {remedy or 'C'}hoose another {parameter}."
     )
 
 

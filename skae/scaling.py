@@ -36,12 +36,16 @@ class Scaling(ArrayStateModule):
         Root mean square of the centred data, in X's units; 1 for constant data.
     ceiling : float
         Output from which on the exponential link grows linearly.
+    row_size : float
+        Mean number of values a row, without those that are NaN.
     center, center_rest, scale : buffers
         `center` is rounded to float32 and `center_rest` is what the rounding
         left, so that centring stays exact when the module runs in float32.
     """
 
-    def __init__(self, mean, center, scale, residual_scale, link, ceiling=np.inf):
+    def __init__(
+        self, mean, center, scale, residual_scale, link, ceiling=np.inf, row_size=None
+    ):
         super().__init__()
         self._remember(
             mean=mean,
@@ -50,11 +54,13 @@ class Scaling(ArrayStateModule):
             residual_scale=residual_scale,
             link=link,
             ceiling=ceiling,
+            row_size=row_size,
         )
         self.link = link
         self.mean = mean
         self.residual_scale = residual_scale
         self.ceiling = ceiling
+        self.row_size = float(len(mean)) if row_size is None else row_size
         with np.errstate(over="ignore"):
             rounded = center.astype(np.float32).astype(np.float64)
         # Beyond float32's range only float64 is of use.
@@ -70,16 +76,23 @@ class Scaling(ArrayStateModule):
 
     @classmethod
     def fit(cls, X, link, sample_weight=None):
-        """Compute the means and the scale of an array (n_samples, n_features)."""
+        """Compute the means and the scale of an array (n_samples, n_features).
+
+        NaN counts as not there.
+        """
         mean, residual_scale = _moments(np.asarray(X, dtype=np.float64), sample_weight)
+        row_size = np.average((~np.isnan(X)).sum(axis=1), weights=sample_weight)
+        row_size = float(row_size)
         if link == "identity":
-            return cls(mean, mean, residual_scale, residual_scale, link)
+            return cls(
+                mean, mean, residual_scale, residual_scale, link, row_size=row_size
+            )
         mean_ = torch.from_numpy(mean)
         linked = LINKS[link].invert_shrunk(as_tensor(X).to(torch.float64), mean_)
         center, scale = _moments(linked.numpy(), sample_weight)
         # Of the largest count seen.
-        ceiling = float(linked.max()) if link == "exp" else np.inf
-        return cls(mean, center, scale, residual_scale, link, ceiling)
+        ceiling = float(np.nanmax(linked)) if link == "exp" else np.inf
+        return cls(mean, center, scale, residual_scale, link, ceiling, row_size)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map rows of X into the network's space, same shape."""
@@ -107,6 +120,11 @@ class Scaling(ArrayStateModule):
         """Map rows of the network's space back to the X they came from."""
         return LINKS[self.link].restore(self.outputs(u), self.link_mean)
 
+    def fill(self, X):
+        """Return an array with the column's mean where it is NaN."""
+        missing = np.isnan(X)
+        return np.where(missing, self.mean, X) if missing.any() else X
+
     def to_network(self, X, dtype):
         """Return an array's rows in the network's space as a tensor of `dtype`.
 
@@ -124,6 +142,8 @@ def _moments(X, sample_weight):
     """Return weighted column means and the root mean square around them."""
     # Divided by the largest magnitude first: squares of 1e200 would overflow.
     largest = np.abs(X).max(initial=0.0)
+    if np.isnan(largest):
+        return _moments_of_observed(X, sample_weight)
     if largest == 0.0:
         return np.zeros(X.shape[1]), 1.0
     mean = np.average(X / largest, axis=0, weights=sample_weight) * largest
@@ -132,5 +152,25 @@ def _moments(X, sample_weight):
     deviation = np.square((X - mean) / largest).mean(axis=1)
     scale = np.sqrt(np.average(deviation, weights=sample_weight)) * largest
     # What is left of nearly constant columns is rounding, not a scale.
+    negligible = 10 * np.finfo(np.float64).eps * largest
+    return mean, float(scale) if scale > negligible else 1.0
+
+
+def _moments_of_observed(X, sample_weight):
+    """Return the same of the values that are not NaN; each counts alike."""
+    observed = ~np.isnan(X)
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    weight = observed * weight[:, np.newaxis]
+    # Stands in for what is not there, and counts for nothing.
+    middle = X[observed].mean()
+    filled = np.where(observed, X, middle)
+    largest = np.abs(filled).max()
+    if largest == 0.0:
+        return np.zeros(X.shape[1]), 1.0
+    counts = weight.sum(axis=0)
+    totals = (weight * (filled / largest)).sum(axis=0) * largest
+    mean = np.divide(totals, counts, out=np.full(len(counts), middle), where=counts > 0)
+    deviation = np.square((filled - mean) / largest)
+    scale = np.sqrt(np.average(deviation, weights=weight)) * largest
     negligible = 10 * np.finfo(np.float64).eps * largest
     return mean, float(scale) if scale > negligible else 1.0

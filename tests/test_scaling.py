@@ -245,3 +245,75 @@ def test_rates_beyond_the_largest_count_grow_linearly():
     rates = scaling.to_data(far.repeat(1, 1))
     largest = np.exp(scaling.ceiling)
     np.testing.assert_allclose(rates, largest * (101 - scaling.ceiling), rtol=1e-6)
+
+
+# ----- values that are not there -------------------------------------------
+
+
+def ragged(rng, n_rows=30):
+    """Return rows, and the same with NaN from a column on that differs by row."""
+    X = rng.normal(loc=3.0, size=(n_rows, 6))
+    lengths = rng.randint(1, 6, size=n_rows)
+    return X, np.where(np.arange(6) < lengths[:, np.newaxis], X, np.nan)
+
+
+def test_moments_are_of_the_values_that_are_there():
+    _, X = ragged(np.random.RandomState(0))
+    scaling = Scaling.fit(X, "identity")
+    np.testing.assert_allclose(scaling.mean[:5], np.nanmean(X[:, :5], axis=0))
+    # Of a column without any value.
+    assert scaling.mean[5] == pytest.approx(np.nanmean(X))
+    residual = X - scaling.mean
+    assert scaling.residual_scale == pytest.approx(np.sqrt(np.nanmean(residual**2)))
+    assert scaling.row_size == pytest.approx(np.isfinite(X).sum() / len(X))
+    u = scaling.to_network(X, torch.float64).numpy()
+    assert np.nanmean(u**2) == pytest.approx(1.0)
+    np.testing.assert_array_equal(np.isnan(u), np.isnan(X))
+
+
+def test_weights_repeat_the_values_that_are_there():
+    rng = np.random.RandomState(1)
+    _, X = ragged(rng)
+    weight = rng.randint(0, 3, size=len(X))
+    weighted = Scaling.fit(X, "identity", weight.astype(float))
+    repeated = Scaling.fit(np.repeat(X, weight, axis=0), "identity")
+    np.testing.assert_allclose(weighted.mean, repeated.mean)
+    assert weighted.residual_scale == pytest.approx(repeated.residual_scale)
+    assert weighted.row_size == pytest.approx(repeated.row_size)
+
+
+@pytest.mark.parametrize("link", ["logistic", "exp", "tanh"])
+def test_links_leave_out_what_is_not_there(link):
+    X, with_gaps = ragged(np.random.RandomState(2))
+    X, with_gaps = X / 10 + 0.1, with_gaps / 10 + 0.1
+    X, with_gaps = np.clip(X, 0, 0.9), np.clip(with_gaps, 0, 0.9)
+    scaling = Scaling.fit(with_gaps, link)
+    u = scaling.to_network(with_gaps, torch.float64)
+    np.testing.assert_allclose(scaling.restore(u).numpy(), with_gaps, atol=1e-6)
+    assert np.isfinite(scaling.ceiling) == (link == "exp")
+
+
+def test_a_row_is_as_long_as_its_columns_and_a_pickle_keeps_it():
+    X, with_gaps = ragged(np.random.RandomState(3))
+    assert Scaling.fit(X, "identity").row_size == 6.0
+    scaling = Scaling.fit(with_gaps, "exp")
+    assert pickle.loads(pickle.dumps(scaling)).row_size == scaling.row_size
+
+
+def test_zeros_and_gaps_are_zero():
+    X = np.array([[0.0, np.nan], [0.0, 0.0]])
+    scaling = Scaling.fit(X, "identity")
+    np.testing.assert_array_equal(scaling.mean, [0.0, 0.0])
+    assert scaling.residual_scale == 1.0
+
+
+def test_gaps_are_filled_with_means():
+    X, with_gaps = ragged(np.random.RandomState(4))
+    scaling = Scaling.fit(with_gaps, "identity")
+    filled = scaling.fill(with_gaps)
+    gaps = np.isnan(with_gaps)
+    np.testing.assert_array_equal(filled[~gaps], X[~gaps])
+    np.testing.assert_array_equal(
+        filled[gaps], np.broadcast_to(scaling.mean, X.shape)[gaps]
+    )
+    assert scaling.fill(X) is X

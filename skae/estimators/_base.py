@@ -12,12 +12,9 @@ from sklearn.base import (
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.metaestimators import available_if
 
-from skae._validation import (
-    check_codes,
-    fit_context,
-)
+from skae._validation import check_codes, check_is_fitted, fit_context
 from skae.architectures.dense import DenseAutoencoder
-from skae.estimators._checks import hidden_layer_sizes
+from skae.estimators._checks import check_rows, hidden_layer_sizes
 from skae.estimators._fitted_network import FittedNetworkMixin
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
 from skae.estimators._parameters import (
@@ -88,6 +85,13 @@ class BaseAutoencoder(
     def _code_form(self):
         """Return the form of the codes, one of those of `code_statistics`."""
         return "white" if self.whiten else "principal"
+
+    def _check_layout(self, X, name):
+        """Refuse an `X`, as yet unvalidated, whose rows are not flat."""
+
+    def _mark_missing(self, X, name):
+        """Return validated rows with NaN where no value is to be looked at."""
+        return X
 
     def _condition(self, y, X, name, *, reset, classes=None, weight=None):
         """Return what the rows of X are given beside their features, or None."""
@@ -272,8 +276,7 @@ class BaseAutoencoder(
         X_reconstructed : ndarray of shape (n_samples, n_features)
             In the units of `X`.
         """
-        codec = self._codec_for()
-        return codec.decode(codec.encode(self._check_rows(X)))
+        return self._codec_for().reconstruct(self._check_rows(X))
 
     def score(self, X, y=None):
         r"""Return the share of the variance of X that is reconstructed.
@@ -301,7 +304,7 @@ class BaseAutoencoder(
         unit = self.scaling_.residual_scale
         unexplained = codec.squared_residuals(X, unit).sum(dtype=np.float64)
         total = sum(
-            np.square((rows - self.mean_) / unit).sum()
+            np.nansum(np.square((rows - self.mean_) / unit))
             for rows in np.array_split(X, -(-len(X) // 4096))
         )
         if total == 0:
@@ -337,6 +340,10 @@ class BaseAutoencoder(
     @property
     def _n_features_out(self):
         return self.n_components_
+
+    def _check_rows(self, X):
+        check_is_fitted(self)
+        return check_rows(self, X, reset=False)
 
     # ----- protocol --------------------------------------------------------
 

@@ -10,11 +10,13 @@ from skae._validation import (
     check_hidden_layer_sizes,
     check_rows_like,
     check_weights,
+    finite_values,
     validate_data,
 )
 from skae._warnings import warn_caller
 from skae.estimators._start import Samples, Setup, default_hidden_layer_sizes
 from skae.linear import resolve_n_components
+from skae.scaling import Scaling
 
 
 def check_samples(
@@ -30,7 +32,7 @@ def check_samples(
     reset,
 ):
     """Return validated `Samples` of a fit and of its validation rows, or None."""
-    X = validate_data(estimator, X, dtype=FLOAT_DTYPES, reset=reset)
+    X = check_rows(estimator, X, reset=reset)
     weight = check_weights(sample_weight, X)
     target = X
     if X_target is not None:
@@ -47,7 +49,9 @@ def check_samples(
     if X_val is None and y_val is not None:
         raise ValueError("y_val is the target of X_val, which is None. Pass both.")
     if X_val is not None:
+        estimator._check_layout(X_val, "X_val")
         X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
+        X_val = estimator._mark_missing(X_val, "X_val")
         _check_domain(estimator, X_val, "X_val")
         given = estimator._condition(y_val, X_val, "y_val", reset=False)
         validation = Samples(X_val, X_val, y=given)
@@ -56,6 +60,19 @@ def check_samples(
         # A row of weight zero is a row that is not there.
         samples = samples.take(np.flatnonzero(weight))
     return samples, validation
+
+
+def check_rows(estimator, X, *, reset):
+    """Return validated rows of X, with NaN where no value is to be looked at."""
+    estimator._check_layout(X, "X")
+    X = validate_data(
+        estimator,
+        X,
+        dtype=FLOAT_DTYPES,
+        ensure_all_finite=finite_values(estimator),
+        reset=reset,
+    )
+    return estimator._mark_missing(X, "X")
 
 
 def set_up(estimator, samples, seed):
@@ -145,7 +162,8 @@ def _n_components(estimator, samples, seed):
         return estimator._default_n_components(X.shape[1])
     if wanted == "mle" or isinstance(wanted, float | np.floating):
         rng = np.random.RandomState(seed)
-        return resolve_n_components(X, wanted, rng, samples.weight)
+        observed = Scaling.fit(X, "identity", samples.weight).fill(X)
+        return resolve_n_components(observed, wanted, rng, samples.weight)
     if wanted > min(X.shape) and estimator.linear_path is not None:
         warn_caller(
             f"n_components={wanted} is more than min(n_samples, n_features)="

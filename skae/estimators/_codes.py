@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from skae.architectures.codec import Head
+from skae.architectures.work import rows_at_once
 from skae.scaling import as_tensor
 
 _CHUNK = 4096
@@ -128,9 +129,9 @@ def _decorrelate(covariance):
     return axes.T.copy()
 
 
-def _chunks(X):
-    for start in range(0, len(X), _CHUNK):
-        yield slice(start, start + _CHUNK)
+def _chunks(X, n_rows=_CHUNK):
+    for start in range(0, len(X), n_rows):
+        yield slice(start, start + n_rows)
 
 
 @torch.inference_mode()
@@ -138,16 +139,21 @@ def _encode_and_compare(samples, scaling, network, weight):
     """Return codes in float64 and the weighted sum of squared residuals."""
     parameter = next(network.parameters())
     codes, total = None, 0.0
-    for rows in _chunks(samples.X):
+    # Without one more passes the code than goes through it.
+    has_decoder = hasattr(network, "decode")
+    for rows in _chunks(samples.X, rows_at_once(network, _CHUNK)):
         x = as_tensor(samples.X[rows]).to(torch.float64)
         target = as_tensor(samples.target[rows]).to(torch.float64)
         given = {}
         if samples.y is not None:
             given["condition"] = as_tensor(samples.y[rows]).to(parameter)
-        z = network.encode(scaling(x).to(parameter))
-        x_rec = scaling.to_data(network.decode(z, **given).to("cpu", torch.float64))
+        u = scaling(x).to(parameter)
+        z = network.encode(u)
+        u_rec = network.decode(z, **given) if has_decoder else network(u)
+        x_rec = scaling.to_data(u_rec.to("cpu", torch.float64))
         # Scaled before it is squared: 1e200 squared would overflow.
-        residual = ((target - x_rec) / scaling.residual_scale).square().sum(dim=1)
+        residual = (target - x_rec) / scaling.residual_scale
+        residual = residual.masked_fill(target.isnan(), 0).square().sum(dim=1)
         total += float(residual @ as_tensor(weight[rows]))
         if codes is None:
             # Of many codes, one copy is as much as there is room for.
@@ -160,18 +166,22 @@ def _encode_and_compare(samples, scaling, network, weight):
 def _readout(X, scaling, codes, weight):
     """Return codes^T Xc (n_components, n_features), ||Xc||^2 and the mean of X.
 
-    Xc is X centred, in scaled units. The scaling may know other rows' mean (of those
-    that early stopping trained on), which is close enough to start from.
+    Xc is X centred, in scaled units, and zero where X is NaN. The scaling may know the
+    mean of other rows (of those that early stopping trained on), which is close enough
+    to start from.
     """
-    readout, total, shift = 0.0, 0.0, 0.0
+    readout, total, shift, count = 0.0, 0.0, 0.0, 0.0
     for rows in _chunks(X):
         centered = (X[rows] - scaling.mean) / scaling.residual_scale
+        observed = ~np.isnan(centered)
+        centered[~observed] = 0.0
         weighted = centered * weight[rows, np.newaxis]
         readout = readout + codes[rows].T @ weighted
         total += np.sum(weighted * centered)
         shift = shift + weighted.sum(axis=0)
-    shift = shift / weight.sum()
-    total -= weight.sum() * np.square(shift).sum()
+        count = count + weight[rows] @ observed
+    shift = np.divide(shift, count, out=np.zeros_like(shift), where=count > 0)
+    total -= np.sum(count * np.square(shift))
     return readout, total, scaling.mean + shift * scaling.residual_scale
 
 

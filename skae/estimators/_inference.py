@@ -9,6 +9,7 @@ from scipy.sparse import csr_array, vstack
 from skae._device import inference_device
 from skae._threads import choose_n_threads, limit_threads
 from skae.architectures.codec import Decoder, Encoder
+from skae.architectures.work import multiplications, rows_at_once
 from skae.scaling import as_tensor
 
 _CHUNK = 1024
@@ -32,7 +33,8 @@ class Codec:
 
     def __init__(self, scaling, network, head, device, n_threads):
         self.n_threads = n_threads
-        self.flops_per_row = 2.0 * sum(p.numel() for p in network.parameters())
+        self.flops_per_row = 2.0 * multiplications(network)
+        self._chunk = rows_at_once(network, _CHUNK)
         self._modules = {}
         for dtype in (torch.float32, torch.float64):
             where = inference_device(device, dtype)
@@ -82,11 +84,17 @@ class Codec:
         """Return rows in X's units for codes in CSR format."""
         return np.concatenate([self.decode(rows.toarray()) for rows in _parts(Z)])
 
+    def reconstruct(self, X):
+        """Return the rows of an array encoded and decoded, in its dtype."""
+        return self.map(_reconstruct, self.n_features, X)
+
     def squared_residuals(self, X, unit=1.0):
         """Return each row's sum of squared residuals in units of `unit` squared."""
 
         def squares(encoder, decoder, x):
-            return ((decoder(encoder(x)) - x) / unit).square().sum(dim=1, keepdim=True)
+            residual = (_reconstruct(encoder, decoder, x) - x) / unit
+            # NaN marks what is not to be looked at.
+            return residual.masked_fill(x.isnan(), 0).square().sum(dim=1, keepdim=True)
 
         return self.map(squares, 1, X)[:, 0]
 
@@ -112,10 +120,10 @@ class Codec:
         result = np.empty((len(array), width), dtype=array.dtype)
         dtype = torch.float32 if array.dtype == np.float32 else torch.float64
         encoder, decoder, device = self._modules[dtype]
-        flops = self.flops_per_row * min(len(array), _CHUNK)
+        flops = self.flops_per_row * min(len(array), self._chunk)
         with limit_threads(choose_n_threads(self.n_threads, flops)):
-            for start in range(0, len(array), _CHUNK):
-                chunk = slice(start, start + _CHUNK)
+            for start in range(0, len(array), self._chunk):
+                chunk = slice(start, start + self._chunk)
                 rows = as_tensor(array[chunk]).to(device)
                 further = {
                     name: as_tensor(values[chunk]).to(device, dtype)
@@ -124,6 +132,13 @@ class Codec:
                 values = function(encoder, decoder, rows, **further)
                 result[chunk] = values.cpu().numpy()
         return result
+
+
+def _reconstruct(encoder, decoder, x):
+    if hasattr(encoder.network, "decode"):
+        return decoder(encoder(x))
+    # More passes the code than goes through it.
+    return decoder.scaling.to_data(encoder.network(encoder.scaling(x)))
 
 
 def _parts(rows):
