@@ -162,7 +162,7 @@ def _moments_of_observed(X, sample_weight):
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
     weight = observed * weight[:, np.newaxis]
     # Stands in for what is not there, and counts for nothing.
-    middle = X[observed].mean()
+    middle = np.average(X[observed], weights=weight[observed])
     filled = np.where(observed, X, middle)
     largest = np.abs(filled).max()
     if largest == 0.0:
