@@ -28,7 +28,8 @@ LAYERS = (
         "estimators._inference",
         "estimators._parameters",
     ),
-    ("estimators._plan",),
+    ("estimators._plan", "estimators._layer_pretraining"),
+    ("estimators._rbm_pretraining",),
     ("estimators._start", "estimators._pretraining"),
     ("estimators._attributes", "estimators._checks", "estimators._trainer"),
     ("estimators._folds", "estimators._fitted_network"),
@@ -36,7 +37,12 @@ LAYERS = (
     ("estimators._fitting", "estimators._labelled", "estimators._targets"),
     ("estimators._supervised_fit", "estimators._prediction"),
     ("estimators._base", "estimators._supervised"),
-    ("estimators._corrupted", "estimators._elbo", "estimators._sparsity"),
+    (
+        "estimators._corrupted",
+        "estimators._elbo",
+        "estimators._images",
+        "estimators._sparsity",
+    ),
     ("estimators._variational",),
     # 4: variants, each module in estimators/ that is not named elsewhere
     ("estimators.*",),

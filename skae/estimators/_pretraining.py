@@ -1,134 +1,49 @@
 r"""Greedy pretraining: one layer after the other learns to restore what is below it.
 
 Layer i maps the codes h of the layers below to codes :math:`\phi(W h + b)`. It is
-trained inside an autoencoder of its own, whose input, center and scale taken from the
-rows, is clean but for the noise of its own training [1]_ [2]_.
+trained inside an autoencoder of its own, which is given a corrupted copy [1]_ [2]_, or
+as a restricted Boltzmann machine [3]_; the layers below stay as they are, and what they
+are given is clean.
 
 .. [1] Y. Bengio, P. Lamblin, D. Popovici and H. Larochelle, "Greedy layer-wise
    training of deep networks", NIPS 2006.
 .. [2] P. Vincent et al., "Stacked denoising autoencoders", JMLR 11, 2010.
+.. [3] G. Hinton and R. Salakhutdinov, "Reducing the dimensionality of data with neural
+   networks", Science 313, 2006.
 """
 
 import functools
 import math
 import numbers
-from collections.abc import Callable
-from typing import NamedTuple
 
-import numpy as np
 import torch
-from torch import Tensor, nn
 
-from skae.architectures.dense import DenseAutoencoder
-from skae.architectures.layers import ACTIVATIONS, resolve_init
-from skae.corruption import CORRUPTIONS, ColumnRange
+from skae._random import make_generator
+from skae.architectures.layers import ACTIVATIONS
 from skae.data import Rows
+from skae.estimators._layer_pretraining import LayerSpec, denoising_layer
 from skae.estimators._plan import batch_size_for
-from skae.losses import elementwise_loss
+from skae.estimators._rbm_pretraining import check_rbm, rbm_layer
 from skae.training.loop import Plan, train
 from skae.training.optimizers import OPTIMIZERS
 from skae.training.schedules import SCHEDULES
 from skae.training.state import TrainingState
 
-
-class LearntLayer(NamedTuple):
-    """An affine map and the one that undoes it, between unscaled layers.
-
-    Attributes
-    ----------
-    weight, bias : Tensor of shape (n_units, n_inputs) and (n_units,)
-    decoder_weight, decoder_bias : Tensor of shape (n_inputs, n_units), (n_inputs,)
-    """
-
-    weight: Tensor
-    bias: Tensor
-    decoder_weight: Tensor
-    decoder_bias: Tensor
+# Each is called as ``method(estimator, layer, rows, scaling, generator, criterion)``,
+# with the codes below as rows, and returns a `LayerTask`.
+METHODS = {"denoising": denoising_layer, "rbm": rbm_layer}
 
 
-class LayerTask(NamedTuple):
-    """What a method of pretraining does with one layer.
-
-    Attributes
-    ----------
-    network : nn.Module
-        With the layer's weights.
-    rows : Rows
-        What it is trained on.
-    objective : callable
-    learnt : callable
-        ``learnt(network)`` returns the `LearntLayer` of the trained network.
-    """
-
-    network: nn.Module
-    rows: Rows
-    objective: Callable
-    learnt: Callable
-
-
-class LayerSpec(NamedTuple):
-    """A layer of the stack.
-
-    Attributes
-    ----------
-    index : int
-        Its place, from 0 at the input.
-    width : int
-    activation : str
-    level : float
-        Of the corruption of its input.
-    """
-
-    index: int
-    width: int
-    activation: str
-    level: float
-
-
-def restoration_error(network, rows, generator, *, corrupt):
-    r"""Return the squared error of each row restored from a corrupted copy.
-
-    .. math:: \frac{1}{p} \| g(f(\tilde x)) - x \|^2
-    """
-    output = network(corrupt(rows.x, generator), generator)
-    error = elementwise_loss("squared_error", "identity", output, rows.target)
-    return {"reconstruction": error.mean(dim=1)}
-
-
-def denoising_layer(estimator, layer, rows, scaling, generator):
-    """Return the `LayerTask` of a denoising autoencoder with tied weights."""
-    center, scale = _moments(rows)
-    x = (rows.x - center) / scale
-    network = DenseAutoencoder(
-        x.shape[1],
-        layer.width,
-        (),
-        layer.activation,
-        linear_path=False,
-        tied_weights=True,
-        code_activation=layer.activation,
-    )
-    network.initialize(resolve_init(estimator.init, layer.activation), generator)
-    corrupt = functools.partial(
-        _corrupt,
-        CORRUPTIONS[estimator.corruption],
-        level=layer.level,
-        column_range=ColumnRange(x.amin(dim=0), x.amax(dim=0)),
-    )
-    return LayerTask(
-        network,
-        Rows(x, x, rows.weight),
-        functools.partial(restoration_error, corrupt=corrupt),
-        functools.partial(_unscaled, center=center, scale=scale),
-    )
-
-
-# Each is called as ``method(estimator, layer, rows, scaling, generator)``; the rows are
-# the codes below, and `scaling` is between X and the rows of layer 0.
-METHODS = {"denoising": denoising_layer}
-
-
-def pretrain(estimator, sizes, activations, rows, scaling, generator, monitors_for):
+def pretrain(
+    estimator,
+    sizes,
+    activations,
+    rows,
+    scaling,
+    generator,
+    monitors_for,
+    criterion=None,
+):
     """Train the layers of a stack, each on the clean codes of those below it.
 
     Parameters
@@ -138,13 +53,16 @@ def pretrain(estimator, sizes, activations, rows, scaling, generator, monitors_f
     sizes, activations : sequence
         Widths of the layers from the input on, and their activations.
     rows : Rows
-        In the network's space.
+        ``x`` is X centred by the means of `scaling` and divided by its residual scale.
     scaling : Scaling
     generator : torch.Generator
         On the device of the rows.
     monitors_for : callable
         ``monitors_for(layer)`` returns a context manager that gives the monitors of
         the training of a `LayerSpec`.
+    criterion : Criterion or None
+        What the first layer's output and ``rows.target`` are compared by; None is the
+        squared error of ``rows.x``.
 
     Returns
     -------
@@ -155,19 +73,25 @@ def pretrain(estimator, sizes, activations, rows, scaling, generator, monitors_f
     Raises
     ------
     ValueError
-        If a loss is not finite.
+        If a loss is not finite, or if the method cannot train such layers.
     """
     learnt, curves = [], []
     levels = corruption_levels(estimator, len(sizes))
-    for layer in map(LayerSpec, range(len(sizes)), sizes, activations, levels):
+    # Without a criterion there is no decoder to begin with.
+    below = [None] * len(sizes) if criterion is None else [None, *activations]
+    if estimator.pretraining == "rbm":
+        check_rbm(estimator, activations)
+    for layer in map(LayerSpec, range(len(sizes)), sizes, activations, below, levels):
+        drawn_on_cpu = make_generator(generator.initial_seed() + layer.index)
+        task = METHODS[estimator.pretraining](
+            estimator, layer, rows, scaling, drawn_on_cpu, criterion
+        )
         with monitors_for(layer) as monitors:
-            affine, curve = _train_layer(
-                estimator, layer, rows, scaling, generator, monitors
-            )
+            affine, curve = _train_layer(estimator, layer, task, generator, monitors)
         learnt.append(affine)
         curves.append(curve)
-        rows = rows._replace(x=_encode(affine, layer.activation, rows.x))
-        rows = rows._replace(target=rows.x)
+        codes = _encode(affine, layer.activation, rows.x)
+        rows = Rows(codes, codes, rows.weight)
     return learnt, curves
 
 
@@ -193,9 +117,9 @@ def corruption_levels(estimator, n_layers):
     return levels
 
 
-def _train_layer(estimator, layer, rows, scaling, generator, monitors):
-    drawn_on_cpu = torch.Generator().manual_seed(generator.initial_seed() + layer.index)
-    task = METHODS[estimator.pretraining](estimator, layer, rows, scaling, drawn_on_cpu)
+def _train_layer(estimator, layer, task, generator, monitors):
+    """Return the `LearntLayer` and the loss of each epoch."""
+    rows = task.rows
     state = TrainingState.begin(
         task.network.to(rows.x),
         OPTIMIZERS.get(estimator.solver, OPTIMIZERS["adam"]),
@@ -212,7 +136,7 @@ def _train_layer(estimator, layer, rows, scaling, generator, monitors):
         mixed_precision=estimator.precision == "bfloat16",
     )
     check = functools.partial(_check_finite, layer.index, rate)
-    train(state, task.rows, plan, max_iter, [check, *monitors])
+    train(state, rows, plan, max_iter, [check, *monitors])
     return task.learnt(state.result), state.history["loss"]
 
 
@@ -226,35 +150,8 @@ def _check_finite(index, rate, state):
     return False
 
 
-def _moments(rows):
-    """Return the means of the columns and the root mean square around them."""
-    weight = None if rows.weight is None else rows.weight.cpu().double().numpy()
-    x = rows.x.cpu().double().numpy()
-    mean = np.average(x, axis=0, weights=weight)
-    center = torch.as_tensor(mean).to(rows.x)
-    scale = (rows.x - center).square().mean().sqrt()
-    return center, scale if scale > 0 else torch.ones_like(scale)
-
-
-@torch.no_grad()
-def _unscaled(network, *, center, scale):
-    """Return the layer of an autoencoder of (x - center) / scale for x itself."""
-    encoder, decoder = network.f.layers[0], network.g.layers[0]
-    weight = encoder.weight / scale
-    return LearntLayer(
-        weight,
-        encoder.bias - weight @ center,
-        encoder.weight.T * scale,
-        decoder.bias * scale + center,
-    )
-
-
 @torch.no_grad()
 def _encode(layer, activation, x):
     parts = x.split(4096)
     activate = ACTIVATIONS[activation]
     return torch.cat([activate(part @ layer.weight.T + layer.bias) for part in parts])
-
-
-def _corrupt(corruption, x, generator, *, level, column_range):
-    return corruption(x, level, generator, column_range)

@@ -20,6 +20,7 @@ from skae.estimators._plan import resources
 from skae.estimators._prediction_docs import PARAMETERS as PREDICTOR_PARAMETERS
 from skae.estimators._prediction_docs import UNLABELED_LABEL
 from skae.estimators._pretraining import METHODS, corruption_levels, pretrain
+from skae.estimators._rbm_pretraining import VISIBLE_UNITS
 from skae.estimators._start import Start, make_rows, training_dtype
 from skae.estimators._supervised import BasePredictor
 from skae.scaling import Scaling
@@ -59,13 +60,15 @@ PARAMETERS = {
         """,
     ),
     "pretraining": (
-        "{'denoising'} or None",
+        "{'denoising', 'rbm'} or None",
         """
         How each layer is trained before the fine-tuning, from the input on, on the
         codes of the layers below: 'denoising' as a denoising autoencoder with tied
-        weights. None begins the fine-tuning with random weights.
+        weights, 'rbm' as a restricted Boltzmann machine, for
+        ``activation="logistic"``. None begins the fine-tuning with random weights.
         """,
     ),
+    "visible_units": VISIBLE_UNITS,
     "corruption": (
         "{'masking', 'gaussian', 'salt_and_pepper', 'swap'}",
         """
@@ -115,6 +118,7 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
         **{name: AUTOENCODER_CONSTRAINTS[name] for name in _SHARED},
         "hidden_layer_sizes": ["array-like", integers_from(1)],
         "pretraining": [StrOptions(set(METHODS)), None],
+        "visible_units": [StrOptions({"auto", "bernoulli", "gaussian"})],
         "corruption": [StrOptions(set(CORRUPTIONS))],
         "corruption_level": [reals(0, None, "left"), "array-like"],
         "pretrain_max_iter": [integers_from(1)],

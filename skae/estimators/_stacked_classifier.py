@@ -81,6 +81,7 @@ class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
         hidden_layer_sizes=(256, 256, 256),
         *,
         pretraining="denoising",
+        visible_units="auto",
         corruption="masking",
         corruption_level=0.3,
         pretrain_max_iter=20,
@@ -112,6 +113,7 @@ class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.pretraining = pretraining
+        self.visible_units = visible_units
         self.corruption = corruption
         self.corruption_level = corruption_level
         self.pretrain_max_iter = pretrain_max_iter

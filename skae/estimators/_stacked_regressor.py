@@ -74,6 +74,7 @@ class StackedDAERegressor(RegressorOutputs, BaseStackedDAE):
         *,
         loss="squared_error",
         pretraining="denoising",
+        visible_units="auto",
         corruption="masking",
         corruption_level=0.3,
         pretrain_max_iter=20,
@@ -105,6 +106,7 @@ class StackedDAERegressor(RegressorOutputs, BaseStackedDAE):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.loss = loss
         self.pretraining = pretraining
+        self.visible_units = visible_units
         self.corruption = corruption
         self.corruption_level = corruption_level
         self.pretrain_max_iter = pretrain_max_iter

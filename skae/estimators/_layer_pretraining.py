@@ -1,0 +1,186 @@
+"""What is pretrained of a layer, and the denoising autoencoder that does it."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skae.architectures.layers import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    MAXOUT_PIECES,
+    Dense,
+    resolve_init,
+)
+from skae.corruption import CORRUPTIONS, ColumnRange
+from skae.data import Rows
+
+
+class LayerSpec(NamedTuple):
+    """A layer of the stack.
+
+    Attributes
+    ----------
+    index : int
+        Its place, from 0 at the input.
+    width : int
+    activation : str
+    below : str or None
+        The activation that its input came from and its reconstruction goes through.
+        None at the bottom, and where the decoders are not to be stacked: a
+        reconstruction is then affine.
+    level : float
+        Of the corruption of its input.
+    """
+
+    index: int
+    width: int
+    activation: str
+    below: str | None
+    level: float
+
+
+class LearntLayer(NamedTuple):
+    """An affine map, and the one back, to what the activation below is applied to.
+
+    Attributes
+    ----------
+    weight, bias : Tensor of shape (n_units, n_inputs) and (n_units,)
+    decoder_weight, decoder_bias : Tensor of shape (n_inputs, n_units), (n_inputs,)
+        With 'maxout' either map has as many outputs as there are pieces.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    decoder_weight: Tensor
+    decoder_bias: Tensor
+
+
+class LayerTask(NamedTuple):
+    """What a method of pretraining does with one layer.
+
+    Attributes
+    ----------
+    network : nn.Module
+        With the layer's weights.
+    rows : Rows
+        What it is trained on.
+    objective : callable
+    learnt : callable
+        ``learnt(network)`` returns the `LearntLayer` of the trained network.
+    """
+
+    network: nn.Module
+    rows: Rows
+    objective: Callable
+    learnt: Callable
+
+
+class LayerAutoencoder(nn.Module):
+    """One hidden layer, and back through the activation of the layer below.
+
+    Parameters
+    ----------
+    n_inputs : int
+    layer : LayerSpec
+    """
+
+    def __init__(self, n_inputs, layer):
+        super().__init__()
+        below = layer.below or "identity"
+        pieces, pieces_below = (
+            MAXOUT_PIECES if name == "maxout" else 1
+            for name in (layer.activation, below)
+        )
+        self.encoder = Dense(n_inputs, pieces * layer.width)
+        tied = pieces == pieces_below == 1
+        self.decoder = Dense(
+            layer.width,
+            pieces_below * n_inputs,
+            tied_to=self.encoder if tied else None,
+        )
+        self._activate = ACTIVATIONS[layer.activation]
+        self._activate_below = ACTIVATIONS[below]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._activate_below(self.decoder(self._activate(self.encoder(x))))
+
+    def initialize(self, init, generator):
+        """Draw the weights that are its own; biases start at zero."""
+        for layer in (self.encoder, self.decoder):
+            if not layer.tied:
+                INITIALIZERS[init](layer.weight.data, generator)
+
+
+def restoration_error(network, rows, generator, *, corrupt, criterion):
+    r"""Return the error of each row restored from a corrupted copy.
+
+    .. math:: \frac{1}{p} \sum_j \ell\big(g(f(\tilde x))_j, x_j\big)
+    """
+    output = network(corrupt(rows.x, generator))
+    return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
+
+
+def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
+    """Return the `LayerTask` of a denoising autoencoder with tied weights.
+
+    Its input is centred and divided by one number, as the corruption takes it to be.
+    """
+    center, scale = _moments(rows) if layer.index else (0.0, 1.0)
+    x = target = (rows.x - center) / scale
+    undo = functools.partial(_unscaled, center=center, scale=scale)
+    if layer.below is not None:
+        # Through an activation, whose range is that of the codes as they are.
+        target, undo = rows.x, functools.partial(undo, is_affine=False)
+        criterion = functools.partial(_squared_error, scale=scale)
+    elif criterion is None:
+        criterion = _squared_error
+    else:
+        target = rows.target
+    network = LayerAutoencoder(x.shape[1], layer)
+    network.initialize(resolve_init(estimator.init, layer.activation), generator)
+    corrupt = functools.partial(
+        _corrupt,
+        CORRUPTIONS[estimator.corruption],
+        level=layer.level,
+        column_range=ColumnRange(x.amin(dim=0), x.amax(dim=0)),
+    )
+    objective = functools.partial(
+        restoration_error, corrupt=corrupt, criterion=criterion
+    )
+    return LayerTask(network, Rows(x, target, rows.weight), objective, undo)
+
+
+def _squared_error(output, target, scale=1.0):
+    return ((output - target) / scale).square()
+
+
+def _moments(rows):
+    """Return the means of the columns and the root mean square around them."""
+    weight = None if rows.weight is None else rows.weight.cpu().double().numpy()
+    x = rows.x.cpu().double().numpy()
+    mean = np.average(x, axis=0, weights=weight)
+    center = torch.as_tensor(mean).to(rows.x)
+    scale = float((rows.x - center).square().mean().sqrt())
+    return center, scale if scale > 0 else 1.0
+
+
+@torch.no_grad()
+def _unscaled(network, *, center, scale, is_affine=True):
+    """Return the layer of an autoencoder of (x - center) / scale for x itself."""
+    encoder, decoder = network.encoder, network.decoder
+    weight = encoder.weight / scale
+    bias = encoder.bias - (weight * center).sum(dim=1)
+    decoder_weight = decoder.weight.T if decoder.tied else decoder.weight
+    decoder_bias = decoder.bias
+    if is_affine:
+        decoder_weight, decoder_bias = decoder_weight * scale, decoder_bias * scale
+        decoder_bias = decoder_bias + center
+    return LearntLayer(weight, bias, decoder_weight, decoder_bias)
+
+
+def _corrupt(corruption, x, generator, *, level, column_range):
+    return corruption(x, level, generator, column_range)
