@@ -3,6 +3,7 @@
 from skae.estimators._autoencoder import AutoencoderTransformer
 from skae.estimators._conditional_vae import ConditionalVAE
 from skae.estimators._contractive import ContractiveAutoencoder
+from skae.estimators._convolutional import ConvolutionalAutoencoder
 from skae.estimators._denoising import DenoisingAutoencoder
 from skae.estimators._sparse import SparseAutoencoder
 from skae.estimators._stacked_classifier import StackedDAEClassifier
@@ -14,6 +15,7 @@ __all__ = [
     "AutoencoderTransformer",
     "ConditionalVAE",
     "ContractiveAutoencoder",
+    "ConvolutionalAutoencoder",
     "DenoisingAutoencoder",
     "SparseAutoencoder",
     "StackedDAEClassifier",

@@ -74,7 +74,12 @@ def denoising_error(network, rows, generator, *, criterion, corruption, emphasis
     return {"reconstruction": errors.mean(dim=1)}
 
 
-def make_corruption(corruption, level, rows):
+def column_range(rows):
+    """Return the `ColumnRange` of `ScaledRows`."""
+    return ColumnRange(rows.x.amin(dim=0), rows.x.amax(dim=0))
+
+
+def make_corruption(corruption, level, rows, range_of=column_range):
     """Return the noise on the input, a function of (rows, generator).
 
     Parameters
@@ -84,6 +89,8 @@ def make_corruption(corruption, level, rows):
     level : float
     rows : ScaledRows
         The training rows.
+    range_of : callable
+        ``range_of(rows)`` returns the `ColumnRange` of 'salt_and_pepper'.
     """
     if callable(corruption):
         return functools.partial(_corrupt_in_data_space, corruption, rows.scaling)
@@ -91,7 +98,7 @@ def make_corruption(corruption, level, rows):
         _corrupt,
         CORRUPTIONS[corruption],
         level=level,
-        column_range=ColumnRange(rows.x.amin(dim=0), rows.x.amax(dim=0)),
+        column_range=range_of(rows),
     )
 
 
