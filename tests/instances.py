@@ -20,6 +20,7 @@ PREDICTORS = [c for c in public_estimators(skae) if issubclass(c, BasePredictor)
 # No linear path: beside PCA the small tables of the tests leave nothing to learn.
 _TRAINED = {"linear_path": None, "max_iter": 5, "hidden_layer_sizes": (16,)}
 _SMALL = {"max_iter": 5, "hidden_layer_sizes": (16,)}
+_MAPS = {"channels": (4, 3), "max_iter": 5}
 _PARAMETERS = [
     {},
     {"n_components": 2},
@@ -63,6 +64,15 @@ _OWN_PARAMETERS = {
         {**_SMALL, "code_activation": "identity", "n_components": 3},
         {**_SMALL, "contraction_weight": 0},
     ],
+    "ConvolutionalAutoencoder": [
+        {**_MAPS, "n_components": None, "whiten": True},
+        {**_MAPS, "pooling": "average", "kernel_size": 2, "n_components": 3},
+        {**_MAPS, "pooling": "stride", "upsampling": "transposed"},
+        {**_MAPS, "corruption": "salt_and_pepper", "emphasis": (1, 0.5)},
+        {**_MAPS, "corruption": "gaussian", "skip_connections": True},
+        {**_MAPS, "corruption": "swap", "skip_connections": True, "pooling": "stride"},
+        {**_MAPS, "solver": "lbfgs", "precision": "float64"},
+    ],
     "VAETransformer": [
         *({**_TRAINED, "likelihood": name} for name in LIKELIHOODS),
         {"likelihood": "bernoulli", "max_iter": 5, "hidden_layer_sizes": (16,)},
@@ -82,12 +92,12 @@ _OWN_PARAMETERS = {
 
 _PREDICTOR_PARAMETERS = {
     "StackedDAE": [
-        {"max_iter": 10, "pretrain_max_iter": 3},
-        {"hidden_layer_sizes": (16, 8), "max_iter": 5, "pretraining": None},
+        {"max_iter": 40, "pretrain_max_iter": 3},
+        {"hidden_layer_sizes": (16, 8), "max_iter": 40, "pretraining": None},
         {
             "hidden_layer_sizes": (8,),
             "corruption": "gaussian",
-            "max_iter": 5,
+            "max_iter": 40,
             "corruption_level": (0.5,),
             "early_stopping": False,
         },
@@ -103,10 +113,11 @@ _PREDICTOR_PARAMETERS = {
             "hidden_layer_sizes": 8,
             "activation": "logistic",
             "solver": "sgd",
+            "learning_rate_init": 0.1,
             "alpha": 0.1,
             "max_norm": 2.0,
             "average": False,
-            "max_iter": 5,
+            "max_iter": 40,
         },
     ],
 }

@@ -1,5 +1,6 @@
 """Rows with labels, rows without, and what judges: the data of a predictor's fit."""
 
+import numbers
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from skae._validation import (
     FLOAT_DTYPES,
     check_rows_like,
     check_weights,
+    num_samples,
     validate_data,
 )
 from skae.estimators._start import Samples
@@ -117,17 +119,22 @@ def _has_label(estimator, y):
     """Return which rows of y have a label, of shape (n_samples,)."""
     missing = estimator.unlabeled_label
     if missing is None:
-        return np.ones(len(y) if hasattr(y, "__len__") else y.shape[0], dtype=bool)
+        return np.ones(num_samples(y), dtype=bool)
     y = check_array(
         y, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name="y"
     )
-    # The one value that does not equal itself.
-    unlabeled = y != y if missing != missing else y == missing
+    is_nan = isinstance(missing, numbers.Real) and np.isnan(missing)
+    unlabeled = _is_nan(y) if is_nan else y == missing
     return ~(unlabeled.all(axis=1) if unlabeled.ndim > 1 else unlabeled)
 
 
+def _is_nan(y):
+    """Return where an array of any dtype holds NaN, the one value unequal to itself."""
+    return np.asarray(y != y, dtype=bool)
+
+
 def _take(y, index):
-    if len(index) == (len(y) if hasattr(y, "__len__") else y.shape[0]):
+    if len(index) == num_samples(y):
         # As it came: scikit-learn's checks see a list or a data frame.
         return y
     return np.asarray(y)[index]

@@ -73,7 +73,8 @@ class ClassifierOutputs(ClassifierMixin):
         labels : ndarray of shape (n_samples,)
             Of `classes_`.
         """
-        return self.classes_[self._outputs(X).argmax(axis=1)]
+        best = self._outputs(X).argmax(axis=1)
+        return self.classes_[best]
 
     def predict_proba(self, X):
         """Return the probability of each class.
@@ -86,9 +87,12 @@ class ClassifierOutputs(ClassifierMixin):
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
+            In the order of `classes_`, more than 0.
         """
-        return softmax(self._outputs(X), axis=1)
+        probabilities = softmax(self._outputs(X), axis=1)
+        # So that their logarithms, and a log loss, are finite as they are in exact
+        # arithmetic.
+        return probabilities.clip(min=np.finfo(probabilities.dtype).tiny)
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.
@@ -174,7 +178,8 @@ class RegressorOutputs(RegressorMixin):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the units, and with the dimensions, of the y of the fit.
         """
-        return self._target.decode(self._outputs(X))
+        outputs = self._outputs(X)
+        return self._target.decode(outputs)
 
     def _make_objective(self, criterion, corruption):
         return functools.partial(quantity_loss, loss=self.loss)
