@@ -53,7 +53,10 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         axes = network.linear_decoder.to("cpu", torch.float64)
         attributes["components_"] = head.rotate(axes).T.numpy()
     statistics = {"code_mean": statistics.code_mean}
-    return attributes | estimator._own_attributes(attributes | statistics, samples)
+    attributes |= estimator._own_attributes(attributes | statistics, samples)
+    if result.pretraining is not None:
+        attributes["pretraining_loss_curves_"] = result.pretraining.loss_curves
+    return attributes
 
 
 @torch.inference_mode(False)

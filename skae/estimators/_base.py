@@ -136,6 +136,17 @@ class BaseAutoencoder(
     def _finish_start(self, network, scaling, linear_map):
         """Set what else the network begins with; `linear_map` may be None."""
 
+    def _n_parts(self, shape):
+        """Return of how many parts a fit to data of `shape` is told; None for one."""
+        return None
+
+    def _pretrain(self, network, scaling, samples, seed, report):
+        """Train a network in parts before its fit; return the `Pretraining`, or None.
+
+        `report.pretraining(layer)` gives the monitors of the part of a `LayerSpec`.
+        """
+        return None
+
     def _linear_path_is_optimal(self):
         """Whether no training can improve on the linear path."""
         sizes = self.hidden_layer_sizes

@@ -14,7 +14,7 @@ _FEWEST_ROWS_TO_SPLIT = 100
 _ROWS_TO_CROSS_VALIDATE = range(20, 500)
 
 
-def fit_from_start(estimator, samples, validation, setup, report):
+def fit_from_start(estimator, samples, validation, setup, monitors, report=None):
     """Fit a new model.
 
     Parameters
@@ -25,8 +25,10 @@ def fit_from_start(estimator, samples, validation, setup, report):
         Given rows (`X_val`); otherwise the estimator's parameters decide
         whether some of `samples` are set apart.
     setup : Setup
-    report : callable
-        ``report(trainer)`` returns the monitors that report to the outside.
+    monitors : callable
+        ``monitors(trainer)`` returns the monitors that report to the outside.
+    report : Report or None
+        Is told of what is trained before the whole network.
     """
     everything = samples
     if validation is None and _cross_validates(estimator, samples):
@@ -35,11 +37,11 @@ def fit_from_start(estimator, samples, validation, setup, report):
         samples, validation = _split(estimator, samples, setup.seed)
     if not _needs_training(estimator, validation):
         return _closed_form(estimator, everything, setup)
-    start = make_start(estimator, samples, setup)
+    start = make_start(estimator, samples, setup, report)
     trainer = Trainer(estimator, start, samples, validation, setup.seed)
     if estimator.linear_path is not None and trainer.nothing_to_learn():
         return _closed_form(estimator, everything, setup)
-    trainer.run(report)
+    trainer.run(monitors)
     result = trainer.result()
     if result.best_epoch == 0 and estimator.linear_path is not None:
         # No epoch beat the start: the best is the start on all the rows.
@@ -49,7 +51,7 @@ def fit_from_start(estimator, samples, validation, setup, report):
     return result
 
 
-def fit_further(estimator, start, samples, validation, seed, previous, report):
+def fit_further(estimator, start, samples, validation, seed, previous, monitors):
     """Train a fitted model for up to `max_iter` more epochs (warm start).
 
     `previous` is a `Progress` of the fits before.
@@ -58,7 +60,7 @@ def fit_further(estimator, start, samples, validation, seed, previous, report):
         samples, validation = _split(estimator, samples, seed)
     trainer = Trainer(estimator, start, samples, validation, seed, previous)
     if _needs_training(estimator, validation):
-        trainer.run(report)
+        trainer.run(monitors)
     return trainer.result()
 
 

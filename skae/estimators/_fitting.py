@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from contextlib import ExitStack
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from skae.estimators._checks import (
     set_up,
 )
 from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
+from skae.estimators._report import Report
 from skae.estimators._start import current_start, make_start, training_dtype
 from skae.estimators._trainer import Progress
 from skae.training.callbacks import CallbackMonitor
@@ -59,27 +61,38 @@ def fit_estimator(estimator, X, y, **given):
     warm = estimator.warm_start and hasattr(estimator, "network_")
     samples, validation = check_samples(estimator, X, y, **given, reset=not warm)
     seed = draw_seed(estimator.random_state)
-    context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+    n_parts = None if warm else estimator._n_parts(samples.X.shape)
+    # Without parts of its own a fit has its epochs directly below it.
+    n_tasks = estimator.max_iter if n_parts is None else n_parts
+    context = estimator._init_callback_context(max_subtasks=n_tasks)
     # A scoring callback needs a target, and an autoencoder's is X itself.
     task = {"estimator": estimator, "X": X, "y": X if y is None else y}
     context.call_on_fit_task_begin(**task)
 
-    def report(trainer):
+    report = Report(estimator, context, task)
+
+    def monitors(trainer):
         def attributes_now(state):
             result = trainer.result(copy.deepcopy(state.result))
             return fitted_attributes(estimator, result, samples, warm=warm)
 
-        return [CallbackMonitor(context, task, attributes_now)]
+        if n_parts is None:
+            return [CallbackMonitor(context, task, attributes_now)]
+        part = report.part("fine-tuning", estimator.max_iter, attributes_now)
+        return [parts.enter_context(part)]
 
-    if warm:
-        check_same_network(estimator)
-        start, previous = current_start(estimator, samples), progress_of(estimator)
-        result = fit_further(
-            estimator, start, samples, validation, seed, previous, report
-        )
-    else:
-        setup = set_up(estimator, samples, seed)
-        result = fit_from_start(estimator, samples, validation, setup, report)
+    with ExitStack() as parts:
+        if warm:
+            check_same_network(estimator)
+            start, previous = current_start(estimator, samples), progress_of(estimator)
+            result = fit_further(
+                estimator, start, samples, validation, seed, previous, monitors
+            )
+        else:
+            setup = set_up(estimator, samples, seed)
+            result = fit_from_start(
+                estimator, samples, validation, setup, monitors, report
+            )
     attributes = fitted_attributes(estimator, result, samples, warm=warm)
     # Moments triple a pickle: kept only where they are used again.
     attributes["_training_state"] = result.state if estimator.warm_start else None
@@ -102,6 +115,8 @@ def partially_fit_estimator(estimator, X, y=None, **given):
     if first:
         _warn_of_no_variance(samples.X)
         start = make_start(estimator, samples, set_up(estimator, samples, seed))
+        if start.pretraining is not None and start.pretraining.interrupted is not None:
+            raise start.pretraining.interrupted
         previous = Progress()
     else:
         check_same_network(estimator)

@@ -12,6 +12,7 @@ from torch import nn
 from skae._random import make_generator
 from skae.architectures.layers import resolve_init
 from skae.data import Rows
+from skae.estimators._report import Report
 from skae.losses import elementwise_loss
 from skae.scaling import Scaling, as_tensor
 
@@ -30,15 +31,32 @@ class Setup(NamedTuple):
     seed: int
 
 
+class Pretraining(NamedTuple):
+    """What became of the training of a network before its fit.
+
+    Attributes
+    ----------
+    loss_curves : list of list of float
+        The loss of each epoch, by layer.
+    interrupted : KeyboardInterrupt or None
+        By which the user ended it.
+    """
+
+    loss_curves: list
+    interrupted: KeyboardInterrupt | None = None
+
+
 class Start(NamedTuple):
     """A network to begin from, the scaling around it and its input's noise.
 
-    `corruption` is a function of (rows, generator), or None.
+    `corruption` is a function of (rows, generator), or None. `pretraining` is None for
+    a network that was not trained.
     """
 
     scaling: Scaling
     network: nn.Module
     corruption: Callable | None
+    pretraining: Pretraining | None = None
 
 
 class Samples(NamedTuple):
@@ -147,11 +165,12 @@ def make_rows(scaling, samples, dtype, device):
     return Rows(x, target, weight, y)
 
 
-def make_start(estimator, samples, setup):
+def make_start(estimator, samples, setup, report=None):
     """Return the `Start` of a fit to `samples`, on the CPU.
 
     The estimator gives the parameters and the holes `_build_network`,
-    `_linear_map` and `_make_corruption`.
+    `_linear_map`, `_make_corruption` and `_pretrain`, which tells `report` of what it
+    does.
     """
     dtype = training_dtype(estimator.precision)
     network = estimator._build_network(samples.X.shape, setup.n_components).to(dtype)
@@ -169,7 +188,9 @@ def make_start(estimator, samples, setup):
             noisy = corruption(rows.x, make_generator(setup.seed))
         _set_linear_path(network, linear_map, noisy, rows.target, rows.weight)
     estimator._finish_start(network, scaling, linear_map)
-    return Start(scaling, network.eval(), corruption)
+    report = report or Report(estimator)
+    pretraining = estimator._pretrain(network, scaling, samples, setup.seed, report)
+    return Start(scaling, network.eval(), corruption, pretraining)
 
 
 def current_start(estimator, samples):

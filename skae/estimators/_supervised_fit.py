@@ -1,7 +1,6 @@
 """The ways to fit a predictor: anew, warm, and by one epoch."""
 
 import copy
-from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -11,44 +10,11 @@ from skae.estimators._attributes import curves, make_codec
 from skae.estimators._checks import check_same_arguments
 from skae.estimators._fitting import keep_columns_on_failure, progress_of, trainable
 from skae.estimators._labelled import check_labelled, split_labelled
+from skae.estimators._report import Report
 from skae.estimators._start import Start, training_dtype
 from skae.estimators._trainer import HeldOut, Progress, Trainer
-from skae.training.callbacks import VerboseMonitor, part_of_fit
 
 _CHUNK = 4096
-
-
-class Report:
-    """Tells scikit-learn's callbacks, and the user, of the parts of a fit.
-
-    Parameters
-    ----------
-    estimator : BasePredictor
-    context : CallbackContext or None
-        Of the fit; without one, as in `partial_fit`, callbacks are told nothing.
-    task : dict
-        Keyword arguments of the callbacks' hooks.
-    """
-
-    def __init__(self, estimator, context=None, task=None):
-        self.estimator, self.context, self.task = estimator, context, task
-
-    def part(self, name, max_iter, fitted_attributes=None):
-        """Return a context manager that gives the monitor of a part's epochs."""
-        if self.context is None:
-            return nullcontext(_ask_nothing)
-        return part_of_fit(self.context, self.task, name, max_iter, fitted_attributes)
-
-    @contextmanager
-    def pretraining(self, layer):
-        """Give the monitors of the pretraining of a layer, a `LayerSpec`."""
-        name = f"pretraining layer {layer.index + 1}"
-        with self.part(name, self.estimator.pretrain_max_iter) as monitor:
-            monitors = [monitor]
-            if self.estimator.verbose:
-                label = f"{type(self.estimator).__name__}, {name}"
-                monitors.append(VerboseMonitor(label))
-            yield monitors
 
 
 class ScoreMonitor:
@@ -180,7 +146,3 @@ def _fitted(estimator, result, data, scores, own, *, warm):
         **estimator._target_attributes(data.target),
         **own,
     }
-
-
-def _ask_nothing(state):
-    return False

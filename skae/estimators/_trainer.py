@@ -18,7 +18,7 @@ from skae.estimators._plan import (
     make_plan,
     resources,
 )
-from skae.estimators._start import Samples, make_rows, training_dtype
+from skae.estimators._start import Pretraining, Samples, make_rows, training_dtype
 from skae.scaling import Scaling
 from skae.training.callbacks import VerboseMonitor
 from skae.training.early_stopping import EarlyStopping, NotFinite
@@ -66,6 +66,8 @@ class FitResult:
         For a later `partial_fit` or warm start.
     interrupted : KeyboardInterrupt or None
         To be raised again once the estimator is fitted.
+    pretraining : Pretraining or None
+        Of the network that this fit began with.
     """
 
     scaling: Scaling
@@ -76,6 +78,7 @@ class FitResult:
     validation_loss_curve: list | None = None
     state: TrainingState | None = None
     interrupted: KeyboardInterrupt | None = None
+    pretraining: Pretraining | None = None
 
 
 class HeldOut:
@@ -134,7 +137,8 @@ class Trainer:
         self.estimator = estimator
         self.start = start
         self.previous = previous
-        self.interrupted = None
+        pretraining = start.pretraining
+        self.interrupted = None if pretraining is None else pretraining.interrupted
         self._seed = seed
         batch_size = batch_size_for(estimator, len(samples.X))
         device, self._n_threads = resources(estimator, start.network, len(samples.X))
@@ -183,6 +187,8 @@ class Trainer:
         ValueError
             If the loss is not finite before anything good was reached.
         """
+        if self.interrupted is not None:
+            return
         monitors = [self.stopping]
         if self.estimator.verbose:
             name = type(self.estimator).__name__
@@ -237,6 +243,7 @@ class Trainer:
             validation_curve,
             self.state,
             self.interrupted,
+            self.start.pretraining,
         )
 
     def _best_network(self):
@@ -250,7 +257,11 @@ class Trainer:
 
     def _has_usable_start(self):
         """Whether the start is a result, not a random network."""
-        return self.estimator.linear_path is not None or self.previous.n_epochs > 0
+        return (
+            self.estimator.linear_path is not None
+            or self.start.pretraining is not None
+            or self.previous.n_epochs > 0
+        )
 
     def _mean_loss(self, network):
         """Return the mean loss of a network over the training rows."""
