@@ -106,6 +106,7 @@ class ImageEncoder(ArrayStateModule):
     """
 
     linear_path = False
+    decoder_parts = ("expand", "from_code", "up", "merge", "to_image")
 
     def __init__(
         self,
@@ -167,9 +168,8 @@ class ImageEncoder(ArrayStateModule):
     @property
     def multiplications(self):
         """Number of them for a row, on its way through all layers."""
-        layers = self._convolutions()
-        dense = () if self.to_code is None else (self.to_code, self.from_code)
-        return sum(c.multiplications for c in layers) + sum(
+        dense = [m for m in self.modules() if isinstance(m, Dense)]
+        return sum(c.multiplications for c in self._convolutions()) + sum(
             layer.weight.numel() for layer in dense
         )
 

@@ -41,6 +41,8 @@ class DenseAutoencoder(ArrayStateModule):
         Of the code, "identity" with a linear path.
     """
 
+    decoder_parts = ("g", "linear_decoder", "code_scale", "code_radius")
+
     def __init__(
         self,
         n_features,

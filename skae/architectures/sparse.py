@@ -69,6 +69,8 @@ class TopKAutoencoder(DenseAutoencoder):
         Rows of training since each unit was last among the k largest.
     """
 
+    decoder_parts = (*DenseAutoencoder.decoder_parts, "rows_since_active")
+
     def __init__(
         self,
         n_features,

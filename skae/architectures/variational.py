@@ -53,6 +53,8 @@ class VariationalAutoencoder(ArrayStateModule):
         As in the estimators.
     """
 
+    decoder_parts = ("g", "raw_dispersion", "linear_decoder", "code_radius")
+
     def __init__(
         self,
         n_features,

@@ -13,6 +13,8 @@ _LARGEST_DECAY = 0.99
 class FlatParameters:
     """A network's parameters and gradients as views of two flat tensors.
 
+    Those that take no gradient are left as they are.
+
     The optimiser then works on one tensor instead of dozens. Weight matrices
     come first, so that decay applies to one slice.
 
@@ -24,7 +26,8 @@ class FlatParameters:
     """
 
     def __init__(self, network: nn.Module):
-        parameters = sorted(network.parameters(), key=lambda p: p.ndim < 2)
+        trained = [p for p in network.parameters() if p.requires_grad]
+        parameters = sorted(trained, key=lambda p: p.ndim < 2)
         self.n_weights = sum(p.numel() for p in parameters if p.ndim >= 2)
         if parameters:
             self.values = torch.cat([p.detach().reshape(-1) for p in parameters])
