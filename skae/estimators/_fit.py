@@ -36,11 +36,11 @@ def fit_from_start(estimator, samples, validation, setup, monitors, report=None)
     elif validation is None:
         samples, validation = _split(estimator, samples, setup.seed)
     if not _needs_training(estimator, validation):
-        return _closed_form(estimator, everything, setup)
+        return closed_form(estimator, everything, setup)
     start = make_start(estimator, samples, setup, report)
     trainer = Trainer(estimator, start, samples, validation, setup.seed)
     if estimator.linear_path is not None and trainer.nothing_to_learn():
-        return _closed_form(estimator, everything, setup)
+        return closed_form(estimator, everything, setup)
     trainer.run(monitors)
     result = trainer.result()
     if result.best_epoch == 0 and estimator.linear_path is not None:
@@ -119,7 +119,8 @@ def _needs_training(estimator, validation):
     )
 
 
-def _closed_form(estimator, samples, setup):
+def closed_form(estimator, samples, setup):
+    """Return the start as the result of a fit without an epoch."""
     start = make_start(estimator, samples, setup)
     trainer = Trainer(estimator, start, samples, None, setup.seed)
     return FitResult(start.scaling, start.network, 0, 0, [trainer.start_loss])

@@ -1,6 +1,6 @@
 """What every fitted estimator with a network has in common."""
 
-from skae._validation import FLOAT_DTYPES, check_is_fitted, validate_data
+from skae._validation import check_is_fitted
 from skae.architectures.summary import network_summary
 from skae.estimators._attributes import make_codec
 
@@ -30,10 +30,6 @@ class FittedNetworkMixin:
     def _codec_for(self):
         check_is_fitted(self)
         return self._codec
-
-    def _check_rows(self, X):
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=FLOAT_DTYPES, reset=False)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")

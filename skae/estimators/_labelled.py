@@ -12,6 +12,7 @@ from skae._validation import (
     FLOAT_DTYPES,
     check_rows_like,
     check_weights,
+    finite_values,
     num_samples,
     validate_data,
 )
@@ -64,7 +65,14 @@ def check_labelled(
     if y is None:
         # scikit-learn's own error.
         validate_data(estimator, X, y)
-    X = validate_data(estimator, X, dtype=FLOAT_DTYPES, reset=target is None)
+    estimator._check_layout(X, "X")
+    X = validate_data(
+        estimator,
+        X,
+        dtype=FLOAT_DTYPES,
+        ensure_all_finite=finite_values(estimator),
+        reset=target is None,
+    )
     check_consistent_length(X, y)
     weight = check_weights(sample_weight, X)
     with_label = _has_label(estimator, y)
@@ -89,14 +97,15 @@ def check_labelled(
 
 
 def split_labelled(estimator, data, seed, *, may_split=True):
-    """Return training and validation samples with `class_weight`, and all to look at.
+    """Return training and validation samples, and all to look at.
 
     Returns
     -------
     samples, validation : Samples
-        `validation` is None where nothing is set apart.
+        With `class_weight`, and NaN where no value is to be looked at. `validation` is
+        None where nothing is set apart.
     pool : Samples
-        Training rows with and without labels, without `class_weight`.
+        Training rows with and without labels, as they were given.
     """
     samples, labels = data.samples, data.labels
     validation, validation_labels = data.validation, data.validation_labels
@@ -107,7 +116,14 @@ def split_labelled(estimator, data, seed, *, may_split=True):
     pool = _joined(samples, data.unlabeled)
     if validation is not None:
         validation = _weighted_by_class(estimator, validation, validation_labels)
-    return _weighted_by_class(estimator, samples, labels), validation, pool
+        validation = _marked(estimator, validation)
+    samples = _weighted_by_class(estimator, samples, labels)
+    return _marked(estimator, samples), validation, pool
+
+
+def _marked(estimator, samples):
+    X = estimator._mark_missing(samples.X, "X")
+    return samples._replace(X=X, target=X)
 
 
 def _present(X, weight):
@@ -144,9 +160,7 @@ def _unlabeled(estimator, marked, X_unlabeled):
     """Return the rows without labels, marked in y and given, or None."""
     if X_unlabeled is None:
         return marked if len(marked.X) else None
-    X = check_rows_like(
-        estimator, X_unlabeled, marked.X, "X_unlabeled", same_length=False
-    )
+    X = _more_rows(estimator, X_unlabeled, marked.X, "X_unlabeled")
     return _joined(marked, Samples(X, X))
 
 
@@ -156,10 +170,15 @@ def _validation(estimator, X, X_val, y_val, target):
         raise ValueError(f"{given} was passed without {missing}. Pass both.")
     if X_val is None:
         return None, None
-    X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
+    X_val = _more_rows(estimator, X_val, X, "X_val")
     check_consistent_length(X_val, y_val)
     labels = estimator._validate_y(y_val)
     return Samples(X_val, X_val, y=target.encode(labels, "y_val")), labels
+
+
+def _more_rows(estimator, X, like, name):
+    estimator._check_layout(X, name)
+    return check_rows_like(estimator, X, like, name, same_length=False)
 
 
 def _joined(samples, further):

@@ -9,8 +9,9 @@ from sklearn.base import (
 )
 from sklearn.callback import CallbackSupportMixin
 
-from skae._validation import fit_context
+from skae._validation import check_is_fitted, fit_context
 from skae.architectures.codec import Head
+from skae.estimators._checks import check_rows
 from skae.estimators._fitted_network import FittedNetworkMixin
 from skae.estimators._supervised_fit import fit_predictor, partially_fit_predictor
 
@@ -58,6 +59,13 @@ class BasePredictor(
     @abstractmethod
     def _asked_network(self, n_outputs):
         """Return a network as the parameters of a fitted estimator ask for it."""
+
+    def _check_layout(self, X, name):
+        """Refuse an `X`, as yet unvalidated, whose rows are not flat."""
+
+    def _mark_missing(self, X, name):
+        """Return validated rows with NaN where no value is to be looked at."""
+        return X
 
     # ----- what the trainer asks -------------------------------------------
 
@@ -157,6 +165,10 @@ class BasePredictor(
     def encoder_(self):
         """`torch.nn.Module` from rows of X (float32) to codes."""
         return self._codec_for().modules()[0]
+
+    def _check_rows(self, X):
+        check_is_fitted(self)
+        return check_rows(self, X, reset=False)
 
     def _head(self):
         return Head.identity(self.network_.n_codes)
