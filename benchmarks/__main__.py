@@ -10,6 +10,7 @@ import pandas as pd
 from benchmarks import (
     conditional_vae,
     contractive,
+    convolutional,
     datasets,
     panel,
     report,
@@ -21,7 +22,7 @@ from benchmarks import (
 _QUICK = {"seeds": 1, "seeds_large": 0, "components": [2, 8]}
 
 # Published figures on MNIST, each a module with `add_to(commands)`.
-FIGURES = (conditional_vae, contractive, sparse, vae)
+FIGURES = (conditional_vae, contractive, convolutional, sparse, vae)
 
 
 def main(arguments=None):

@@ -21,6 +21,7 @@ PREDICTORS = [c for c in public_estimators(skae) if issubclass(c, BasePredictor)
 _TRAINED = {"linear_path": None, "max_iter": 5, "hidden_layer_sizes": (16,)}
 _SMALL = {"max_iter": 5, "hidden_layer_sizes": (16,)}
 _MAPS = {"channels": (4, 3), "max_iter": 5}
+_STEPS = {"max_iter": 5, "hidden_size": 8}
 _PARAMETERS = [
     {},
     {"n_components": 2},
@@ -65,13 +66,17 @@ _OWN_PARAMETERS = {
         {**_SMALL, "contraction_weight": 0},
     ],
     "ConvolutionalAutoencoder": [
-        {**_MAPS, "n_components": None, "whiten": True},
         {**_MAPS, "pooling": "average", "kernel_size": 2, "n_components": 3},
         {**_MAPS, "pooling": "stride", "upsampling": "transposed"},
         {**_MAPS, "corruption": "salt_and_pepper", "emphasis": (1, 0.5)},
         {**_MAPS, "corruption": "gaussian", "skip_connections": True},
         {**_MAPS, "corruption": "swap", "skip_connections": True, "pooling": "stride"},
-        {**_MAPS, "solver": "lbfgs", "precision": "float64"},
+    ],
+    "RecurrentAutoencoder": [
+        {**_STEPS, "cell": "lstm", "padding_value": -1.0},
+        {**_STEPS, "n_layers": 2, "dropout": 0.2, "bidirectional": False},
+        {**_STEPS, "frame_length": 3, "padding_value": 0.0, "loss": "absolute_error"},
+        {**_STEPS, "cell": "lstm", "solver": "lbfgs", "precision": "float64"},
     ],
     "VAETransformer": [
         *({**_TRAINED, "likelihood": name} for name in LIKELIHOODS),
