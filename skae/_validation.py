@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils import (
     _align_api_if_sparse,
+    _safe_indexing,
     check_array,
     check_scalar,
     get_tags,
@@ -51,6 +52,7 @@ __all__ = [
     "integers_from",
     "num_samples",
     "reals",
+    "safe_indexing",
     "validate_data",
 ]
 
@@ -59,6 +61,7 @@ FLOAT_DTYPES = [np.float64, np.float32]
 
 fit_context = _fit_context
 num_samples = _num_samples
+safe_indexing = _safe_indexing
 # To a matrix or an array of scipy, as scikit-learn's configuration asks.
 align_sparse = _align_api_if_sparse
 

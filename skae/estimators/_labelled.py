@@ -14,6 +14,7 @@ from skae._validation import (
     check_weights,
     finite_values,
     num_samples,
+    safe_indexing,
     validate_data,
 )
 from skae.estimators._start import Samples
@@ -126,6 +127,16 @@ def _marked(estimator, samples):
     return samples._replace(X=X, target=X)
 
 
+def labelled_rows(estimator, X, y, sample_weight):
+    """Return X, y and weights without the rows that have no label."""
+    if estimator.unlabeled_label is None:
+        return X, y, sample_weight
+    index = np.flatnonzero(_has_label(estimator, y))
+    rows = [safe_indexing(X, index), safe_indexing(y, index)]
+    weight = None if sample_weight is None else safe_indexing(sample_weight, index)
+    return *rows, weight
+
+
 def _present(X, weight):
     """Whether a row counts: one of weight zero is a row that is not there."""
     return np.ones(len(X), dtype=bool) if weight is None else weight > 0
@@ -153,7 +164,7 @@ def _take(y, index):
     if len(index) == num_samples(y):
         # As it came: scikit-learn's checks see a list or a data frame.
         return y
-    return np.asarray(y)[index]
+    return safe_indexing(y, index)
 
 
 def _unlabeled(estimator, marked, X_unlabeled):
@@ -187,14 +198,16 @@ def _joined(samples, further):
         return samples
     if len(samples.X) == 0:
         return further
-    weights = [samples.weight, further.weight]
-    if weights == [None, None]:
-        weight = None
-    else:
-        known = np.concatenate([w for w in weights if w is not None])
-        parts = zip(weights, (samples, further), strict=True)
+    parts = [samples, further]
+    known = [part.weight for part in parts if part.weight is not None]
+    weight = None
+    if known:
+        mean = np.concatenate(known).mean()
         weight = np.concatenate(
-            [np.full(len(s.X), known.mean()) if w is None else w for w, s in parts]
+            [
+                np.full(len(part.X), mean) if part.weight is None else part.weight
+                for part in parts
+            ]
         )
     X = np.concatenate([samples.X, further.X])
     return Samples(X, X, weight)

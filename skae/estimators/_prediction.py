@@ -8,6 +8,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from skae._validation import fit_context
+from skae.estimators._labelled import labelled_rows
 from skae.estimators._parameters import solver_is_stochastic
 from skae.estimators._targets import (
     ClassTarget,
@@ -109,6 +110,25 @@ class ClassifierOutputs(ClassifierMixin):
         """
         return log_softmax(self._outputs(X), axis=1)
 
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy on the rows of X that have a label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,)
+            Labels; rows that hold `unlabeled_label` do not count.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Share of the rows whose label is predicted.
+        """
+        return super().score(*labelled_rows(self, X, y, sample_weight))
+
     def _check_same_classes(self, classes):
         given = np.unique(np.asarray(classes))
         if not np.array_equal(given, self.classes_):
@@ -180,6 +200,25 @@ class RegressorOutputs(RegressorMixin):
         """
         outputs = self._outputs(X)
         return self._target.decode(outputs)
+
+    def score(self, X, y, sample_weight=None):
+        """Return R squared on the rows of X that have a target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Quantities; rows that hold `unlabeled_label` do not count.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Mean of the targets' shares of variance that are explained.
+        """
+        return super().score(*labelled_rows(self, X, y, sample_weight))
 
     def _make_objective(self, criterion, corruption):
         return functools.partial(quantity_loss, loss=self.loss)
