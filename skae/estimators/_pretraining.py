@@ -19,11 +19,13 @@ import numbers
 import torch
 
 from skae._random import make_generator
+from skae._validation import StrOptions, integers_from, reals
 from skae.architectures.layers import ACTIVATIONS
+from skae.corruption import CORRUPTIONS
 from skae.data import Rows
 from skae.estimators._layer_pretraining import LayerSpec, denoising_layer
 from skae.estimators._plan import batch_size_for
-from skae.estimators._rbm_pretraining import check_rbm, rbm_layer
+from skae.estimators._rbm_pretraining import VISIBLE_UNITS, check_rbm, rbm_layer
 from skae.training.loop import Plan, train
 from skae.training.optimizers import OPTIMIZERS
 from skae.training.schedules import SCHEDULES
@@ -33,8 +35,75 @@ from skae.training.state import TrainingState
 # with the codes below as rows, and returns a `LayerTask`.
 METHODS = {"denoising": denoising_layer, "rbm": rbm_layer}
 
+PRETRAINING_CONSTRAINTS = {
+    "pretraining": [StrOptions(set(METHODS)), None],
+    "visible_units": [StrOptions({"auto", "bernoulli", "gaussian"})],
+    "corruption": [StrOptions(set(CORRUPTIONS))],
+    "corruption_level": [reals(0, None, "left"), "array-like"],
+    "pretrain_max_iter": [integers_from(1)],
+    "pretrain_learning_rate_init": [reals(0, None, "neither")],
+}
 
-def pretrain(
+# For `document`.
+PRETRAINING_TEXTS = {
+    "pretraining": (
+        "{'denoising', 'rbm'} or None",
+        """
+        How each layer is trained before the fine-tuning, from the input on, on the
+        codes of the layers below: 'denoising' as a denoising autoencoder with tied
+        weights, 'rbm' as a restricted Boltzmann machine, for
+        ``activation="logistic"``. None begins the fine-tuning with random weights.
+        """,
+    ),
+    "visible_units": VISIBLE_UNITS,
+    "corruption": (
+        "{'masking', 'gaussian', 'salt_and_pepper', 'swap'}",
+        """
+        What each layer learns to undo while it is pretrained, as in
+        `DenoisingAutoencoder`; the layers above it see clean codes.
+        """,
+    ),
+    "corruption_level": (
+        "float or sequence of float",
+        """
+        One level, or one for each layer: for 'gaussian' the standard deviation of the
+        noise, in units of the root mean square of the layer's centred input; for the
+        others the share of values that are changed, in [0, 1].
+        """,
+    ),
+    "pretrain_max_iter": (
+        "int",
+        """
+        Epochs of pretraining of each layer.
+        """,
+    ),
+    "pretrain_learning_rate_init": (
+        "float",
+        """
+        Learning rate of the pretraining, by `solver` ('adam' where that takes all
+        rows at once), without decay of the weights.
+        """,
+    ),
+}
+PRETRAINING_ATTRIBUTES = """\
+pretraining_loss_curves_ : list of list of float or None
+    For each layer the loss of each epoch of its pretraining; None without.
+"""
+
+
+def pretrain(estimator, sizes, activations, rows, scaling, generator, monitors_for):
+    """Return the layers of a stack and the loss curve of each, as two lists.
+
+    The parameters are those of `pretrain_layers`.
+    """
+    stack = pretrain_layers(
+        estimator, sizes, activations, rows, scaling, generator, monitors_for
+    )
+    layers, curves = zip(*stack, strict=True)
+    return list(layers), list(curves)
+
+
+def pretrain_layers(
     estimator,
     sizes,
     activations,
@@ -61,26 +130,24 @@ def pretrain(
         ``monitors_for(layer)`` returns a context manager that gives the monitors of
         the training of a `LayerSpec`.
     criterion : Criterion or None
-        What the first layer's output and ``rows.target`` are compared by; None is the
-        squared error of ``rows.x``.
+        Of the network that the stack unrolls into, a function of its output and
+        ``rows.target``. None where there is no decoder to begin with; the layers then
+        restore ``rows.x``.
 
-    Returns
-    -------
-    layers : list of LearntLayer
-    curves : list of list of float
-        The loss of each epoch, by layer.
+    Yields
+    ------
+    layer : LearntLayer
+    curve : list of float
+        The loss of each epoch.
 
     Raises
     ------
     ValueError
         If a loss is not finite, or if the method cannot train such layers.
     """
-    learnt, curves = [], []
+    check_stack(estimator, activations)
     levels = corruption_levels(estimator, len(sizes))
-    # Without a criterion there is no decoder to begin with.
     below = [None] * len(sizes) if criterion is None else [None, *activations]
-    if estimator.pretraining == "rbm":
-        check_rbm(estimator, activations)
     for layer in map(LayerSpec, range(len(sizes)), sizes, activations, below, levels):
         drawn_on_cpu = make_generator(generator.initial_seed() + layer.index)
         task = METHODS[estimator.pretraining](
@@ -88,11 +155,22 @@ def pretrain(
         )
         with monitors_for(layer) as monitors:
             affine, curve = _train_layer(estimator, layer, task, generator, monitors)
-        learnt.append(affine)
-        curves.append(curve)
+        yield affine, curve
         codes = _encode(affine, layer.activation, rows.x)
         rows = Rows(codes, codes, rows.weight)
-    return learnt, curves
+
+
+def check_stack(estimator, activations):
+    """Refuse what no stack of layers can be pretrained by.
+
+    Raises
+    ------
+    ValueError
+        If the levels of corruption, or machines of such units, cannot be.
+    """
+    corruption_levels(estimator, len(activations))
+    if estimator.pretraining == "rbm":
+        check_rbm(estimator, activations)
 
 
 def corruption_levels(estimator, n_layers):

@@ -10,17 +10,19 @@ from skae._validation import (
     StrOptions,
     check_hidden_layer_sizes,
     integers_from,
-    reals,
 )
 from skae.architectures.layers import ACTIVATIONS, resolve_init
 from skae.architectures.predictor import StackedPredictor
-from skae.corruption import CORRUPTIONS
 from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
 from skae.estimators._plan import resources
 from skae.estimators._prediction_docs import PARAMETERS as PREDICTOR_PARAMETERS
 from skae.estimators._prediction_docs import UNLABELED_LABEL
-from skae.estimators._pretraining import METHODS, corruption_levels, pretrain
-from skae.estimators._rbm_pretraining import VISIBLE_UNITS
+from skae.estimators._pretraining import (
+    PRETRAINING_CONSTRAINTS,
+    PRETRAINING_TEXTS,
+    corruption_levels,
+    pretrain,
+)
 from skae.estimators._start import Start, make_rows, training_dtype
 from skae.estimators._supervised import BasePredictor
 from skae.scaling import Scaling
@@ -59,44 +61,7 @@ PARAMETERS = {
         `transform` returns.
         """,
     ),
-    "pretraining": (
-        "{'denoising', 'rbm'} or None",
-        """
-        How each layer is trained before the fine-tuning, from the input on, on the
-        codes of the layers below: 'denoising' as a denoising autoencoder with tied
-        weights, 'rbm' as a restricted Boltzmann machine, for
-        ``activation="logistic"``. None begins the fine-tuning with random weights.
-        """,
-    ),
-    "visible_units": VISIBLE_UNITS,
-    "corruption": (
-        "{'masking', 'gaussian', 'salt_and_pepper', 'swap'}",
-        """
-        What each layer learns to undo while it is pretrained, as in
-        `DenoisingAutoencoder`; the layers above it see clean codes.
-        """,
-    ),
-    "corruption_level": (
-        "float or sequence of float",
-        """
-        One level, or one for each layer: for 'gaussian' the standard deviation of the
-        noise, in units of the root mean square of the layer's centred input; for the
-        others the share of values that are changed, in [0, 1].
-        """,
-    ),
-    "pretrain_max_iter": (
-        "int",
-        """
-        Epochs of pretraining of each layer.
-        """,
-    ),
-    "pretrain_learning_rate_init": (
-        "float",
-        """
-        Learning rate of the pretraining, by `solver` ('adam' where that takes all
-        rows at once), without decay of the weights.
-        """,
-    ),
+    **PRETRAINING_TEXTS,
     "activation": (
         "{'relu', 'silu', 'leaky_relu', 'elu', 'gelu', 'tanh', 'logistic', 'identity'}",
         """
@@ -117,12 +82,7 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
     _parameter_constraints: dict = {
         **{name: AUTOENCODER_CONSTRAINTS[name] for name in _SHARED},
         "hidden_layer_sizes": ["array-like", integers_from(1)],
-        "pretraining": [StrOptions(set(METHODS)), None],
-        "visible_units": [StrOptions({"auto", "bernoulli", "gaussian"})],
-        "corruption": [StrOptions(set(CORRUPTIONS))],
-        "corruption_level": [reals(0, None, "left"), "array-like"],
-        "pretrain_max_iter": [integers_from(1)],
-        "pretrain_learning_rate_init": [reals(0, None, "neither")],
+        **PRETRAINING_CONSTRAINTS,
         "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
         "unlabeled_label": "no_validation",
     }

@@ -1,0 +1,204 @@
+"""The stacked autoencoder: pretrained layer by layer, unrolled and fine-tuned."""
+
+import copy
+import functools
+
+from skae._docs import document
+from skae._random import make_generator
+from skae._threads import limit_threads
+from skae.architectures.unrolled import UnrolledAutoencoder
+from skae.data import Rows
+from skae.estimators._base import BaseAutoencoder
+from skae.estimators._checks import hidden_layer_sizes
+from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
+from skae.estimators._plan import resources
+from skae.estimators._pretraining import (
+    PRETRAINING_ATTRIBUTES,
+    PRETRAINING_CONSTRAINTS,
+    PRETRAINING_TEXTS,
+    check_stack,
+    pretrain_layers,
+)
+from skae.estimators._start import Pretraining, make_rows, training_dtype
+from skae.scaling import Scaling
+
+
+def reconstruction_error(network, rows, generator, *, criterion):
+    r"""Return :math:`\ell(g(f(x)), x)` of each row, a mean over the features."""
+    output = network(rows.x, generator)
+    return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
+
+
+@document(attributes=PRETRAINING_ATTRIBUTES, **PRETRAINING_TEXTS)
+class StackedAutoencoder(BaseAutoencoder):
+    r"""Deep autoencoder whose layers are first trained one by one.
+
+    Layer by layer, from the input on, a small model learns to restore the codes of the
+    layers below: a denoising autoencoder [2]_ or a restricted Boltzmann machine. The
+    stack is then *unrolled*: the encoder takes the layers' weights and the decoder,
+    its mirror image, their transposes,
+
+    .. math:: h_i = \phi(W_i h_{i-1} + b_i), \qquad
+              \hat h_{i-1} = \phi(W_i^T \hat h_i + c_i),
+
+    and all of them are fine-tuned together to reconstruct the rows [1]_. The code
+    layer in the middle is linear.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+    """
+
+    linear_path = None  # a parameter elsewhere
+    batch_norm = False
+
+    _parameter_constraints: dict = {
+        **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k != "batch_norm"},
+        **PRETRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        n_components=None,
+        *,
+        hidden_layer_sizes="auto",
+        pretraining="denoising",
+        visible_units="auto",
+        corruption="masking",
+        corruption_level=0.3,
+        pretrain_max_iter=20,
+        pretrain_learning_rate_init=0.003,
+        activation="silu",
+        out_activation="auto",
+        loss="squared_error",
+        init="auto",
+        tied_weights=False,
+        dropout=0.0,
+        max_norm=None,
+        average=True,
+        alpha="auto",
+        l1_ratio=0.0,
+        solver="adamw",
+        learning_rate_init=0.003,
+        learning_rate="constant",
+        batch_size="auto",
+        max_iter=100,
+        shuffle=True,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        warm_start=False,
+        whiten=False,
+        device="auto",
+        precision="float32",
+        n_threads=None,
+        verbose=False,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.pretraining = pretraining
+        self.visible_units = visible_units
+        self.corruption = corruption
+        self.corruption_level = corruption_level
+        self.pretrain_max_iter = pretrain_max_iter
+        self.pretrain_learning_rate_init = pretrain_learning_rate_init
+        self.activation = activation
+        self.out_activation = out_activation
+        self.loss = loss
+        self.init = init
+        self.tied_weights = tied_weights
+        self.dropout = dropout
+        self.max_norm = max_norm
+        self.average = average
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.whiten = whiten
+        self.device = device
+        self.precision = precision
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _make_objective(self, criterion, corruption):
+        return functools.partial(reconstruction_error, criterion=criterion)
+
+    def _build_network(self, shape, n_components):
+        return UnrolledAutoencoder(
+            n_features=shape[1],
+            n_components=n_components,
+            hidden_layer_sizes=hidden_layer_sizes(self, shape),
+            activation=self.activation,
+            link=self._link(),
+            tied_weights=self.tied_weights,
+            dropout=self.dropout,
+        )
+
+    def _finish_start(self, network, scaling, linear_map):
+        network.set_scaling(scaling)
+
+    def _own_attributes(self, attributes, samples):
+        # Set by each pretraining; what goes on from one keeps them.
+        curves = getattr(self, "pretraining_loss_curves_", None)
+        return {"pretraining_loss_curves_": curves if self.pretraining else None}
+
+    def _n_parts(self, shape):
+        if self.pretraining is None:
+            return None
+        return len(hidden_layer_sizes(self, shape)) + 2
+
+    def _pretrain(self, network, scaling, samples, seed, report):
+        if self.pretraining is None:
+            return None
+        arguments = network.arguments
+        sizes = (*arguments["hidden_layer_sizes"], arguments["n_components"])
+        activations = [self.activation] * (len(sizes) - 1) + ["identity"]
+        check_stack(self, activations)
+        device, n_threads = resources(self, network, len(samples.X))
+        dtype, curves, layers = training_dtype(self.precision), [], []
+        stack = pretrain_layers(
+            self,
+            sizes,
+            activations,
+            _rows_without_link(scaling, samples, dtype, device),
+            scaling,
+            make_generator(seed, device),
+            report.pretraining,
+            self._make_criterion(copy.deepcopy(scaling).to(device, dtype)),
+        )
+        interrupted = None
+        try:
+            with limit_threads(n_threads):
+                for layer, curve in stack:
+                    layers.append(layer)
+                    curves.append(curve)
+        except KeyboardInterrupt as interrupt:
+            interrupted = interrupt
+        network.unroll(layers)
+        return Pretraining(curves, interrupted)
+
+
+def _rows_without_link(scaling, samples, dtype, device):
+    """Return rows whose x is X centred and divided by one number, whatever the link."""
+    rows = make_rows(scaling, samples, dtype, device)
+    if scaling.link == "identity":
+        return rows
+    mean, scale = scaling.mean, scaling.residual_scale
+    plain = Scaling(mean, mean, scale, scale, "identity")
+    return Rows(plain.to_network(samples.X, dtype).to(device), rows.target, rows.weight)
