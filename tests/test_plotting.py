@@ -23,6 +23,7 @@ from skae import (
     ConditionalVAE,
     DenoisingAutoencoder,
     SparseAutoencoder,
+    StackedDAEClassifier,
     VAETransformer,
 )
 from skae.architectures.layers import Dense
@@ -193,6 +194,13 @@ def test_loss_curve_of_a_likelihood_is_in_nats():
     vae = VAETransformer(2, hidden_layer_sizes=(8,), max_iter=2).fit(TRAIN)
     display = LossCurveDisplay.from_estimator(vae)
     assert display.ax_.get_ylabel() == "Loss (nats)"
+
+
+def test_loss_curve_of_a_classifier_is_in_nats():
+    classifier = StackedDAEClassifier((8,), pretraining=None, max_iter=2)
+    display = LossCurveDisplay.from_estimator(classifier.fit(TRAIN, LABELS[:400]))
+    assert display.ax_.get_ylabel() == "Loss (nats)"
+    assert display.start_line_ is None
 
 
 def test_loss_curve_is_found_in_pipeline_and_search(autoencoder):

@@ -1,6 +1,7 @@
 """The loss over the epochs of a fit."""
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from skae.plotting._axes import REFERENCE_COLOR, axes_or_new, colors, remove_spines
 from skae.plotting._fitted import class_name, holder_of
@@ -206,7 +207,8 @@ def _start_name(linear_path):
 
 
 def _loss_name(autoencoder):
-    if hasattr(autoencoder, "likelihood"):
+    # The loss of classifiers is minus the log probability of the label.
+    if hasattr(autoencoder, "likelihood") or is_classifier(autoencoder):
         return "Loss (nats)"
     if autoencoder.loss == "squared_error":
         return "Unexplained share of the variance"
