@@ -131,7 +131,9 @@ def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
     """
     center, scale = _moments(rows) if layer.index else (0.0, 1.0)
     x = target = (rows.x - center) / scale
-    undo = functools.partial(_unscaled, center=center, scale=scale)
+    # Layers unrolled into each other must not each amplify what they are given.
+    gain = 1.0 if criterion is None else _mean_gain(estimator.corruption, layer.level)
+    undo = functools.partial(_unscaled, center=center, scale=scale, gain=gain)
     if layer.below is not None:
         # Through an activation, whose range is that of the codes as they are.
         target, undo = rows.x, functools.partial(undo, is_affine=False)
@@ -168,11 +170,20 @@ def _moments(rows):
     return center, scale if scale > 0 else 1.0
 
 
+def _mean_gain(corruption, level):
+    """Return what share of a centred value is left on average.
+
+    A layer that is trained on such values makes up for what they lack, and would give
+    clean ones too large.
+    """
+    return 1.0 if corruption == "gaussian" else 1.0 - level
+
+
 @torch.no_grad()
-def _unscaled(network, *, center, scale, is_affine=True):
-    """Return the layer of an autoencoder of (x - center) / scale for x itself."""
+def _unscaled(network, *, center, scale, gain, is_affine=True):
+    """Return the layer of an autoencoder of gain * (x - center) / scale for x itself."""
     encoder, decoder = network.encoder, network.decoder
-    weight = encoder.weight / scale
+    weight = gain * encoder.weight / scale
     bias = encoder.bias - (weight * center).sum(dim=1)
     decoder_weight = decoder.weight.T if decoder.tied else decoder.weight
     decoder_bias = decoder.bias
