@@ -36,6 +36,7 @@ def check_samples(
     weight = check_weights(sample_weight, X)
     target = X
     if X_target is not None:
+        estimator._check_layout(X_target, "X_target")
         # A view: pairs are two objects, even where they are one array.
         target = check_rows_like(
             estimator, X_target, X, "X_target", same_length=True

@@ -46,8 +46,8 @@ def check_flat_images(X, name, whom):
     if len(shape) not in (3, 4):
         return
     flat, image_shape = name, shape[1:]
-    if len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4):
-        # As torch has them.
+    if len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] > 4:
+        # Channels first, as torch has them.
         flat += ".transpose(0, 2, 3, 1)"
         image_shape = (shape[2], shape[3], shape[1])
     if isinstance(X, list | tuple):
