@@ -58,7 +58,6 @@ def print_cross_entropy(train, test, options):
     autoencoder = ConvolutionalAutoencoder(
         image_shape=_SHAPE,
         loss="log_loss",
-        learning_rate_init=0.01,
         learning_rate="cosine",
         early_stopping=False,
         max_iter=options.epochs,

@@ -106,7 +106,7 @@ PARAMETERS = {
         share ``learning_rate * min(1, alpha / n_samples)``. 'auto' is 0 for the other
         solvers and, for 'adamw', ``min(1000, n_samples)`` times the share of the
         variance that the linear path explains (without one times 1, or 0 for the
-        variational autoencoders).
+        convolutional and the variational autoencoders).
         """,
     ),
     "l1_ratio": (

@@ -249,7 +249,6 @@ def test_digits_are_learnt(pooling, upsampling, n_components, digits):
         pooling=pooling,
         upsampling=upsampling,
         channels=(16, 16),
-        learning_rate_init=0.01,
         max_iter=12,
         random_state=0,
     ).fit(train)
@@ -281,7 +280,6 @@ def test_a_u_net_restores_better_than_it_was(corruption, digits):
         corruption=corruption,
         corruption_level=level,
         skip_connections=True,
-        learning_rate_init=0.01,
         max_iter=10,
         random_state=0,
     ).fit(train)
@@ -324,7 +322,6 @@ def test_masks_from_images_by_pairs(digits):
     model = ConvolutionalAutoencoder(
         loss="log_loss",
         skip_connections=True,
-        learning_rate_init=0.01,
         max_iter=10,
         random_state=0,
     ).fit(noisy[:1400], X_target=masks[:1400])

@@ -38,6 +38,8 @@ _OWN_DEFAULTS = {
     "alpha": {"ContractiveAutoencoder": 0.0},
     "activation": dict.fromkeys(_STACKED, "relu"),
     "dropout": dict.fromkeys(_STACKED, 0.3),
+    "learning_rate_init": {"ConvolutionalAutoencoder": 0.01},
+    "n_iter_no_change": dict.fromkeys(_STACKED, 20),
 }
 
 

@@ -230,7 +230,7 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
         alpha="auto",
         l1_ratio=0.0,
         solver="adamw",
-        learning_rate_init=0.003,
+        learning_rate_init=0.01,
         learning_rate="constant",
         batch_size="auto",
         max_iter=100,
