@@ -13,6 +13,7 @@ from benchmarks import (
     convolutional,
     datasets,
     panel,
+    recurrent,
     report,
     sparse,
     vae,
@@ -22,7 +23,7 @@ from benchmarks import (
 _QUICK = {"seeds": 1, "seeds_large": 0, "components": [2, 8]}
 
 # Published figures on MNIST, each a module with `add_to(commands)`.
-FIGURES = (conditional_vae, contractive, convolutional, sparse, vae)
+FIGURES = (conditional_vae, contractive, convolutional, recurrent, sparse, vae)
 
 
 def main(arguments=None):
