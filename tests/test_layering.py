@@ -53,6 +53,8 @@ LAYERS = (
         "estimators._stacked_classifier",
         "estimators._stacked_regressor",
         "estimators._finetuned",
+        "estimators._finetuned_classifier",
+        "estimators._finetuned_regressor",
         "estimators._outlier",
         "estimators._imputer",
         "plotting",

@@ -141,11 +141,16 @@ def _warn_of_no_variance(X):
         )
 
 
-def progress_of(estimator):
-    """Return the `Progress` of the fits so far."""
+def progress_of(estimator, network=None):
+    """Return the `Progress` of the fits so far.
+
+    `network`, if there is one, is what is to be trained from now on.
+    """
     n_epochs = len(estimator.loss_curve_) - 1
     state = estimator._training_state
     if state is not None and not _suits(estimator, state):
+        state = None
+    if None not in (state, network) and state.network.arguments != network.arguments:
         state = None
     return Progress(n_epochs, estimator.best_epoch_, state)
 

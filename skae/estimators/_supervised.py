@@ -1,5 +1,6 @@
 """The base of all predictors: a network whose encoder is a transformer."""
 
+import copy
 from abc import ABCMeta, abstractmethod
 
 from sklearn.base import (
@@ -59,6 +60,13 @@ class BasePredictor(
     @abstractmethod
     def _asked_network(self, n_outputs):
         """Return a network as the parameters of a fitted estimator ask for it."""
+
+    def _check_parameters(self):
+        """Refuse parameters that cannot be, before the data are looked at."""
+
+    def _network_to_go_on_with(self):
+        """Return a copy of the fitted network, to be trained further."""
+        return copy.deepcopy(self.network_)
 
     def _check_layout(self, X, name):
         """Refuse an `X`, as yet unvalidated, whose rows are not flat."""

@@ -60,6 +60,7 @@ def fit_predictor(estimator, X, y, **given):
 
     `given` are the keywords of `check_labelled`.
     """
+    estimator._check_parameters()
     warm = estimator.warm_start and hasattr(estimator, "network_")
     target = estimator._target if warm else None
     data = check_labelled(estimator, X, y, **given, target=target)
@@ -71,7 +72,7 @@ def fit_predictor(estimator, X, y, **given):
     report = Report(estimator, context, task)
     samples, validation, pool = split_labelled(estimator, data, seed)
     start, own = _start(estimator, pool, data.target, seed, report, warm=warm)
-    previous = progress_of(estimator) if warm else Progress()
+    previous = progress_of(estimator, start.network) if warm else Progress()
     trainer = Trainer(estimator, start, samples, validation, seed, previous)
     scores = ScoreMonitor(trainer.judge, data.target)
 
@@ -98,6 +99,7 @@ def partially_fit_predictor(estimator, X, y, **given):
     """Take one epoch over data; the first call fixes all but the weights."""
     if estimator.early_stopping is True:
         raise ValueError("partial_fit does not support early_stopping=True")
+    estimator._check_parameters()
     first = not hasattr(estimator, "network_")
     target = None if first else estimator._target
     data = check_labelled(estimator, X, y, **given, target=target)
@@ -106,7 +108,7 @@ def partially_fit_predictor(estimator, X, y, **given):
     start, own = _start(
         estimator, pool, data.target, seed, Report(estimator), warm=not first
     )
-    previous = Progress() if first else progress_of(estimator)
+    previous = Progress() if first else progress_of(estimator, start.network)
     trainer = Trainer(estimator, start, samples, None, seed, previous)
     trainer.run_one_epoch()
     scores = ScoreMonitor(None, data.target)
@@ -123,7 +125,8 @@ def _start(estimator, pool, target, seed, report, *, warm):
     if not warm:
         return estimator._make_start(pool, target.n_outputs, seed, report)
     check_same_arguments(estimator.network_, estimator._asked_network(target.n_outputs))
-    network = copy.deepcopy(estimator.network_).to(training_dtype(estimator.precision))
+    network = estimator._network_to_go_on_with()
+    network.to(training_dtype(estimator.precision))
     return Start(estimator.scaling_, network, None), {}
 
 

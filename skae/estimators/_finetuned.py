@@ -1,0 +1,329 @@
+"""What the classifier and the regressor on an autoencoder's encoder share."""
+
+import copy
+from abc import ABCMeta
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
+
+from skae._random import draw_seed, make_generator
+from skae._validation import (
+    InvalidParameterError,
+    StrOptions,
+    check_hidden_layer_sizes,
+    integers_from,
+)
+from skae.architectures.layers import ACTIVATIONS, resolve_init
+from skae.architectures.predictor import EncoderPredictor
+from skae.estimators._attributes import fitted_attributes
+from skae.estimators._base import BaseAutoencoder
+from skae.estimators._checks import (
+    check_same_arguments,
+    check_same_network,
+    check_samples,
+    set_up,
+)
+from skae.estimators._denoising import DenoisingAutoencoder
+from skae.estimators._fit import closed_form
+from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
+from skae.estimators._prediction_docs import PARAMETERS as PREDICTOR_PARAMETERS
+from skae.estimators._prediction_docs import UNLABELED_LABEL
+from skae.estimators._start import Start, training_dtype
+from skae.estimators._supervised import BasePredictor
+
+_SHARED = (
+    "init",
+    "dropout",
+    "max_norm",
+    "average",
+    "alpha",
+    "solver",
+    "learning_rate_init",
+    "learning_rate",
+    "batch_size",
+    "max_iter",
+    "shuffle",
+    "tol",
+    "n_iter_no_change",
+    "early_stopping",
+    "validation_fraction",
+    "warm_start",
+    "device",
+    "precision",
+    "n_threads",
+    "verbose",
+    "random_state",
+)
+
+PARAMETERS = {
+    **PREDICTOR_PARAMETERS,
+    "autoencoder": (
+        "autoencoder of skae, FrozenEstimator or None",
+        """
+        What the encoder is taken from. A clone of it is fitted to the rows, with
+        and without labels; its parameters are ``autoencoder__n_components`` and so
+        on. One that is fitted already is passed as ``FrozenEstimator(fitted)`` of
+        scikit-learn: it is not fitted again, and it stays as it is, as a copy of its
+        encoder is trained. None is ``DenoisingAutoencoder()``.
+        """,
+    ),
+    "hidden_layer_sizes": (
+        "tuple of int or int",
+        """
+        Widths of hidden layers between the codes and the prediction, from the codes
+        on. ``()`` predicts by an affine map of the codes.
+        """,
+    ),
+    "finetune": (
+        "bool",
+        """
+        Whether the encoder is trained, too. False keeps it as it is, and trains only
+        the layers on its codes. With `warm_start` it may be changed between two
+        calls of `fit`: first those layers alone, then everything.
+        """,
+    ),
+    "pretrain": (
+        "bool",
+        """
+        Whether the autoencoder is fitted. False takes its encoder as it is before its
+        first epoch: random, or with its linear path alone.
+        """,
+    ),
+    "dropout": (
+        "float in [0, 1)",
+        """
+        Share of the codes, and of the hidden activations of the layers on them, set to
+        zero in fine-tuning. The encoder's own is ``autoencoder__dropout``.
+        """,
+    ),
+    "activation": (
+        "{'relu', 'silu', 'leaky_relu', 'elu', 'gelu', 'tanh', 'logistic', 'identity'}",
+        """
+        Activation of the hidden layers on the codes.
+        """,
+    ),
+    "init": (
+        "str",
+        """
+        How the weights of the hidden layers on the codes are drawn, as in
+        `AutoencoderTransformer`.
+        """,
+    ),
+    "random_state": (
+        "int, RandomState instance or None",
+        """
+        Seed of the weights, the order of rows, the split and all noise, also of an
+        autoencoder whose `random_state` is None. An int gives the same result in each
+        call.
+        """,
+    ),
+    "verbose": (
+        "bool",
+        """
+        Whether to print one line an epoch, of the autoencoder's fit and of fine-tuning.
+        """,
+    ),
+    "unlabeled_label": UNLABELED_LABEL,
+}
+ATTRIBUTES = """\
+autoencoder_ : BaseAutoencoder
+    The autoencoder as it was before the fine-tuning: fitted, given, or at its start
+    with ``pretrain=False``.
+"""
+
+
+class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
+    """The encoder of an autoencoder, with layers on its codes that predict."""
+
+    _parameter_constraints: dict = {
+        **{name: AUTOENCODER_CONSTRAINTS[name] for name in _SHARED},
+        # By `_check_parameters`, which has more to say.
+        "autoencoder": "no_validation",
+        "hidden_layer_sizes": ["array-like", integers_from(1)],
+        "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
+        "finetune": ["boolean"],
+        "pretrain": ["boolean"],
+        "unlabeled_label": "no_validation",
+    }
+
+    # ----- the autoencoder -------------------------------------------------
+
+    def _is_frozen(self):
+        return isinstance(self.autoencoder, FrozenEstimator)
+
+    def _given(self):
+        """Return the autoencoder that the parameter stands for; not a copy."""
+        if self.autoencoder is None:
+            return DenoisingAutoencoder()
+        return self.autoencoder.estimator if self._is_frozen() else self.autoencoder
+
+    def _check_parameters(self):
+        """Refuse what has no encoder to train, or is not in the state it is said to."""
+        given, name = self._given(), type(self).__name__
+        if not isinstance(given, BaseAutoencoder):
+            raise InvalidParameterError(
+                f"The 'autoencoder' parameter of {name} must be an autoencoder of "
+                "skae, one that is fitted in a FrozenEstimator, or None. Got "
+                f"{self.autoencoder!r} instead. Other steps of a pipeline go before: "
+                f"make_pipeline(StandardScaler(), {name}(autoencoder))."
+            )
+        kind = type(given).__name__
+        if self._is_frozen():
+            if not hasattr(given, "network_"):
+                raise NotFittedError(
+                    f"The 'autoencoder' parameter of {name} is a FrozenEstimator of "
+                    f"{kind}, which is not fitted. Fit it before, or pass it without "
+                    "FrozenEstimator to have it fitted."
+                )
+            if not self.pretrain:
+                raise ValueError(
+                    f"The 'pretrain' parameter of {name} is False, but the autoencoder "
+                    "is a fitted one in a FrozenEstimator. Use pretrain=True, or pass "
+                    "the autoencoder itself."
+                )
+        elif get_tags(given).target_tags.required:
+            raise ValueError(
+                f"The 'autoencoder' parameter of {name} is {kind}, whose fit is to be "
+                "told y, which rows without labels do not have. Fit it before and pass "
+                "it in a FrozenEstimator, or use another."
+            )
+
+    def _make_autoencoder(self, pool, seed, report):
+        """Return the autoencoder to begin with, fitted or at its start."""
+        if self._is_frozen():
+            given = self._given()
+            given._check_rows(pool.X)
+            return given
+        autoencoder = clone(self._given())
+        # Inside our own fit scikit-learn would not look at them.
+        autoencoder._validate_params()
+        if autoencoder.random_state is None:
+            autoencoder.set_params(random_state=seed)
+        if not self.pretrain:
+            return _at_its_start(autoencoder, pool)
+        verbose = autoencoder.verbose
+        autoencoder.set_params(verbose=verbose or self.verbose)
+        with _as_part(report, autoencoder):
+            autoencoder.fit(pool.X, sample_weight=pool.weight)
+        return autoencoder.set_params(verbose=verbose)
+
+    # ----- holes of the base -----------------------------------------------
+
+    def _n_parts_before(self):
+        return 1 if self.pretrain and not self._is_frozen() else 0
+
+    def _make_start(self, pool, n_outputs, seed, report):
+        autoencoder = self._make_autoencoder(pool, seed, report)
+        network = self._network(autoencoder, n_outputs, self.finetune)
+        network.to(training_dtype(self.precision))
+        init = resolve_init(self.init, self.activation)
+        network.initialize(init, make_generator(seed))
+        network.take_encoder(autoencoder.network_)
+        network.standardize(*_code_moments(autoencoder, pool))
+        own = {"autoencoder_": autoencoder}
+        return Start(autoencoder.scaling_, network.eval(), None), own
+
+    def _network(self, autoencoder, n_outputs, finetune):
+        return EncoderPredictor(
+            type(autoencoder.network_),
+            autoencoder.network_.arguments,
+            autoencoder.n_components_,
+            n_outputs,
+            check_hidden_layer_sizes(self.hidden_layer_sizes),
+            self.activation,
+            dropout=self.dropout,
+            finetune=finetune,
+        )
+
+    def _asked_network(self, n_outputs):
+        """Return a network as asked for, of an autoencoder like that of the fit."""
+        given, fitted = self._given(), self.autoencoder_
+        if type(given) is not type(fitted):
+            raise ValueError(
+                f"The 'autoencoder' parameter was changed from {type(fitted).__name__} "
+                f"to {type(given).__name__} since the last fit, whose network "
+                "warm_start and partial_fit go on with. Set it back, or fit a clone."
+            )
+        if self._is_frozen():
+            check_same_arguments(fitted.network_, given.network_)
+        else:
+            asked = copy.copy(fitted).set_params(**given.get_params(deep=False))
+            check_same_network(asked)
+        # Which weights are trained may change.
+        return self._network(fitted, n_outputs, self.network_.finetune)
+
+    def _network_to_go_on_with(self):
+        arguments = {**self.network_.arguments, "finetune": self.finetune}
+        network = EncoderPredictor(**arguments)
+        network.to(self.network_.code_mean.dtype)
+        network.load_state_dict(self.network_.state_dict())
+        return network.eval()
+
+    # ----- what the rows may be --------------------------------------------
+
+    def _rows_of(self):
+        """Return the autoencoder that knows what rows there may be."""
+        return getattr(self, "autoencoder_", None) or self._given()
+
+    def _check_layout(self, X, name):
+        self._rows_of()._check_layout(X, name)
+
+    def _mark_missing(self, X, name):
+        return self._rows_of()._mark_missing(X, name)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        given = self._given()
+        if isinstance(given, BaseAutoencoder):
+            theirs = get_tags(given).input_tags
+            tags.input_tags.allow_nan = theirs.allow_nan
+            tags.input_tags.positive_only = theirs.positive_only
+        return tags
+
+
+def _at_its_start(autoencoder, pool):
+    """Return an autoencoder as if fitted for no epoch."""
+    samples, _ = check_samples(
+        autoencoder, pool.X, sample_weight=pool.weight, reset=True
+    )
+    setup = set_up(autoencoder, samples, draw_seed(autoencoder.random_state))
+    result = closed_form(autoencoder, samples, setup)
+    vars(autoencoder).update(
+        fitted_attributes(autoencoder, result, samples), _training_state=None
+    )
+    return autoencoder
+
+
+@contextmanager
+def _as_part(report, autoencoder):
+    """Report the fit of the autoencoder as a part of the whole."""
+    if report.context is None:
+        yield
+        return
+    part = report.context.subcontext(task_name="pretraining")
+    with part.propagate_callback_context(autoencoder):
+        part.call_on_fit_task_begin(**report.task)
+        yield
+        part.call_on_fit_task_end(**report.task)
+
+
+def _code_moments(autoencoder, pool):
+    """Return mean and scale of the network's codes on the training rows.
+
+    The scale is at least a tenth of the codes' root mean square deviation: what is
+    almost constant, a pixel at the border or a unit that is hardly ever active, would
+    become large in some other row.
+    """
+
+    def encode(encoder, decoder, rows):
+        return encoder.network.encode(encoder.scaling(rows))
+
+    codes = autoencoder._codec_for().map(encode, autoencoder.n_components_, pool.X)
+    mean = np.average(codes, axis=0, weights=pool.weight)
+    variance = np.average((codes - mean) ** 2, axis=0, weights=pool.weight)
+    scale = np.sqrt(np.maximum(variance, 0.01 * variance.mean()))
+    return mean, np.where(scale > 0, scale, 1.0)
