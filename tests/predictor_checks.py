@@ -64,6 +64,9 @@ def check_pickle_round_trip(estimator, X, y, tmp_path):
 
 def check_predictions_are_of_the_codes(estimator, X, y):
     """The last layer is affine in what `transform` returns."""
+    parameters = estimator.get_params(deep=False)
+    if "autoencoder" in parameters and parameters["hidden_layer_sizes"]:
+        return  # There are layers between the two.
     codes, outputs = estimator.fit(X, y).transform(X), estimator._outputs(X)
     design = np.column_stack([codes, np.ones(len(X))])
     fitted = design @ np.linalg.lstsq(design, outputs, rcond=None)[0]

@@ -48,11 +48,10 @@ LAYERS = (
     # 4: variants, each module in estimators/ that is not named elsewhere
     ("estimators.*",),
     # 5
+    ("estimators._stacked", "estimators._finetuned"),
     (
-        "estimators._stacked",
         "estimators._stacked_classifier",
         "estimators._stacked_regressor",
-        "estimators._finetuned",
         "estimators._finetuned_classifier",
         "estimators._finetuned_regressor",
         "estimators._outlier",

@@ -66,14 +66,7 @@ def check_labelled(
     if y is None:
         # scikit-learn's own error.
         validate_data(estimator, X, y)
-    estimator._check_layout(X, "X")
-    X = validate_data(
-        estimator,
-        X,
-        dtype=FLOAT_DTYPES,
-        ensure_all_finite=finite_values(estimator),
-        reset=target is None,
-    )
+    X = _rows(estimator, X, reset=target is None)
     check_consistent_length(X, y)
     weight = check_weights(sample_weight, X)
     with_label = _has_label(estimator, y)
@@ -135,6 +128,14 @@ def labelled_rows(estimator, X, y, sample_weight):
     rows = [safe_indexing(X, index), safe_indexing(y, index)]
     weight = None if sample_weight is None else safe_indexing(sample_weight, index)
     return *rows, weight
+
+
+def _rows(estimator, X, *, reset):
+    estimator._check_layout(X, "X")
+    finite = finite_values(estimator)
+    return validate_data(
+        estimator, X, dtype=FLOAT_DTYPES, ensure_all_finite=finite, reset=reset
+    )
 
 
 def _present(X, weight):
