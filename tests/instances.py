@@ -67,10 +67,10 @@ _OWN_PARAMETERS = {
     ],
     "ConvolutionalAutoencoder": [
         {**_MAPS, "pooling": "average", "kernel_size": 2, "n_components": 3},
-        {**_MAPS, "pooling": "stride", "upsampling": "transposed"},
+        {**_MAPS, "pooling": "max", "upsampling": "nearest"},
         {**_MAPS, "corruption": "salt_and_pepper", "emphasis": (1, 0.5)},
         {**_MAPS, "corruption": "gaussian", "skip_connections": True},
-        {**_MAPS, "corruption": "swap", "skip_connections": True, "pooling": "stride"},
+        {**_MAPS, "corruption": "swap", "skip_connections": True, "pooling": "max"},
     ],
     "RecurrentAutoencoder": [
         {**_STEPS, "cell": "lstm", "padding_value": -1.0},
