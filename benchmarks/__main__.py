@@ -12,6 +12,7 @@ from benchmarks import (
     contractive,
     convolutional,
     datasets,
+    finetuned,
     panel,
     recurrent,
     report,
@@ -23,7 +24,15 @@ from benchmarks import (
 _QUICK = {"seeds": 1, "seeds_large": 0, "components": [2, 8]}
 
 # Published figures on MNIST, each a module with `add_to(commands)`.
-FIGURES = (conditional_vae, contractive, convolutional, recurrent, sparse, vae)
+FIGURES = (
+    conditional_vae,
+    contractive,
+    convolutional,
+    finetuned,
+    recurrent,
+    sparse,
+    vae,
+)
 
 
 def main(arguments=None):
