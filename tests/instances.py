@@ -140,12 +140,7 @@ _PREDICTOR_PARAMETERS = {
     ],
     "StackedDAE": [
         {"max_iter": 40, "pretrain_max_iter": 3},
-        {
-            "hidden_layer_sizes": (16, 8),
-            "max_iter": 40,
-            "pretraining": None,
-            "early_stopping": True,
-        },
+        {"hidden_layer_sizes": (16, 8), "max_iter": 40, "pretraining": None},
         {
             "hidden_layer_sizes": (8,),
             "corruption": "gaussian",

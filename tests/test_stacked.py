@@ -311,6 +311,12 @@ def test_a_split_keeps_the_shares_of_classes_where_it_can(digits):
     assert fitted(X, y, early_stopping=True).classes_[-1] == 10
 
 
+def test_a_split_that_leaves_no_row(digits):
+    X, y = digits
+    with pytest.raises(ValueError, match="none to train on with n_samples=1 of them"):
+        fitted(X[:1], y[:1], early_stopping=True)
+
+
 def test_validation_rows_need_their_labels(digits):
     X, y = digits
     classifier = StackedDAEClassifier(**QUICK)

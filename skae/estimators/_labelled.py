@@ -231,7 +231,7 @@ def _split(estimator, labels, seed):
         raise ValueError(
             f"early_stopping={estimator.early_stopping!r} sets "
             f"validation_fraction={estimator.validation_fraction} of the labelled rows "
-            f"apart, which leaves none to train on with {n} of them. Use "
+            f"apart, which leaves none to train on with n_samples={n} of them. Use "
             "early_stopping=False or a smaller fraction."
         )
     return train_test_split(
