@@ -210,6 +210,7 @@ class SequenceAutoencoder(ArrayStateModule):
     """
 
     linear_path = False
+    decoder_parts = ("g",)
 
     def __init__(
         self,

@@ -207,8 +207,14 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
             return _at_its_start(autoencoder, pool)
         verbose = autoencoder.verbose
         autoencoder.set_params(verbose=verbose or self.verbose)
-        with _as_part(report, autoencoder):
-            autoencoder.fit(pool.X, sample_weight=pool.weight)
+        try:
+            with _as_part(report, autoencoder):
+                autoencoder.fit(pool.X, sample_weight=pool.weight)
+        except KeyboardInterrupt:
+            if hasattr(autoencoder, "network_") and not hasattr(self, "network_"):
+                # What was learnt is not lost: it can be passed on.
+                self.autoencoder_ = autoencoder
+            raise
         return autoencoder.set_params(verbose=verbose)
 
     # ----- holes of the base -----------------------------------------------
@@ -265,15 +271,11 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
 
     # ----- what the rows may be --------------------------------------------
 
-    def _rows_of(self):
-        """Return the autoencoder that knows what rows there may be."""
-        return getattr(self, "autoencoder_", None) or self._given()
-
     def _check_layout(self, X, name):
-        self._rows_of()._check_layout(X, name)
+        self._given()._check_layout(X, name)
 
     def _mark_missing(self, X, name):
-        return self._rows_of()._mark_missing(X, name)
+        return self._given()._mark_missing(X, name)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
