@@ -17,7 +17,9 @@ from benchmarks import (
     recurrent,
     report,
     sparse,
+    stacked,
     vae,
+    variations,
 )
 
 # Some eight minutes on two cores with all data sets, one with the bundled ones.
@@ -31,7 +33,9 @@ FIGURES = (
     finetuned,
     recurrent,
     sparse,
+    stacked,
     vae,
+    variations,
 )
 
 
