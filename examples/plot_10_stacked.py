@@ -2,9 +2,9 @@
 Labels for a few, pretraining for all
 =====================================
 
-:class:`~skae.StackedDAEClassifier` first lets each of its layers learn from rows without
-labels, and only then learns to classify. Where labels are rare, that is worth many of
-them.
+:class:`~skae.StackedDAEClassifier` first lets each of its layers learn from rows
+without labels, and only then learns to classify. Where labels are rare, that is worth
+many of them.
 """
 
 # %%
@@ -37,9 +37,9 @@ def hide(y, n_labels, seed):
 some = hide(y_train, n_labels=100, seed=0)
 
 # %%
-# A `ScoringMonitor` writes down the accuracy on the digits set apart after each epoch of
-# the fine-tuning. (With so few labels, none of them can be spared to judge the epochs,
-# and the training loss decides which one is kept.)
+# A `ScoringMonitor` writes down the accuracy on the digits set apart, after each epoch
+# of the fine-tuning. (With so few labels, none of them can be spared to judge the
+# epochs, and the training loss decides which one is kept.)
 
 from sklearn.callback import ScoringMonitor
 
@@ -59,8 +59,8 @@ for name, pretraining in [("with pretraining", "denoising"), ("without", None)]:
 
 # %%
 # `pretraining_loss_curves_` has a curve for each layer, in the units of what that layer
-# gets: compare their course, not their level. Then comes the fine-tuning. The pretrained
-# network begins ahead, and stays there.
+# gets: compare their course, not their level. Then comes the fine-tuning. The
+# pretrained network begins ahead, and stays there.
 
 import matplotlib.pyplot as plt
 
