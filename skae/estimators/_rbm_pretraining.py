@@ -147,11 +147,11 @@ def _learnt_layer(network, *, visible, center, scale, criterion, rows, activatio
 def _least_squares(codes, rows, criterion):
     """Return the affine map from codes that is closest to the output wanted."""
     step = -(-len(rows) // _READOUT_ROWS)
-    h, x = codes[::step].double(), rows.target[::step].double()
+    # On the CPU, as not every device has float64.
+    h, x = (values[::step].cpu().double() for values in (codes, rows.target))
     if criterion.link != "identity":
-        scaling = copy.deepcopy(criterion.scaling).double()
-        x = scaling(x)
-    weight = None if rows.weight is None else rows.weight[::step].double()
+        x = copy.deepcopy(criterion.scaling).cpu().double()(x)
+    weight = None if rows.weight is None else rows.weight[::step].cpu().double()
     h_mean, x_mean = _column_means(h, weight), _column_means(x, weight)
     h, x = h - h_mean, x - x_mean
     weighted = h if weight is None else h * weight[:, None]
