@@ -72,7 +72,7 @@ _OWN_PARAMETERS = {
             "pretrain_max_iter": 3,
             "solver": "lbfgs",
         },
-        {**_SMALL, "pretraining": None},
+        {**_SMALL, "pretraining": None, "dropout": 0.1},
         {
             **_SMALL,
             "corruption": "gaussian",
@@ -80,12 +80,6 @@ _OWN_PARAMETERS = {
             "pretrain_max_iter": 3,
         },
         {**_SMALL, "loss": "log_loss", "pretrain_max_iter": 2},
-        {
-            **_SMALL,
-            "hidden_layer_sizes": (8, 6),
-            "corruption": "swap",
-            "pretrain_max_iter": 3,
-        },
     ],
     "ContractiveAutoencoder": [
         {"tied_weights": True, "max_iter": 5},
@@ -105,7 +99,7 @@ _OWN_PARAMETERS = {
     "RecurrentAutoencoder": [
         {**_STEPS, "cell": "lstm", "padding_value": -1.0},
         {**_STEPS, "n_layers": 2, "dropout": 0.2, "bidirectional": False},
-        {**_STEPS, "frame_length": 3, "padding_value": 0.0, "loss": "absolute_error"},
+        {**_STEPS, "frame_length": 3, "loss": "absolute_error"},
         {**_STEPS, "cell": "lstm", "solver": "lbfgs", "precision": "float64"},
     ],
     "VAETransformer": [
