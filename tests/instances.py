@@ -120,7 +120,7 @@ _OWN_PARAMETERS = {
 }
 
 # Of classes whose defaults are slow on the tests' tables: in place of them.
-_SMALLER = {"RecurrentAutoencoder": {"max_iter": 5, "hidden_size": 8}}
+_SMALLER = {"RecurrentAutoencoder": {**_STEPS, "frame_length": 8}}
 # What the encoder of a predictor is taken from.
 _ENCODERS = {
     "dense": skae.DenoisingAutoencoder(
