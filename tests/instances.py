@@ -136,7 +136,6 @@ _ENCODERS = {
 _PREDICTOR_PARAMETERS = {
     "Autoencoder": [
         {"autoencoder": _ENCODERS["dense"], "max_iter": 10},
-        {"autoencoder": _ENCODERS["batch norm"], "max_iter": 5, "dropout": 0.0},
         {"autoencoder": _ENCODERS["batch norm"], "max_iter": 5, "finetune": False},
         {
             "autoencoder": _ENCODERS["maps"],
