@@ -68,7 +68,7 @@ def make_model(options, pretraining, seed):
     )
 
 
-def compare(make, train, test, seeds):
+def compare(make, train, test, seeds, **validation):
     """Return the test errors of the seeds, in per cent, by kind of pretraining.
 
     Parameters
@@ -79,13 +79,15 @@ def compare(make, train, test, seeds):
         Rows and labels.
     seeds : int
         Their number.
+    **validation : dict
+        Passed to `fit`.
     """
     errors = {}
     for name, pretraining in PRETRAINING.items():
         errors[name] = []
         for seed in range(seeds):
             start = time.process_time()
-            model = make(pretraining, seed).fit(*train)
+            model = make(pretraining, seed).fit(*train, **validation)
             seconds = time.process_time() - start
             error = 100 - 100 * model.score(*test)
             print(f"{name}, seed {seed}: {error:.2f}, {seconds:.0f} s", flush=True)
