@@ -3,7 +3,8 @@
 The authors' files are not needed: four of their sets are made anew by their recipe, of
 the same kind and difficulty but not the same images. Errors near the published ones are
 to be expected, not equal ones. The sizes are theirs: 10,000 rows to train on (rect
-1,000), 2,000 (rect 200) that judge the epochs, 50,000 to test; 28 x 28 pixels in [0, 1].
+1,000), 2,000 (rect 200) that judge the epochs, 50,000 to test; 28 x 28 pixels in
+[0, 1].
 
 basic
     The digit as it is: 62,000 drawn without replacement from MNIST's 70,000.
