@@ -120,6 +120,8 @@ def _images(options):
     return {
         "image_shape": (28, 28),
         "kernel_size": 5,
+        "pooling": "max",
+        "upsampling": "nearest",
         "activation": "relu",
         "max_iter": options.pretraining_epochs,
         "early_stopping": False,
