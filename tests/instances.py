@@ -124,7 +124,7 @@ _SMALLER = {"RecurrentAutoencoder": {**_STEPS, "frame_length": 8}}
 # What the encoder of a predictor is taken from.
 _ENCODERS = {
     "dense": skae.DenoisingAutoencoder(
-        4, linear_path=None, hidden_layer_sizes=(8,), max_iter=2
+        8, linear_path=None, hidden_layer_sizes=(16,), max_iter=2
     ),
     "batch norm": skae.AutoencoderTransformer(
         hidden_layer_sizes=(8,), batch_norm=True, dropout=0.2, max_iter=2
@@ -135,22 +135,23 @@ _ENCODERS = {
 }
 _PREDICTOR_PARAMETERS = {
     "Autoencoder": [
-        {"autoencoder": _ENCODERS["dense"], "max_iter": 10},
-        {"autoencoder": _ENCODERS["batch norm"], "max_iter": 5, "finetune": False},
+        {"autoencoder": _ENCODERS["dense"], "max_iter": 60},
+        {"autoencoder": _ENCODERS["batch norm"], "max_iter": 60, "finetune": False},
         {
             "autoencoder": _ENCODERS["maps"],
             "hidden_layer_sizes": (8,),
             "activation": "tanh",
-            "max_iter": 5,
+            "max_iter": 60,
             "early_stopping": False,
         },
         {
             "autoencoder": _ENCODERS["sparse"],
             "solver": "sgd",
+            "learning_rate_init": 0.03,
             "alpha": 0.1,
             "max_norm": 2.0,
             "average": False,
-            "max_iter": 5,
+            "max_iter": 60,
         },
         {
             "autoencoder": _ENCODERS["random"],
