@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks import mnist
 from skae import SparseAutoencoder
 
-# Test error in per cent: of the paper, and what is asked for here.
+# Test errors in per cent: the paper's, and the targets.
 _PAPER, _TARGET, _PIXELS = 1.35, "at most 1.5", "7.2 to 7.5"
 _N_VALIDATION = 10_000
 _STRENGTHS = (3.0, 10.0)

@@ -123,15 +123,22 @@ def accuracy(n_labels, pretraining, seed):
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.25, stratify=y, random_state=seed
     )
-    labelled, _ = train_test_split(
-        np.arange(len(y_train)),
-        train_size=n_labels,
-        stratify=y_train,
-        random_state=seed,
-    )
     some = np.full(len(y_train), _UNLABELED)
+    labelled = draw_labelled(y_train, n_labels, seed)
     some[labelled] = y_train[labelled]
     model = StackedDAEClassifier(
         pretraining=pretraining, unlabeled_label=_UNLABELED, random_state=seed
     )
     return model.fit(X_train, some).score(X_test, y_test)
+
+
+def draw_labelled(y, n_labels, seed):
+    """Return the index of `n_labels` of the rows, of each class in proportion."""
+    everything = np.arange(len(y))
+    if n_labels == len(y):
+        # `train_test_split` leaves no part empty.
+        return everything
+    labelled, _ = train_test_split(
+        everything, train_size=n_labels, stratify=y, random_state=seed
+    )
+    return labelled

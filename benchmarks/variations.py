@@ -71,6 +71,10 @@ def add_to(commands):
     parser.add_argument("--units", type=int, default=500, help="of each layer")
     parser.add_argument("--pretrain-epochs", type=int, default=10, help="of each layer")
     parser.add_argument("--epochs", type=int, default=20, help="most of fine-tuning")
+    parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument(
+        "--all-epochs", action="store_true", help="no rows judge which epoch is best"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--n-test", type=int, default=_N_TEST, help="rows to test on")
 
@@ -81,13 +85,13 @@ def run(options):
     for name in options.sets:
         print(name)
         parts = make(name, options.openml, options.n_test)
+        judges = dict(zip(("X_val", "y_val"), parts.validation, strict=True))
         errors = compare(
             partial(make_model, options, name),
             parts.train,
             parts.test,
             options.seeds,
-            X_val=parts.validation[0],
-            y_val=parts.validation[1],
+            **({} if options.all_epochs else judges),
         )
         published = [f"{error:.2f}" for error in PUBLISHED[name][:2]]
         rows.append([name, *published, *map(spread, errors.values())])
@@ -107,11 +111,13 @@ def make_model(options, name, pretraining, seed):
         corruption_level=PUBLISHED[name].corruption_level,
         pretrain_max_iter=longer * options.pretrain_epochs,
         pretrain_learning_rate_init=0.001,
+        dropout=options.dropout,
         learning_rate_init=0.001,
         learning_rate="cosine",
         batch_size=128,
         max_iter=longer * options.epochs,
         n_iter_no_change=longer * options.epochs,
+        early_stopping=False,
         precision="bfloat16",
         random_state=seed,
     )

@@ -200,7 +200,14 @@ def test_variations_keep_the_digit():
     assert noisy[X == 0].mean() == pytest.approx(0.5, abs=0.02)
 
 
-@pytest.mark.parametrize("command", ["stacked", "variations --sets basic --n-test 50"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "stacked",
+        "variations --sets basic --n-test 50",
+        "variations --sets basic --n-test 50 --dropout 0.5 --all-epochs",
+    ],
+)
 def test_stacks_with_and_without_pretraining(command, monkeypatch, capsys):
     rng = np.random.default_rng(0)
     X, y = rng.uniform(size=(62_100, 64)).astype(np.float32), np.arange(62_100) % 10
@@ -212,6 +219,14 @@ def test_stacks_with_and_without_pretraining(command, monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "without, seed 1: " in "".join(lines)
     assert lines[-1].count(" to ") == (1 if command == "stacked" else 2)
+
+
+@pytest.mark.parametrize("n_labels", [20, 200])
+def test_labels_are_drawn_by_class(n_labels):
+    y = np.arange(200) % 10
+    drawn = stacked.draw_labelled(y, n_labels, seed=0)
+    assert len(np.unique(drawn)) == n_labels
+    np.testing.assert_array_equal(np.bincount(y[drawn]), n_labels // 10)
 
 
 def test_few_labels_are_compared(capsys, monkeypatch):
