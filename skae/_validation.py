@@ -35,6 +35,7 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "align_sparse",
+    "as_labels",
     "check_at_least",
     "check_bool",
     "check_codes",
@@ -43,6 +44,7 @@ __all__ = [
     "check_emphasis",
     "check_hidden_layer_sizes",
     "check_is_fitted",
+    "check_parameters",
     "check_rows_like",
     "check_target",
     "check_weights",
@@ -149,11 +151,24 @@ def check_rows_like(estimator, X, like, name, *, same_length):
     return X.astype(like.dtype, copy=False)
 
 
+def as_labels(y):
+    """Return y, a list of strings and other things as an array of objects.
+
+    numpy would make strings of the numbers among them.
+    """
+    if isinstance(y, list | tuple) and np.asarray(y).dtype.kind == "U":
+        return np.array(y, dtype=object)
+    return y
+
+
+def check_parameters(estimator):
+    """Raise an error unless an estimator's parameters satisfy their constraints."""
+    estimator._validate_params()
+
+
 def check_target(y, name):
     """Return labels or numbers, one or one a row, as an array of 1 or 2 dimensions."""
-    if isinstance(y, list | tuple) and np.asarray(y).dtype.kind == "U":
-        # numpy would make strings of the numbers among them.
-        y = np.array(y, dtype=object)
+    y = as_labels(y)
     # `np.ndim` would ask containers that only promise to become arrays.
     n_dimensions = y.ndim if hasattr(y, "ndim") else np.asarray(y).ndim
     y = np.atleast_1d(y) if n_dimensions == 0 else y

@@ -162,11 +162,11 @@ def _moments_of_observed(X, sample_weight):
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
     weight = observed * weight[:, np.newaxis]
     # Stands in for what is not there, and counts for nothing.
-    middle = np.average(X[observed], weights=weight[observed])
-    filled = np.where(observed, X, middle)
-    largest = np.abs(filled).max()
+    largest = np.abs(X[observed]).max()
     if largest == 0.0:
         return np.zeros(X.shape[1]), 1.0
+    middle = np.average(X[observed] / largest, weights=weight[observed]) * largest
+    filled = np.where(observed, X, middle)
     counts = weight.sum(axis=0)
     totals = (weight * (filled / largest)).sum(axis=0) * largest
     mean = np.divide(totals, counts, out=np.full(len(counts), middle), where=counts > 0)

@@ -2,8 +2,10 @@
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from instances import CLASSES, given
@@ -333,7 +335,7 @@ def test_a_frozen_conditional_autoencoder_need_not_be_told(digits):
 def test_a_frozen_autoencoder_of_other_columns(digits):
     X, y = digits
     frozen = FrozenEstimator(clone(DENSE).fit(X[:, :10]))
-    with pytest.raises(ValueError, match="X has 64 features, but Denoising.* 10"):
+    with pytest.raises(ValueError, match="X has 64 features, but the .* to 10"):
         fitted(X, y, autoencoder=frozen)
 
 
@@ -645,3 +647,35 @@ def test_meta_estimators_of_others_can_use_it(digits):
     wrapped = Wrapper(AutoencoderClassifier(DENSE))
     wrapped.set_params(estimator__autoencoder__n_components=3)
     assert wrapped.estimator.autoencoder.n_components == 3
+
+
+def test_codes_of_padded_sequences_are_standardised():
+    X = np.random.RandomState(0).normal(size=(60, 12))
+    X[:30, 8:] = -99
+    sequences = RecurrentAutoencoder(
+        3, padding_value=-99, hidden_size=6, max_iter=2, random_state=0
+    )
+    model = AutoencoderClassifier(sequences, max_iter=1, finetune=False, random_state=0)
+    network = model.fit(X, np.arange(60) % 2).network_
+    codes = (
+        model.transform(X) - network.code_mean.numpy()
+    ) / network.code_scale.numpy()
+    np.testing.assert_allclose(codes.mean(axis=0), 0, atol=1e-4)
+
+
+def test_a_frozen_autoencoder_knows_its_columns():
+    X = pd.DataFrame(
+        np.random.RandomState(0).normal(size=(60, 4)), columns=list("abcd")
+    )
+    y = np.arange(60) % 2
+    frozen = FrozenEstimator(AutoencoderTransformer(2, max_iter=2).fit(X))
+    model = AutoencoderClassifier(frozen, max_iter=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, y)
+        own = AutoencoderTransformer(2, max_iter=2)
+        AutoencoderClassifier(own, max_iter=1).fit(X, y).autoencoder_.transform(X)
+    with pytest.raises(ValueError, match=r"feature names of X should match.*'d'"):
+        model.fit(X[list("dcba")], y)
+    with pytest.raises(ValueError, match="X has 3 features, but .* 4"):
+        model.fit(X[list("abc")], y)

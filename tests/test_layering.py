@@ -34,7 +34,8 @@ LAYERS = (
     ("estimators._attributes", "estimators._checks", "estimators._trainer"),
     ("estimators._folds", "estimators._fitted_network"),
     ("estimators._fit",),
-    ("estimators._fitting", "estimators._labelled", "estimators._targets"),
+    ("estimators._fitting", "estimators._marks", "estimators._targets"),
+    ("estimators._labelled",),
     ("estimators._supervised_fit", "estimators._prediction"),
     ("estimators._base", "estimators._supervised"),
     (

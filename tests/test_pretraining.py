@@ -159,6 +159,18 @@ def test_weights_of_rows_are_those_of_repeated_rows():
 # ----- restricted Boltzmann machines -------------------------------------------------
 
 
+def test_weights_of_rows_are_those_of_repeated_rows_to_a_machine():
+    X, weight = DIGITS[:50] / DIGITS.max(), np.arange(50) % 3 + 1.0
+    biases = []
+    for data, w in ((X, weight), (np.repeat(X, weight.astype(int), 0), None)):
+        rows, scaling = scaled(data) if w is None else scaled(data, w)
+        draw = torch.Generator().manual_seed(0)
+        estimator = make_estimator(pretraining="rbm")
+        task = rbm_layer(estimator, spec(), rows, scaling, draw, None)
+        biases.append(task.network.visible_bias.detach().numpy())
+    np.testing.assert_allclose(*biases, rtol=1e-4, atol=1e-4)
+
+
 def learnt_machine(X, link="identity", loss="squared_error", **parameters):
     """An untrained machine of random weights, and what it becomes in the network."""
     estimator = make_estimator(pretraining="rbm", **parameters)

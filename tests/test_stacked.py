@@ -114,8 +114,6 @@ def test_pretraining_has_a_curve_for_each_layer(digits):
 
 def test_pretraining_does_not_see_labels(digits):
     X, y = digits
-    first, second = fitted(X, y), fitted(X, y[::-1].copy())
-    # Nor the rows set apart, which are drawn by the labels.
     first = fitted(X, y, early_stopping=False)
     second = fitted(X, y[::-1].copy(), early_stopping=False)
     assert first.pretraining_loss_curves_ == second.pretraining_loss_curves_
@@ -277,16 +275,13 @@ def test_class_weight_is_a_weight_of_rows(digits):
     y = np.minimum(y, 2)
     weight = {0: 1.0, 1: 5.0, 2: 0.5}
     parameters = {"pretraining": None, "early_stopping": False}
-    by_class = fitted(X, y, class_weight=weight, **parameters)
-    by_row = StackedDAEClassifier(**QUICK, **parameters)
-    by_row.set_params(alpha=1e-9)
-    by_class = clone(by_class).set_params(alpha=1e-9).fit(X, y)
-    # The scaling is weighted by row, not by class: equal weights of X there.
-    rows = np.array([weight[label] for label in y])
-    by_row.fit(X, y, sample_weight=rows)
-    assert by_class.score(X, y, sample_weight=rows) == pytest.approx(
-        by_row.score(X, y, sample_weight=rows), abs=0.1
-    )
+    few = X[:, 10:14]
+    network = StackedDAEClassifier(class_weight=weight, **LINEAR).fit(few, y)
+    oracle = LogisticRegression(
+        C=np.inf, class_weight=weight, tol=1e-9, max_iter=5000
+    ).fit(few, y)
+    probabilities = network.predict_proba(few)
+    assert_allclose(probabilities, oracle.predict_proba(few), atol=1e-4)
     balanced = fitted(X, y, class_weight="balanced", **parameters)
     assert np.mean(balanced.predict(X) < 2) > np.mean(
         fitted(X, y, **parameters).predict(X) < 2
@@ -363,6 +358,97 @@ def test_levels_of_corruption_are_those_of_the_layers(digits):
 def test_without_a_hidden_layer(digits):
     with pytest.raises(ValueError, match="must name one width or more"):
         fitted(*digits, hidden_layer_sizes=())
+
+
+def test_a_level_of_corruption_is_no_bool(digits):
+    with pytest.raises(ValueError, match="'corruption_level' parameter must be"):
+        fitted(*digits, corruption="gaussian", corruption_level=True)
+
+
+@pytest.mark.parametrize("weight", [dict.fromkeys(range(10), 0), {0: -1.0}])
+def test_weights_of_classes_that_are_none(digits, weight):
+    with pytest.raises(ValueError, match="'class_weight' parameter must give non-neg"):
+        fitted(*digits, class_weight=weight)
+
+
+@pytest.mark.parametrize("mark", ["-1", b"x"])
+def test_a_mark_that_y_cannot_hold(digits, mark):
+    with pytest.raises(ValueError, match="'unlabeled_label' parameter is .* cannot"):
+        fitted(*digits, unlabeled_label=mark)
+
+
+def test_a_number_marks_no_string(digits):
+    X, y = digits
+    with pytest.raises(ValueError, match="'unlabeled_label' parameter is -1"):
+        fitted(X, y.astype(str), unlabeled_label=-1)
+
+
+def test_marks_among_strings_and_numbers(digits):
+    X, y = digits
+    strings = [str(label) if i < 200 else -1 for i, label in enumerate(y)]
+    by_list = fitted(X, strings, unlabeled_label=-1)
+    assert list(by_list.classes_) == [str(i) for i in range(10)]
+    numbers = pd.Series(y).astype("Int64").mask(np.arange(300) >= 200)
+    by_series = fitted(X, numbers, unlabeled_label=np.nan)
+    assert_array_equal(by_series.classes_, np.arange(10))
+    objects = np.array([v if i < 200 else None for i, v in enumerate(y)], dtype=object)
+    by_objects = fitted(X, objects, unlabeled_label=np.nan)
+    assert_allclose(by_objects.transform(X), by_series.transform(X))
+
+
+def test_validation_rows_without_labels_do_not_count(digits):
+    X, y = digits
+    marked = np.where(np.arange(300) % 2, y, -1)
+    known = marked >= 0
+    first = StackedDAEClassifier(unlabeled_label=-1, **QUICK)
+    first.fit(X, y, X_val=X, y_val=marked)
+    second = StackedDAEClassifier(unlabeled_label=-1, **QUICK)
+    second.fit(X, y, X_val=X[known], y_val=y[known])
+    assert first.validation_scores_ == second.validation_scores_
+    with pytest.raises(ValueError, match="No row of y_val has a label"):
+        first.fit(X, y, X_val=X, y_val=np.full(300, -1))
+    with pytest.raises(ValueError, match="No row of y has a label"):
+        first.score(X, np.full(300, -1))
+
+
+def test_most_rows_set_apart(digits):
+    X, y = digits
+    fitted(X, y, early_stopping=True, validation_fraction=0.98)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adamw"])
+def test_scores_of_the_epochs_are_without_dropout(digits, solver):
+    X, y = digits
+    before = torch.get_rng_state()
+    parameters = {"solver": solver, "dropout": 0.5, "early_stopping": True}
+    first, second = fitted(X, y, **parameters), fitted(X, y, **parameters)
+    assert first.validation_scores_ == second.validation_scores_
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_quantities_far_from_zero():
+    X, y = load_diabetes(return_X_y=True)
+    regressor = StackedDAERegressor(**{**QUICK, "max_iter": 20})
+    near = regressor.fit(X, y).score(X, y)
+    far = regressor.fit(X.astype(np.float32), y + 1e9)
+    assert far.score(X.astype(np.float32), y + 1e9) == pytest.approx(near, abs=0.02)
+    large = regressor.fit(X.astype(np.float32), y * 1e200).predict(X)
+    assert np.all(np.isfinite(large))
+
+
+def test_quantities_that_are_nothing():
+    X, y = load_diabetes(return_X_y=True)
+    y = y.astype(object)
+    y[3] = None
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        StackedDAERegressor(**QUICK).fit(X, y)
+
+
+def test_the_mark_is_no_class_of_partial_fit(digits):
+    X, y = digits
+    classifier = StackedDAEClassifier(unlabeled_label=-1, **QUICK)
+    with pytest.raises(ValueError, match="stands for no class"):
+        classifier.partial_fit(X, y, classes=np.arange(-1, 10))
 
 
 def test_pretraining_that_diverges(digits):
@@ -492,10 +578,11 @@ def test_verbose_names_the_layers(digits, capsys):
     assert len(lines) == 8
 
 
-def test_an_interrupt_of_the_fine_tuning_leaves_a_model(digits):
+@pytest.mark.parametrize("interrupt", ["fine-tuning", "fit"])
+def test_an_interrupt_of_the_fine_tuning_leaves_a_model(digits, interrupt):
     X, y = digits
-    classifier = StackedDAEClassifier(**QUICK)
-    classifier.set_callbacks(Recorder(interrupt="fine-tuning"))
+    classifier = StackedDAEClassifier(pretraining=None, **QUICK)
+    classifier.set_callbacks(Recorder(interrupt=interrupt))
     with pytest.raises(KeyboardInterrupt):
         classifier.fit(X, y)
     assert np.all(np.isfinite(classifier.predict_proba(X)))

@@ -126,6 +126,11 @@ class TransposedConvolution(Convolution):
         super().__init__(n_inputs, n_outputs, kernel_size, size)
         self.factor = factors(size)
 
+    @property
+    def multiplications(self):
+        """Number of them for a row: those of the small map."""
+        return super().multiplications // math.prod(self.factor)
+
     def forward(self, h: Tensor) -> Tensor:
         sides = list(zip(self.weight.shape[2:], self.factor, strict=True))
         padding = [max(0, (length - f + 1) // 2) for length, f in sides]

@@ -15,6 +15,7 @@ from skae._validation import (
     InvalidParameterError,
     StrOptions,
     check_hidden_layer_sizes,
+    check_parameters,
     integers_from,
 )
 from skae.architectures.layers import ACTIVATIONS, resolve_init
@@ -191,12 +192,11 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
     def _make_autoencoder(self, pool, seed, report):
         """Return the autoencoder to begin with, fitted or at its start."""
         if self._is_frozen():
-            given = self._given()
-            given._check_rows(pool.X)
-            return given
+            self._check_same_columns(self._given())
+            return self._given()
         autoencoder = clone(self._given())
         # Inside our own fit scikit-learn would not look at them.
-        autoencoder._validate_params()
+        check_parameters(autoencoder)
         if autoencoder.random_state is None:
             autoencoder.set_params(random_state=seed)
         if not self.pretrain:
@@ -211,7 +211,29 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
                 # What was learnt is not lost: it can be passed on.
                 self.autoencoder_ = autoencoder
             raise
-        return autoencoder.set_params(verbose=verbose)
+        finally:
+            autoencoder.set_params(verbose=verbose)
+        if hasattr(self, "feature_names_in_"):
+            # It was given their values alone.
+            autoencoder.feature_names_in_ = self.feature_names_in_
+        return autoencoder
+
+    def _check_same_columns(self, fitted):
+        """Refuse rows of other columns than those a given autoencoder knows."""
+        if self.n_features_in_ != fitted.n_features_in_:
+            raise ValueError(
+                f"X has {self.n_features_in_} features, but the autoencoder was fitted "
+                f"to {fitted.n_features_in_}. Pass the columns that it knows."
+            )
+        names = getattr(self, "feature_names_in_", None)
+        theirs = getattr(fitted, "feature_names_in_", None)
+        both = names is not None and theirs is not None
+        if both and not np.array_equal(names, theirs):
+            raise ValueError(
+                "The feature names of X should match, in their order, those that the "
+                f"autoencoder was fitted to. Got {names[:5].tolist()} instead of "
+                f"{theirs[:5].tolist()}."
+            )
 
     # ----- holes of the base -----------------------------------------------
 
@@ -320,7 +342,8 @@ def _code_moments(autoencoder, pool):
     def encode(encoder, decoder, rows):
         return encoder.network.encode(encoder.scaling(rows))
 
-    codes = autoencoder._codec_for().map(encode, autoencoder.n_components_, pool.X)
+    X = autoencoder._mark_missing(pool.X, "X")
+    codes = autoencoder._codec_for().map(encode, autoencoder.n_components_, X)
     mean = np.average(codes, axis=0, weights=pool.weight)
     variance = np.average((codes - mean) ** 2, axis=0, weights=pool.weight)
     scale = np.sqrt(np.maximum(variance, 0.01 * variance.mean()))

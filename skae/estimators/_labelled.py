@@ -1,11 +1,10 @@
 """Rows with labels, rows without, and what judges: the data of a predictor's fit."""
 
-import numbers
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_consistent_length
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skae._validation import (
@@ -13,10 +12,9 @@ from skae._validation import (
     check_rows_like,
     check_weights,
     finite_values,
-    num_samples,
-    safe_indexing,
     validate_data,
 )
+from skae.estimators._marks import has_label, labelled_rows, take_labels
 from skae.estimators._start import Samples
 
 
@@ -66,7 +64,7 @@ def check_labelled(
     X = _rows(estimator, X, reset=target is None)
     check_consistent_length(X, y)
     weight = check_weights(sample_weight, X)
-    with_label = _has_label(estimator, y)
+    with_label = has_label(estimator, y)
     everything = _present(X, weight)
     labelled = np.flatnonzero(with_label & everything)
     if len(labelled) == 0:
@@ -74,7 +72,7 @@ def check_labelled(
             f"No row of y has a label: all are unlabeled_label="
             f"{estimator.unlabeled_label!r}, or of weight 0. Pass labelled rows."
         )
-    labels = estimator._validate_y(_take(y, labelled))
+    labels = estimator._validate_y(take_labels(y, labelled))
     samples = Samples(X, X, weight)
     if target is None:
         rows_weight = None if weight is None else weight[labelled]
@@ -117,16 +115,6 @@ def _marked(estimator, samples):
     return samples._replace(X=X, target=X)
 
 
-def labelled_rows(estimator, X, y, sample_weight):
-    """Return X, y and weights without the rows that have no label."""
-    if estimator.unlabeled_label is None:
-        return X, y, sample_weight
-    index = np.flatnonzero(_has_label(estimator, y))
-    rows = [safe_indexing(X, index), safe_indexing(y, index)]
-    weight = None if sample_weight is None else safe_indexing(sample_weight, index)
-    return *rows, weight
-
-
 def _rows(estimator, X, *, reset):
     estimator._check_layout(X, "X")
     finite = finite_values(estimator)
@@ -138,31 +126,6 @@ def _rows(estimator, X, *, reset):
 def _present(X, weight):
     """Whether a row counts: one of weight zero is a row that is not there."""
     return np.ones(len(X), dtype=bool) if weight is None else weight > 0
-
-
-def _has_label(estimator, y):
-    """Return which rows of y have a label, of shape (n_samples,)."""
-    missing = estimator.unlabeled_label
-    if missing is None:
-        return np.ones(num_samples(y), dtype=bool)
-    y = check_array(
-        y, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name="y"
-    )
-    is_nan = isinstance(missing, numbers.Real) and np.isnan(missing)
-    unlabeled = _is_nan(y) if is_nan else y == missing
-    return ~(unlabeled.all(axis=1) if unlabeled.ndim > 1 else unlabeled)
-
-
-def _is_nan(y):
-    """Return where an array of any dtype holds NaN, the one value unequal to itself."""
-    return np.asarray(y != y, dtype=bool)
-
-
-def _take(y, index):
-    if len(index) == num_samples(y):
-        # As it came: scikit-learn's checks see a list or a data frame.
-        return y
-    return safe_indexing(y, index)
 
 
 def _unlabeled(estimator, marked, X_unlabeled):
@@ -181,6 +144,7 @@ def _validation(estimator, X, X_val, y_val, target):
         return None, None
     X_val = _more_rows(estimator, X_val, X, "X_val")
     check_consistent_length(X_val, y_val)
+    X_val, y_val, _ = labelled_rows(estimator, X_val, y_val, name="y_val")
     labels = estimator._validate_y(y_val)
     return Samples(X_val, X_val, y=target.encode(labels, "y_val")), labels
 
@@ -245,4 +209,10 @@ def _weighted_by_class(estimator, samples, labels):
     weight = compute_sample_weight(class_weight, labels)
     if samples.weight is not None:
         weight = weight * samples.weight
+    # Negated, so that NaN is refused, too.
+    if not (np.all(weight >= 0) and weight.sum() > 0):
+        raise ValueError(
+            "The 'class_weight' parameter must give non-negative weights, one of them "
+            f"positive among the classes of the rows. Got {class_weight!r} instead."
+        )
     return samples._replace(weight=weight)

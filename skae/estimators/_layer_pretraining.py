@@ -19,6 +19,9 @@ from skae.architectures.layers import (
 from skae.corruption import CORRUPTIONS, ColumnRange
 from skae.data import Rows
 
+# Of a layer whose whole input is hidden: its weights stay finite and above zero.
+_LEAST_GAIN = 0.01
+
 
 class LayerSpec(NamedTuple):
     """A layer of the stack.
@@ -182,7 +185,7 @@ def _mean_gain(corruption, level):
     A layer that is trained on such values makes up for what they lack, and would give
     clean ones too large.
     """
-    return 1.0 if corruption == "gaussian" else 1.0 - level
+    return 1.0 if corruption == "gaussian" else max(1.0 - level, _LEAST_GAIN)
 
 
 @torch.no_grad()

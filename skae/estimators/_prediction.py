@@ -8,7 +8,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from skae._validation import fit_context
-from skae.estimators._labelled import labelled_rows
+from skae.estimators._marks import labelled_rows
 from skae.estimators._parameters import solver_is_stochastic
 from skae.estimators._targets import (
     ClassTarget,
@@ -51,6 +51,13 @@ class ClassifierOutputs(ClassifierMixin):
             The estimator after the epoch.
         """
         first = not hasattr(self, "network_")
+        mark = self.unlabeled_label
+        has_mark = classes is not None and mark in list(classes)
+        if mark is not None and has_mark:
+            raise ValueError(
+                f"classes={list(classes)} has unlabeled_label={mark!r}, which stands "
+                "for no class. Leave it out."
+            )
         if first and classes is None:
             raise ValueError(
                 "classes must be passed on the first call to partial_fit: all labels "
@@ -157,7 +164,8 @@ class ClassifierOutputs(ClassifierMixin):
         """Return what a split is to keep the shares of, None where it cannot."""
         _, counts = np.unique(labels, return_counts=True)
         n_held_out = int(np.ceil(fraction * len(labels)))
-        splits = min(counts) >= 2 and len(counts) <= n_held_out
+        n_kept = len(labels) - n_held_out
+        splits = min(counts) >= 2 and len(counts) <= min(n_held_out, n_kept)
         return labels if splits else None
 
 
@@ -204,7 +212,7 @@ class RegressorOutputs(RegressorMixin):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the units, and with the dimensions, of the y of the fit.
+            In the units, and with the dimensions, of the y of the fit; float64.
         """
         outputs = self._outputs(X)
         return self._target.decode(outputs)

@@ -188,10 +188,10 @@ def corruption_levels(estimator, n_layers):
         If they are not one number, or one a layer, in the range of the corruption.
     """
     level = estimator.corruption_level
-    one_for_all = isinstance(level, numbers.Real)
+    one_for_all = _is_real(level) or isinstance(level, bool)
     levels = [level] * n_layers if one_for_all else list(level)
     limit = math.inf if estimator.corruption == "gaussian" else 1.0
-    are_levels = all(isinstance(v, numbers.Real) and 0 <= v <= limit for v in levels)
+    are_levels = all(_is_real(v) and 0 <= v <= limit for v in levels)
     if len(levels) != n_layers or not are_levels:
         raise ValueError(
             "The 'corruption_level' parameter must be one number, or one for each of "
@@ -199,6 +199,10 @@ def corruption_levels(estimator, n_layers):
             f"{estimator.corruption!r}. Got {level!r} instead."
         )
     return levels
+
+
+def _is_real(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _train_layer(estimator, layer, task, generator, monitors):

@@ -66,7 +66,7 @@ def rbm_layer(estimator, layer, rows, scaling, generator, criterion):
     network = RestrictedBoltzmannMachine(
         x.shape[1], layer.width, visible=visible, hidden=HIDDEN_UNITS[layer.activation]
     )
-    network.initialize(x.mean(dim=0).cpu(), generator)
+    network.initialize(_column_means(x, rows.weight).cpu(), generator)
     learnt = functools.partial(
         _learnt_layer,
         visible=visible,
@@ -162,7 +162,10 @@ def _least_squares(codes, rows, criterion):
     h, x = (values[::step].cpu().double() for values in (codes, rows.target))
     if criterion.link != "identity":
         x = copy.deepcopy(criterion.scaling).cpu().double()(x)
-    weight = None if rows.weight is None else rows.weight[::step].cpu().double()
+    weight = None
+    if rows.weight is not None:
+        weight = rows.weight[::step].cpu().double()
+        weight = weight / weight.mean()
     h_mean, x_mean = _column_means(h, weight), _column_means(x, weight)
     h, x = h - h_mean, x - x_mean
     weighted = h if weight is None else h * weight[:, None]

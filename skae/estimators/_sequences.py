@@ -48,10 +48,18 @@ def check_flat_sequences(X, name, whom):
 
     `X` is not validated yet; `whom` is the name of the estimator.
     """
-    shape = X.shape if isinstance(X, np.ndarray) else _shape_of_lists(X)
+    shape = _shape_of(X)
     if len(shape) != 3:
         return
-    flat = name if isinstance(X, np.ndarray) else f"np.asarray({name})"
+    is_list = isinstance(X, list | tuple)
+    if is_list and len({len(sequence) for sequence in X}) > 1:
+        raise ValueError(
+            f"{name} holds sequences of unequal length, while {whom} takes flat rows "
+            "of one length. Fill the shorter ones up at their end, with NaN say, make "
+            "one row of each, and pass padding_value=np.nan and sequence_shape="
+            f"(n_timesteps, {shape[2]})."
+        )
+    flat = f"np.asarray({name})" if is_list else name
     raise ValueError(
         f"Found array with dim 3, while dim <= 2 is required by {whom}: each sequence "
         f"is one flat row. Pass {flat}.reshape(len({name}), -1) and "
@@ -60,11 +68,12 @@ def check_flat_sequences(X, name, whom):
     )
 
 
-def _shape_of_lists(X):
-    """Return the lengths of nested lists, by the first of each."""
+def _shape_of(X):
+    """Return the shape of an array, and of nested lists by the first of each."""
     if isinstance(X, list | tuple) and len(X) > 0:
-        return (len(X), *_shape_of_lists(X[0]))
-    return X.shape if isinstance(X, np.ndarray) else ()
+        return (len(X), *_shape_of(X[0]))
+    shape = getattr(X, "shape", ())
+    return tuple(shape) if isinstance(shape, tuple) else ()
 
 
 def mark_padding(X, sequence_shape, padding_value, name):

@@ -111,7 +111,6 @@ class StackedAutoencoder(BaseAutoencoder):
     """
 
     linear_path = None  # a parameter elsewhere
-    batch_norm = False
 
     _parameter_constraints: dict = {
         **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k != "batch_norm"},

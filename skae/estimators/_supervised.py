@@ -115,7 +115,8 @@ class BasePredictor(
         X_val, y_val : array-like, default=None
             Validation rows and their targets for early stopping, instead of rows
             split from `X`. Cross-validation slices them too if they have as many
-            rows as `X`.
+            rows as `X`. In a pipeline, ``Pipeline(transform_input=["X_val",
+            "X_unlabeled"])`` has rows transformed by the steps before.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows. 2 counts as much as the row repeated.
 

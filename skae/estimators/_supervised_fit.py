@@ -6,6 +6,7 @@ import torch
 
 from skae._random import draw_seed
 from skae.architectures.codec import Head
+from skae.architectures.work import rows_at_once
 from skae.estimators._attributes import curves, make_codec
 from skae.estimators._checks import check_same_arguments
 from skae.estimators._fitting import keep_columns_on_failure, progress_of, trainable
@@ -44,7 +45,9 @@ class ScoreMonitor:
 
     @torch.no_grad()
     def _score(self, network):
-        outputs = torch.cat([network(x) for x in self.rows.x.split(_CHUNK)])
+        outputs = torch.cat(
+            [network(x) for x in self.rows.x.split(rows_at_once(network, _CHUNK))]
+        )
         weight = self.rows.weight
         return self.target.score(
             outputs.cpu().numpy(),
@@ -82,11 +85,12 @@ def fit_predictor(estimator, X, y, **given):
 
     with report.part("fine-tuning", estimator.max_iter, attributes_now) as monitor:
         trainer.run(lambda trainer: [scores, monitor])
-    result = trainer.result()
-    attributes = _fitted(estimator, result, data, scores, own, warm=warm)
-    # Moments triple a pickle: kept only where they are used again.
-    attributes["_training_state"] = result.state if estimator.warm_start else None
-    vars(estimator).update(attributes)
+        result = trainer.result()
+        attributes = _fitted(estimator, result, data, scores, own, warm=warm)
+        # Moments triple a pickle: kept only where they are used again.
+        attributes["_training_state"] = result.state if estimator.warm_start else None
+        # Before callbacks are told of the end, and may interrupt.
+        vars(estimator).update(attributes)
     context.call_on_fit_task_end(**task, reconstruction_attributes=attributes)
     if result.interrupted is not None:
         raise result.interrupted
@@ -135,7 +139,9 @@ def _fitted(estimator, result, data, scores, own, *, warm):
     scaling, network = result.scaling, result.network
     head = Head.identity(network.n_codes)
     before = getattr(estimator, "validation_scores_", None) if warm else []
-    found = None if None in (before, scores.scores) else before + scores.scores
+    found = scores.scores
+    if before is not None and found is not None:
+        found = before + found
     return {
         "n_samples_": len(data.samples.X),
         "n_iter_": max(result.n_epochs, 1),

@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
 from skae._validation import check_y
@@ -91,7 +92,7 @@ class QuantityTarget:
     def validate(estimator, y):
         """Return quantities of shape (n_samples,) or (n_samples, n_outputs)."""
         y = check_y(estimator, y, multi_output=True, y_numeric=True)
-        return np.asarray(y, dtype=np.float64)
+        return check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
 
     def check(self, y, name="y"):
         """Raise a ValueError if there are not as many columns as in the first fit."""
@@ -108,9 +109,12 @@ class QuantityTarget:
         return (_columns(y) - self.mean) / self.scale
 
     def decode(self, outputs):
-        """Return outputs in y's units and with as many dimensions."""
-        y = outputs * self.scale + self.mean
-        return (y if self.n_dimensions > 1 else y[:, 0]).astype(outputs.dtype)
+        """Return outputs in y's units and with as many dimensions, in float64.
+
+        In float32 the units of y could be too large, or its mean for its deviations.
+        """
+        y = outputs.astype(np.float64) * self.scale + self.mean
+        return y if self.n_dimensions > 1 else y[:, 0]
 
     @staticmethod
     def score(outputs, columns, weight):

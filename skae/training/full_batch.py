@@ -32,6 +32,7 @@ def minimize(state, rows, plan, method, max_iter, tol, monitors):
         terms = function.terms_at(intermediate_result.x)
         state.epoch += 1
         state.record({"loss": math.fsum(terms.values()), **terms})
+        state.network.eval()
         stopped = should_stop(monitors, state)
         if stopped:
             raise StopIteration
