@@ -167,6 +167,14 @@ def test_quantities_that_are_missing():
         StackedDAERegressor(unlabeled_label=np.nan, **QUICK).fit(X, marked)
 
 
+def test_a_row_that_is_marked_in_part():
+    X, y = load_diabetes(return_X_y=True)
+    y = np.column_stack([y, y])
+    y[7, 1] = -1.0
+    with pytest.raises(ValueError, match="Row 7 of y holds unlabeled_label=-1.0 in"):
+        StackedDAERegressor(unlabeled_label=-1.0, **QUICK).fit(X, y)
+
+
 def test_marked_rows_survive_cross_validation(digits):
     X, y = digits
     y = np.where(np.arange(300) % 2, y, -1)

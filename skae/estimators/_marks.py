@@ -32,7 +32,15 @@ def has_label(estimator, y, name="y"):
             f"The 'unlabeled_label' parameter is {mark!r}, of {type(mark)}, which "
             f"{name}, of dtype {y.dtype}, cannot hold. Pass a value of its kind."
         )
-    return ~(unlabeled.all(axis=1) if unlabeled.ndim > 1 else unlabeled)
+    if unlabeled.ndim == 1:
+        return ~unlabeled
+    in_part = np.flatnonzero(unlabeled.any(axis=1) & ~unlabeled.all(axis=1))
+    if len(in_part) and not _is_nan(mark):  # NaN has an error of its own
+        raise ValueError(
+            f"Row {in_part[0]} of {name} holds unlabeled_label={mark!r} in some columns "
+            "and not in all. A row has all its targets or none."
+        )
+    return ~unlabeled.all(axis=1)
 
 
 def labelled_rows(estimator, X, y, sample_weight=None, name="y"):
