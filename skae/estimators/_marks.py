@@ -37,8 +37,8 @@ def has_label(estimator, y, name="y"):
     in_part = np.flatnonzero(unlabeled.any(axis=1) & ~unlabeled.all(axis=1))
     if len(in_part) and not _is_nan(mark):  # NaN has an error of its own
         raise ValueError(
-            f"Row {in_part[0]} of {name} holds unlabeled_label={mark!r} in some columns "
-            "and not in all. A row has all its targets or none."
+            f"Row {in_part[0]} of {name} holds unlabeled_label={mark!r} in some "
+            "columns and not in all. A row has all its targets or none."
         )
     return ~unlabeled.all(axis=1)
 
