@@ -1,16 +1,27 @@
 """The plain autoencoder."""
 
-import functools
-
 from skae._docs import document
 from skae._validation import StrOptions
 from skae.estimators._base import BaseAutoencoder
 
 
-def reconstruction_error(network, rows, generator, *, criterion):
-    r"""Return :math:`\ell(g(f(x)), x)` of each row, a mean over the features."""
-    output = network(rows.x, generator)
-    return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
+class ReconstructionError:
+    r""":math:`\ell(g(f(x)), x)` of each row, a mean over the features."""
+
+    def __init__(self, criterion):
+        self.criterion = criterion
+
+    def __call__(self, network, rows, generator):
+        output = network(rows.x, generator)
+        return {"reconstruction": self.criterion(output, rows.target).mean(dim=1)}
+
+    def backward(self, tape, rows, generator, share):
+        """Return the same in training, and leave its gradients."""
+        output = tape.forward(rows.x, generator)
+        errors = self.criterion(output, rows.target).mean(dim=1)
+        gradient = self.criterion.gradient(output, rows.target)
+        tape.backward(gradient.mul_(share / output.shape[1]))
+        return {"reconstruction": errors}
 
 
 @document()
@@ -140,4 +151,4 @@ class AutoencoderTransformer(BaseAutoencoder):
         self.random_state = random_state
 
     def _make_objective(self, criterion, corruption):
-        return functools.partial(reconstruction_error, criterion=criterion)
+        return ReconstructionError(criterion)

@@ -8,7 +8,8 @@ side. On small layers most of a step of autograd is not arithmetic.
 
 import torch
 
-from skae.architectures.layers import ACTIVATION_GRADIENTS, ACTIVATIONS
+from skae.architectures.dense import DenseAutoencoder
+from skae.architectures.layers import ACTIVATION_GRADIENTS, ACTIVATIONS, MLP
 
 
 class MLPTape:
@@ -66,6 +67,14 @@ class MLPTape:
         return gradient
 
 
+def make_tape(network):
+    """Return the tape of a network, or None where there is none."""
+    kind = TAPES.get(type(network))
+    perceptrons = [m for m in network.modules() if isinstance(m, MLP)]
+    written = all(m.activation != "maxout" and not m.norms for m in perceptrons)
+    return kind(network) if kind is not None and written else None
+
+
 class BallTape:
     """The way through `within`, which shortens long rows, and back."""
 
@@ -74,17 +83,22 @@ class BallTape:
 
     def forward(self, rows):
         """Return rows, those longer than the radius shortened to it."""
-        self._lengths = rows.norm(dim=1, keepdim=True)
-        self._divisor = (self._lengths / self._radius).clamp_min(1.0)
+        lengths = rows.norm(dim=1, keepdim=True)
+        self._is_inside = lengths.device.type == "cpu" and bool(
+            lengths.max() <= self._radius
+        )
+        if self._is_inside:
+            return rows
+        self._divisor = (lengths / self._radius).clamp_min(1.0)
         self._shortened = rows / self._divisor
         return self._shortened
 
     def backward(self, gradient):
         """Return the gradient of the rows: along a shortened one there is none."""
+        if self._is_inside:
+            return gradient
         gradient = gradient / self._divisor
         outside = self._divisor > 1.0
-        if not outside.any():
-            return gradient
         direction = self._shortened / self._radius
         along = (gradient * direction).sum(dim=1, keepdim=True) * direction
         return torch.where(outside, gradient - along, gradient)
@@ -144,3 +158,6 @@ class DenseTape:
         if code_gradient is not None:
             back += code_gradient
         self._f.backward(back.mul_(network.correction_scale), to_input=False)
+
+
+TAPES = {DenseAutoencoder: DenseTape}
