@@ -12,12 +12,15 @@ from benchmarks import (
     contractive,
     convolutional,
     datasets,
+    deep_autoencoder,
     finetuned,
     panel,
     recurrent,
     report,
     sparse,
+    stacked,
     vae,
+    variations,
 )
 
 # Some eight minutes on two cores with all data sets, one with the bundled ones.
@@ -28,10 +31,13 @@ FIGURES = (
     conditional_vae,
     contractive,
     convolutional,
+    deep_autoencoder,
     finetuned,
     recurrent,
     sparse,
+    stacked,
     vae,
+    variations,
 )
 
 

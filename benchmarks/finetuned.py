@@ -14,6 +14,7 @@ from benchmarks import mnist
 from skae import AutoencoderClassifier, ConvolutionalAutoencoder
 
 _N_LABELS = 1000
+CHANNELS = (16, 32)
 
 
 def add_to(commands):
@@ -85,7 +86,7 @@ def make_classifier(options, seed, **parameters):
     """Return the classifier, not yet fitted."""
     autoencoder = ConvolutionalAutoencoder(
         image_shape=(28, 28),
-        channels=(16, 32),
+        channels=CHANNELS,
         kernel_size=5,
         activation="relu",
         corruption="masking",

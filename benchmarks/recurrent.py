@@ -89,7 +89,7 @@ def compare(sequences, k, seed, max_iter):
         **options,
     )
     yield "recurrent", judge(recurrent, sequences)
-    mean = np.nanmean(sequences.train, axis=0)
+    mean = means(sequences.train)
     filled = sequences._replace(
         **{
             name: np.where(np.isnan(rows), mean, rows)
@@ -97,7 +97,7 @@ def compare(sequences, k, seed, max_iter):
             if name != "shape"
         }
     )
-    # Of few or short rows PCA has fewer.
+    # Of few or short rows PCA has no more.
     k = min(k, *sequences.train.shape)
     yield "dense", judge(AutoencoderTransformer(k, **options), sequences, filled)
     yield "PCA", judge(PCA(k), sequences, filled)
@@ -109,7 +109,7 @@ def judge(model, sequences, given=None):
     start = time.process_time()
     model.fit(given.train)
     seconds = time.process_time() - start
-    mean = np.nanmean(sequences.train, axis=0)
+    mean = means(sequences.train)
     errors = {}
     for name in ("normal", "anomalous"):
         rows = getattr(sequences, name)
@@ -121,6 +121,12 @@ def judge(model, sequences, given=None):
     labels = np.repeat([0, 1], [len(s) for s in scores])
     auc = roc_auc_score(labels, np.concatenate(scores))
     return Figures(float(np.nansum(errors["normal"]) / total), float(auc), seconds)
+
+
+def means(rows):
+    """Return the columns' means, of a column of padding alone 0."""
+    there = ~np.isnan(rows)
+    return np.where(there, rows, 0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
 
 
 def _load(name):

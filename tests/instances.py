@@ -57,6 +57,20 @@ _OWN_PARAMETERS = {
         {**_TRAINED, "corruption": "salt_and_pepper", "linear_path": "pca"},
         {**_TRAINED, "corruption": "swap", "linear_path": "denoiser"},
     ],
+    "StackedAutoencoder": [
+        {**_SMALL, "pretraining": "rbm", "activation": "logistic"},
+        {
+            **_SMALL,
+            "pretraining": "rbm",
+            "activation": "logistic",
+            "visible_units": "gaussian",
+            "solver": "lbfgs",
+        },
+        {**_SMALL, "pretraining": None},
+        {**_SMALL, "corruption": "gaussian", "corruption_level": (0.5, 0.1)},
+        {**_SMALL, "loss": "log_loss", "pretrain_max_iter": 2},
+        {**_SMALL, "hidden_layer_sizes": (8, 6), "corruption": "swap"},
+    ],
     "ContractiveAutoencoder": [
         {"tied_weights": True, "max_iter": 5},
         {"code_activation": "tanh", "contraction_weight": 0.1, "max_iter": 5},

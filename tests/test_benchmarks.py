@@ -4,7 +4,16 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from benchmarks import __main__, datasets, mnist, panel, report, vae
+from benchmarks import (
+    __main__,
+    datasets,
+    mnist,
+    panel,
+    report,
+    stacked,
+    vae,
+    variations,
+)
 from skae import VAETransformer
 from skae.data import Rows
 from skae.scaling import Scaling
@@ -161,3 +170,60 @@ def test_digits_by_class_are_judged_and_drawn(tmp_path, monkeypatch, capsys):
     assert "| generated, recognised (%) | >= 97.0 |" in printed
     assert "| real, read from generated (%) | >= 90.0 |" in printed
     assert (tmp_path / "digits_by_class.png").stat().st_size > 1000
+
+
+def test_rectangles_are_wide_or_tall():
+    X, wide = variations.rectangles(200, np.random.default_rng(0))
+    for picture, is_wide in zip(X.reshape(-1, 28, 28), wide, strict=True):
+        (top, left), (bottom, right) = (
+            f(np.nonzero(picture), axis=1) for f in (np.min, np.max)
+        )
+        height, width = bottom - top + 1, right - left + 1
+        assert abs(height - width) >= 3
+        assert (width > height) == is_wide
+        inside = picture[top : bottom + 1, left : right + 1]
+        assert inside.sum() == height * width - max(height - 2, 0) * max(width - 2, 0)
+    assert 0.4 < wide.mean() < 0.6
+
+
+def test_variations_keep_the_digit():
+    rng = np.random.default_rng(0)
+    X = np.zeros((5, 28, 28), dtype=np.float32)
+    X[:, 10:18, 12:16] = 1  # far from the border
+    X = X.reshape(5, -1)
+    turned = variations.rotated(X, rng)
+    np.testing.assert_allclose(turned.sum(axis=1), X.sum(axis=1), rtol=0.1)
+    assert turned.min() >= 0
+    assert turned.max() <= 1
+    noisy = variations.on_noise(X, rng)
+    assert (noisy[X == 1] == 1).all()
+    assert noisy[X == 0].mean() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("command", ["stacked", "variations --sets basic --n-test 50"])
+def test_stacks_with_and_without_pretraining(command, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(size=(62_100, 64)).astype(np.float32), np.arange(62_100) % 10
+    split = datasets.Split(X[:200], X[200:300], y[:200], y[200:300])
+    monkeypatch.setattr(mnist, "load", lambda openml: split)
+    monkeypatch.setattr(datasets, "load", lambda name, openml: (255 * X, y))
+    short = "--units 8 --pretrain-epochs 1 --epochs 1 --seeds 2"
+    __main__.main([*command.split(), *short.split()])
+    lines = capsys.readouterr().out.splitlines()
+    assert "without, seed 1: " in "".join(lines)
+    assert lines[-1].count(" to ") == (1 if command == "stacked" else 2)
+
+
+def test_few_labels_are_compared(capsys, monkeypatch):
+    monkeypatch.setattr(
+        stacked,
+        "accuracy",
+        lambda n, pretraining, seed: {"denoising": 0.9 + 0.01 * seed, None: 0.8}[
+            pretraining
+        ],
+    )
+    __main__.main(["few-labels", "--labels", "50", "--seeds", "3"])
+    assert (
+        "| 50 labels | better, p < 0.05 | 0.910 against 0.800, p = "
+        in capsys.readouterr().out
+    )

@@ -503,3 +503,8 @@ def test_the_table_of_sequences_is_printed(monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "| set | codes | recurrent: unexplained | dense: unexplained |" in printed
     assert "| waves | 2 |" in printed
+
+
+def test_columns_of_padding_alone_have_a_mean():
+    rows = np.array([[1.0, np.nan, np.nan], [3.0, 2.0, np.nan]])
+    assert_array_equal(benchmark.means(rows), [2.0, 2.0, 0.0])

@@ -1,6 +1,7 @@
 """What is pretrained of a layer, and the denoising autoencoder that does it."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -130,9 +131,13 @@ def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
     Its input is centred and divided by one number, as the corruption takes it to be.
     """
     center, scale = _moments(rows) if layer.index else (0.0, 1.0)
+    tied = getattr(estimator, "tied_weights", False)
+    if tied:
+        scale = 1.0  # one matrix is to serve both ways after the pretraining, too
     x = target = (rows.x - center) / scale
     # Layers unrolled into each other must not each amplify what they are given.
     gain = 1.0 if criterion is None else _mean_gain(estimator.corruption, layer.level)
+    gain = math.sqrt(gain) if tied else gain  # on the way in and on the way out
     undo = functools.partial(_unscaled, center=center, scale=scale, gain=gain)
     if layer.below is not None:
         # Through an activation, whose range is that of the codes as they are.
@@ -166,8 +171,9 @@ def _moments(rows):
     x = rows.x.cpu().double().numpy()
     mean = np.average(x, axis=0, weights=weight)
     center = torch.as_tensor(mean).to(rows.x)
-    scale = float((rows.x - center).square().mean().sqrt())
-    return center, scale if scale > 0 else 1.0
+    squares = np.square(x - mean).mean(axis=1)
+    scale = math.sqrt(np.average(squares, weights=weight))
+    return center, scale or 1.0
 
 
 def _mean_gain(corruption, level):
@@ -181,7 +187,7 @@ def _mean_gain(corruption, level):
 
 @torch.no_grad()
 def _unscaled(network, *, center, scale, gain, is_affine=True):
-    """Return the layer of an autoencoder of gain * (x - center) / scale for x itself."""
+    """Return the layer for x of an autoencoder of gain * (x - center) / scale."""
     encoder, decoder = network.encoder, network.decoder
     weight = gain * encoder.weight / scale
     bias = encoder.bias - (weight * center).sum(dim=1)

@@ -34,6 +34,8 @@ from skae.training.state import TrainingState
 # Each is called as ``method(estimator, layer, rows, scaling, generator, criterion)``,
 # with the codes below as rows, and returns a `LayerTask`.
 METHODS = {"denoising": denoising_layer, "rbm": rbm_layer}
+# Measured, with Adam: machines begin with small weights, and take long to leave them.
+_DEFAULT_RATES = {"denoising": 0.003, "rbm": 0.01}
 
 PRETRAINING_CONSTRAINTS = {
     "pretraining": [StrOptions(set(METHODS)), None],
@@ -41,7 +43,10 @@ PRETRAINING_CONSTRAINTS = {
     "corruption": [StrOptions(set(CORRUPTIONS))],
     "corruption_level": [reals(0, None, "left"), "array-like"],
     "pretrain_max_iter": [integers_from(1)],
-    "pretrain_learning_rate_init": [reals(0, None, "neither")],
+    "pretrain_learning_rate_init": [
+        reals(0, None, "neither"),
+        StrOptions({"auto"}),
+    ],
 }
 
 # For `document`.
@@ -78,10 +83,11 @@ PRETRAINING_TEXTS = {
         """,
     ),
     "pretrain_learning_rate_init": (
-        "float",
+        "float or 'auto'",
         """
         Learning rate of the pretraining, by `solver` ('adam' where that takes all
-        rows at once), without decay of the weights.
+        rows at once), without decay of the weights. 'auto' is 0.003 for 'denoising'
+        and 0.01 for 'rbm'.
         """,
     ),
 }
@@ -206,6 +212,8 @@ def _train_layer(estimator, layer, task, generator, monitors):
         average=estimator.average,
     )
     rate, max_iter = estimator.pretrain_learning_rate_init, estimator.pretrain_max_iter
+    if rate == "auto":
+        rate = _DEFAULT_RATES[estimator.pretraining]
     plan = Plan(
         task.objective,
         batch_size_for(estimator, len(rows)),

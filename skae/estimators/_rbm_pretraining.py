@@ -98,13 +98,16 @@ def check_rbm(estimator, activations):
 def _bottom_units(wanted, rows, scaling):
     """Return the kind of the visible units, and center and scale of rows to them."""
     rms, mean = scaling.residual_scale, torch.as_tensor(scaling.mean).to(rows.x)
-    X_low, X_high = ((rms * f(rows.x, dim=0) + mean) for f in (torch.amin, torch.amax))
+    low = (rms * rows.x.amin(dim=0) + mean).min()
+    high = (rms * rows.x.amax(dim=0) + mean).max()
     tolerance = 1e-5 * rms
-    in_unit_interval = X_low.min() >= -tolerance and X_high.max() <= 1 + tolerance
+    # Rounded: nothing is left of zero but the rounding of centred values.
+    low, high = (round(float(x) / tolerance) * tolerance for x in (low, high))
+    in_unit_interval = low >= 0 and high <= 1 + tolerance
     if wanted == "bernoulli" and not in_unit_interval:
         raise ValueError(
             "The 'visible_units' parameter is 'bernoulli', for X in [0, 1]. Got values "
-            f"from {X_low.min():.6g} to {X_high.max():.6g}. Scale X, or use 'gaussian'."
+            f"from {low:.6g} to {high:.6g}. Scale X, or use 'gaussian'."
         )
     if wanted == "bernoulli" or (wanted == "auto" and in_unit_interval):
         return "bernoulli", -mean / rms, 1 / rms

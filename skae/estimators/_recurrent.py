@@ -172,7 +172,12 @@ class RecurrentAutoencoder(BaseAutoencoder):
     >>> X = np.stack([np.sin(angles), np.cos(angles)], axis=2)
     >>> X[np.arange(24) >= lengths[:, np.newaxis]] = np.nan
     >>> autoencoder = RecurrentAutoencoder(
-    ...     2, sequence_shape=(24, 2), padding_value=np.nan, random_state=0
+    ...     2,
+    ...     sequence_shape=(24, 2),
+    ...     padding_value=np.nan,
+    ...     hidden_size=16,
+    ...     max_iter=30,
+    ...     random_state=0,
     ... )
     >>> codes = autoencoder.fit_transform(X.reshape(300, -1))
     >>> codes.shape

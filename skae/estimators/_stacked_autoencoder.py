@@ -29,7 +29,33 @@ def reconstruction_error(network, rows, generator, *, criterion):
     return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
 
 
-@document(attributes=PRETRAINING_ATTRIBUTES, **PRETRAINING_TEXTS)
+@document(
+    attributes=PRETRAINING_ATTRIBUTES,
+    **PRETRAINING_TEXTS
+    | {
+        "hidden_layer_sizes": (
+            "tuple of int, int or 'auto'",
+            """
+            Widths of the encoder's layers between input and code, mirrored by the
+            decoder: (1000, 500, 250) with 30 components for the network of [1]_.
+            'auto' as in `AutoencoderTransformer`.
+            """,
+        ),
+        "max_iter": (
+            "int",
+            """
+            Most epochs of fine-tuning (iterations, for 'lbfgs' and 'cg').
+            """,
+        ),
+        "tied_weights": (
+            "bool",
+            """
+            Whether the decoder uses the encoder's weights, transposed, in the
+            fine-tuning as well. Not with 'rbm', whose layers begin in units of theirs.
+            """,
+        ),
+    },
+)
 class StackedAutoencoder(BaseAutoencoder):
     r"""Deep autoencoder whose layers are first trained one by one.
 
@@ -51,6 +77,37 @@ class StackedAutoencoder(BaseAutoencoder):
     Attributes
     ----------
     {attributes}
+
+    See Also
+    --------
+    AutoencoderTransformer : Starts from PCA instead, which needs no pretraining.
+    DenoisingAutoencoder : All layers learn to undo one corruption together.
+    StackedDAEClassifier : The encoder of such a stack, fine-tuned to predict classes.
+    sklearn.neural_network.BernoulliRBM : One machine, as a transformer.
+
+    Notes
+    -----
+    Corruption is there while a layer is trained; the weights then take what a clean
+    row has more of into account, and no corruption is left in the fine-tuning. With
+    ``pretraining="rbm"`` and ``activation="logistic"`` this is the network of [1]_;
+    ``loss="log_loss"`` is theirs, too.
+
+    References
+    ----------
+    .. [1] G. E. Hinton and R. R. Salakhutdinov, "Reducing the dimensionality of data
+       with neural networks", Science 313, 2006.
+    .. [2] P. Vincent et al., "Stacked denoising autoencoders", JMLR 11, 2010.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import StackedAutoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> stacked = StackedAutoencoder(8, max_iter=30, random_state=0).fit(X[:1500])
+    >>> [len(curve) for curve in stacked.pretraining_loss_curves_]
+    [20, 20, 20, 20]
+    >>> bool(stacked.score(X[1500:]) > 0.8)
+    True
     """
 
     linear_path = None  # a parameter elsewhere
@@ -71,7 +128,7 @@ class StackedAutoencoder(BaseAutoencoder):
         corruption="masking",
         corruption_level=0.3,
         pretrain_max_iter=20,
-        pretrain_learning_rate_init=0.003,
+        pretrain_learning_rate_init="auto",
         activation="silu",
         out_activation="auto",
         loss="squared_error",
@@ -169,6 +226,7 @@ class StackedAutoencoder(BaseAutoencoder):
         arguments = network.arguments
         sizes = (*arguments["hidden_layer_sizes"], arguments["n_components"])
         activations = [self.activation] * (len(sizes) - 1) + ["identity"]
+        self._check_tied()
         check_stack(self, activations)
         device, n_threads = resources(self, network, len(samples.X))
         dtype, curves, layers = training_dtype(self.precision), [], []
@@ -192,6 +250,14 @@ class StackedAutoencoder(BaseAutoencoder):
             interrupted = interrupt
         network.unroll(layers)
         return Pretraining(curves, interrupted)
+
+    def _check_tied(self):
+        if self.tied_weights and self.pretraining == "rbm":
+            raise ValueError(
+                "tied_weights=True shares weights between layers that take and give "
+                "values in the same units, which those of pretraining='rbm' are not. "
+                "Use tied_weights=False: the decoder still begins as the transpose."
+            )
 
 
 def _rows_without_link(scaling, samples, dtype, device):

@@ -85,7 +85,7 @@ class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
         corruption="masking",
         corruption_level=0.3,
         pretrain_max_iter=20,
-        pretrain_learning_rate_init=0.003,
+        pretrain_learning_rate_init="auto",
         activation="relu",
         init="auto",
         dropout=0.3,
