@@ -78,7 +78,7 @@ def print_codes(train, test, options):
     coders = {
         "AutoencoderTransformer(32)": AutoencoderTransformer(32, **shared),
         "ConvolutionalAutoencoder(32)": ConvolutionalAutoencoder(
-            32, image_shape=_SHAPE, channels=(16, 32, 64), pooling="stride", **shared
+            32, image_shape=_SHAPE, channels=(16, 32, 64), **shared
         ),
     }
     rows = []
@@ -115,7 +115,7 @@ def _make_denoisers(train, options):
         "max_iter": options.epochs,
         "random_state": options.seed,
     }
-    images = {"image_shape": _SHAPE, "channels": (16, 32), "pooling": "stride"}
+    images = {"image_shape": _SHAPE, "channels": (16, 32)}
     return {
         "dense denoising autoencoder": DenoisingAutoencoder(64, **shared),
         "convolutional": ConvolutionalAutoencoder(**images, **shared),

@@ -58,18 +58,34 @@ _OWN_PARAMETERS = {
         {**_TRAINED, "corruption": "swap", "linear_path": "denoiser"},
     ],
     "StackedAutoencoder": [
-        {**_SMALL, "pretraining": "rbm", "activation": "logistic"},
+        {
+            **_SMALL,
+            "pretraining": "rbm",
+            "activation": "logistic",
+            "pretrain_max_iter": 3,
+        },
         {
             **_SMALL,
             "pretraining": "rbm",
             "activation": "logistic",
             "visible_units": "gaussian",
+            "pretrain_max_iter": 3,
             "solver": "lbfgs",
         },
         {**_SMALL, "pretraining": None},
-        {**_SMALL, "corruption": "gaussian", "corruption_level": (0.5, 0.1)},
+        {
+            **_SMALL,
+            "corruption": "gaussian",
+            "corruption_level": (0.5, 0.1),
+            "pretrain_max_iter": 3,
+        },
         {**_SMALL, "loss": "log_loss", "pretrain_max_iter": 2},
-        {**_SMALL, "hidden_layer_sizes": (8, 6), "corruption": "swap"},
+        {
+            **_SMALL,
+            "hidden_layer_sizes": (8, 6),
+            "corruption": "swap",
+            "pretrain_max_iter": 3,
+        },
     ],
     "ContractiveAutoencoder": [
         {"tied_weights": True, "max_iter": 5},
@@ -210,6 +226,8 @@ def _parametrisations(cls):
     every_option = _EVERY_OPTION if cls is skae.AutoencoderTransformer else []
     for parameters in _PARAMETERS + every_option:
         known = {name: parameters[name] for name in parameters if name in names}
+        if known and "pretrain_max_iter" in names:
+            known["pretrain_max_iter"] = 2
         known = _SMALLER.get(cls.__name__, {}) | known
         if known not in shared:
             shared.append(known)

@@ -214,7 +214,7 @@ def test_what_a_row_costs():
 def test_rows_are_images_in_the_order_of_numpy():
     images = np.random.RandomState(0).uniform(size=(30, 5, 4, 3))
     X = images.reshape(30, -1)
-    model = small(image_shape=(5, 4, 3), channels=(4,)).fit(X)
+    model = small(image_shape=(5, 4, 3), channels=(4,), pooling="max").fit(X)
     assert model.image_shape_ == (5, 4, 3)
     assert model.feature_map_shape_ == (3, 2, 4)
     stage = model.network_.down[0].double()

@@ -16,11 +16,17 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    StandardScaler,
+)
 
 from skae import (
     AutoencoderTransformer,
     ConditionalVAE,
+    ConvolutionalAutoencoder,
     DenoisingAutoencoder,
     SparseAutoencoder,
     StackedDAEClassifier,
@@ -272,6 +278,26 @@ def test_images_in_colour():
     assert_allclose(
         display.image_.get_array()[:4, :4],
         ((X[0] - X[:2].min()) / np.ptp(X[:2])).reshape(4, 4, 3),
+    )
+
+
+@pytest.mark.parametrize("image_shape", [(6, 4), (4, 2, 3), (1, 24)])
+def test_images_of_the_shape_they_were_fitted_to(image_shape):
+    X = np.random.RandomState(0).rand(20, 24)
+    model = ConvolutionalAutoencoder(
+        image_shape=image_shape, channels=(2,), max_iter=1, random_state=0
+    )
+    display = ReconstructionDisplay.from_estimator(
+        [PCA(2).fit(X), make_pipeline(MinMaxScaler(), model).fit(X)], X, n_images=1
+    )
+    if image_shape[0] == 1:
+        assert display.image_ is None
+        return
+    height, width, *colours = image_shape
+    mosaic = display.image_.get_array()
+    assert mosaic.shape[:2] == (3 * height + 2, width)
+    assert_allclose(
+        mosaic[:height].reshape(-1), (X[0] - X[0].min()) / np.ptp(X[0]), rtol=1e-6
     )
 
 

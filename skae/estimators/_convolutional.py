@@ -91,18 +91,19 @@ def _has_decoder(estimator):
         """,
     ),
     pooling=(
-        "{'max', 'average', 'stride'}",
+        "{'stride', 'max', 'average'}",
         """
-        What halves height and width (an odd length is rounded up): the largest or the
-        mean of two by two pixels after the convolution, or a convolution of every
-        second pixel.
+        What halves height and width (an odd length is rounded up): a convolution of
+        every second pixel, or the largest or the mean of two by two pixels after the
+        convolution. 'stride' keeps best what lies where, 'max' is usual for codes that
+        are to be classified.
         """,
     ),
     upsampling=(
-        "{'nearest', 'transposed'}",
+        "{'transposed', 'nearest'}",
         """
-        What doubles them in the decoder: each pixel repeated before the convolution, or
-        a transposed convolution.
+        What doubles them in the decoder: a transposed convolution, or each pixel
+        repeated before a convolution, which is smoother.
         """,
     ),
     skip_connections=(
@@ -213,8 +214,8 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
         image_shape=None,
         channels=(16, 8),
         kernel_size=3,
-        pooling="max",
-        upsampling="nearest",
+        pooling="stride",
+        upsampling="transposed",
         skip_connections=False,
         corruption=None,
         corruption_level=0.3,

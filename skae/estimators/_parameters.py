@@ -45,6 +45,34 @@ AUTOENCODER_CONSTRAINTS = {
     "random_state": ["random_state"],
 }
 
+# Of the training with labels; "alpha" is a penalty on squares alone.
+PREDICTOR_CONSTRAINTS = {
+    name: AUTOENCODER_CONSTRAINTS[name]
+    for name in (
+        "init",
+        "dropout",
+        "max_norm",
+        "average",
+        "alpha",
+        "solver",
+        "learning_rate_init",
+        "learning_rate",
+        "batch_size",
+        "max_iter",
+        "shuffle",
+        "tol",
+        "n_iter_no_change",
+        "early_stopping",
+        "validation_fraction",
+        "warm_start",
+        "device",
+        "precision",
+        "n_threads",
+        "verbose",
+        "random_state",
+    )
+} | {"unlabeled_label": "no_validation"}
+
 
 def solver_is_stochastic(estimator):
     """Whether there is a `partial_fit`, for `available_if`."""

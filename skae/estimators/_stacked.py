@@ -13,7 +13,7 @@ from skae._validation import (
 )
 from skae.architectures.layers import ACTIVATIONS, resolve_init
 from skae.architectures.predictor import StackedPredictor
-from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
+from skae.estimators._parameters import PREDICTOR_CONSTRAINTS
 from skae.estimators._plan import resources
 from skae.estimators._prediction_docs import PARAMETERS as PREDICTOR_PARAMETERS
 from skae.estimators._prediction_docs import UNLABELED_LABEL
@@ -26,31 +26,6 @@ from skae.estimators._pretraining import (
 from skae.estimators._start import Start, make_rows, training_dtype
 from skae.estimators._supervised import BasePredictor
 from skae.scaling import Scaling
-
-_SHARED = (
-    "init",
-    "dropout",
-    "max_norm",
-    "average",
-    "alpha",
-    "solver",
-    "learning_rate_init",
-    "learning_rate",
-    "batch_size",
-    "max_iter",
-    "shuffle",
-    "tol",
-    "n_iter_no_change",
-    "early_stopping",
-    "validation_fraction",
-    "warm_start",
-    "device",
-    "precision",
-    "n_threads",
-    "verbose",
-    "random_state",
-)
-
 
 PARAMETERS = {
     **PREDICTOR_PARAMETERS,
@@ -80,11 +55,10 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
     """A multilayer perceptron whose hidden layers are pretrained one by one."""
 
     _parameter_constraints: dict = {
-        **{name: AUTOENCODER_CONSTRAINTS[name] for name in _SHARED},
+        **PREDICTOR_CONSTRAINTS,
         "hidden_layer_sizes": ["array-like", integers_from(1)],
         **PRETRAINING_CONSTRAINTS,
         "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
-        "unlabeled_label": "no_validation",
     }
 
     def _sizes(self):

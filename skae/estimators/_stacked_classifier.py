@@ -21,11 +21,12 @@ class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
     codes of the layers below and its encoder becomes the next hidden layer,
 
     .. math:: h_0 = x, \qquad
-              \min_{W_i, b_i, c_i} \; E \, \big\| W_i^T \phi(W_i \tilde h_{i-1} + b_i)
-              + c_i - h_{i-1} \big\|^2, \qquad
+              \min_{W_i, b_i, c_i} \; E \, \big\| \phi_{i-1} \big( W_i^T
+              \phi(W_i \tilde h_{i-1} + b_i) + c_i \big) - h_{i-1} \big\|^2, \qquad
               h_i = \phi(W_i h_{i-1} + b_i),
 
-    where the input is corrupted only while its own layer is trained. A softmax layer
+    where the input is corrupted only while its own layer is trained, and its decoder
+    ends in the activation of the layer below, at the bottom in none. A softmax layer
     on the last one and everything below it are then trained together to predict the
     labels, with dropout and early stopping [1]_ [2]_. Rows without labels, which are
     often the most, take part in the first step.

@@ -1,6 +1,7 @@
 """What the displays ask of fitted estimators, scikit-learn's or skae's."""
 
 import inspect
+import math
 
 import numpy as np
 from scipy.sparse import issparse
@@ -178,6 +179,20 @@ def reconstruct(estimator, X, y=None):
     _require(estimator, "transform")
     _require(estimator, "inverse_transform")
     return np.asarray(estimator.inverse_transform(estimator.transform(X)))
+
+
+def fitted_image_shape(estimators, n_features):
+    """Return the shape of images that one of the estimators was fitted to, or None.
+
+    Rows of pixels, of height 1, are no images to look at, and other numbers of
+    channels than 1, 3 and 4 have no colours.
+    """
+    for estimator in estimators:
+        shape = getattr(_parts(estimator)[0], "image_shape_", (1, 1, 1))
+        fits = math.prod(shape) == n_features
+        if fits and shape[0] > 1 and shape[2] in (1, 3, 4):
+            return shape
+    return None
 
 
 def explained_variance(X, X_reconstructed):

@@ -7,7 +7,12 @@ from sklearn.utils import check_array
 
 from skae.plotting._axes import REFERENCE_COLOR, axes_or_new, colors, remove_spines
 from skae.plotting._checks import check_count
-from skae.plotting._fitted import by_name, explained_variance, reconstruct
+from skae.plotting._fitted import (
+    by_name,
+    explained_variance,
+    fitted_image_shape,
+    reconstruct,
+)
 from skae.plotting._grid import draw_grid, height_over_width, resolve_image_shape
 
 _CURVES_A_LINE = 5
@@ -133,8 +138,9 @@ class ReconstructionDisplay:
             Number of rows of X to draw.
         image_shape : tuple of int, default=None
             (height, width) or (height, width, channels) of each row of X, or
-            (n_features,) for curves. None draws a square of at least 5 x 5 if
-            the number of features is one, otherwise curves.
+            (n_features,) for curves. None takes that of a fitted
+            `ConvolutionalAutoencoder`, or a square of at least 5 x 5 if the
+            number of features is one, otherwise curves.
         input_name : str, default=None
             Name of X. None stands for "Original", and for "Input" if `X_target`
             is given.
@@ -157,9 +163,13 @@ class ReconstructionDisplay:
         ValueError
             If the shapes do not go together.
         """
+        estimators = by_name(estimator)
         reconstructions = {
-            name: reconstruct(each, X, y) for name, each in by_name(estimator).items()
+            name: reconstruct(each, X, y) for name, each in estimators.items()
         }
+        if image_shape is None and reconstructions:
+            n_features = next(iter(reconstructions.values())).shape[1]
+            image_shape = fitted_image_shape(estimators.values(), n_features)
         return cls.from_reconstructions(
             X,
             reconstructions,
