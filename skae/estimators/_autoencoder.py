@@ -1,27 +1,24 @@
 """The plain autoencoder."""
 
+import functools
+
 from skae._docs import document
 from skae._validation import StrOptions
 from skae.estimators._base import BaseAutoencoder
 
 
-class ReconstructionError:
-    r""":math:`\ell(g(f(x)), x)` of each row, a mean over the features."""
+def reconstruction_error(network, rows, generator, *, criterion):
+    r"""Return :math:`\ell(g(f(x)), x)` of each row, a mean over the features."""
+    output = network(rows.x, generator)
+    return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
 
-    def __init__(self, criterion):
-        self.criterion = criterion
 
-    def __call__(self, network, rows, generator):
-        output = network(rows.x, generator)
-        return {"reconstruction": self.criterion(output, rows.target).mean(dim=1)}
-
-    def backward(self, tape, rows, generator, share):
-        """Return the same in training, and leave its gradients."""
-        output = tape.forward(rows.x, generator)
-        errors = self.criterion(output, rows.target).mean(dim=1)
-        gradient = self.criterion.gradient(output, rows.target)
-        tape.backward(gradient.mul_(share / output.shape[1]))
-        return {"reconstruction": errors}
+def reconstruction_gradient(tape, rows, generator, share, *, criterion):
+    """Return the same, and leave the gradient of its sum, each row times `share`."""
+    output = tape.forward(rows.x, generator)
+    gradient = criterion.gradient(output, rows.target)
+    tape.backward(gradient.mul_(share / output.shape[1]))
+    return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
 
 
 @document()
@@ -151,4 +148,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         self.random_state = random_state
 
     def _make_objective(self, criterion, corruption):
-        return ReconstructionError(criterion)
+        return functools.partial(reconstruction_error, criterion=criterion)
+
+    def _make_gradient(self, criterion, corruption):
+        return functools.partial(reconstruction_gradient, criterion=criterion)

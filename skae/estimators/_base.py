@@ -54,6 +54,15 @@ class BaseAutoencoder(
         `_make_corruption` returned.
         """
 
+    def _make_gradient(self, criterion, corruption):
+        """Return the objective with its gradients written out, or None: autograd.
+
+        ``gradient(tape, rows, generator, share)`` returns what the objective does and
+        calls ``tape.backward`` with the gradient of the sum of the rows' losses, each
+        times `share`, by what ``tape.forward`` returned.
+        """
+        return None
+
     # What an epoch of training minimises in place of the objective, a function of
     # (objective, epoch); None where it is the objective.
     _anneal = None

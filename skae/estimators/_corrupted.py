@@ -66,12 +66,29 @@ def denoising_error(network, rows, generator, *, criterion, corruption, emphasis
     """
     noisy = rows.x if corruption is None else corruption(rows.x, generator)
     errors = criterion(network(noisy, generator), rows.target)
-    on_corrupted, on_rest = emphasis
-    if on_corrupted != on_rest:
-        errors = errors * torch.where(noisy != rows.x, on_corrupted, on_rest)
-    elif on_rest != 1:
-        errors = errors * on_rest
+    emphasised = errors * _weights(noisy, rows.x, emphasis)
+    return {"reconstruction": emphasised.mean(dim=1)}
+
+
+def denoising_gradient(
+    tape, rows, generator, share, *, criterion, corruption, emphasis
+):
+    """Return the same, and leave the gradient of its sum, each row times `share`."""
+    noisy = rows.x if corruption is None else corruption(rows.x, generator)
+    output = tape.forward(noisy, generator)
+    weights = _weights(noisy, rows.x, emphasis)
+    gradient = criterion.gradient(output, rows.target).mul_(weights)
+    tape.backward(gradient.mul_(share / output.shape[1]))
+    errors = criterion(output, rows.target).mul_(weights)
     return {"reconstruction": errors.mean(dim=1)}
+
+
+def _weights(noisy, clean, emphasis):
+    """Return the weight of each value, or one number for all."""
+    on_corrupted, on_rest = emphasis
+    if on_corrupted == on_rest:
+        return on_rest
+    return torch.where(noisy != clean, on_corrupted, on_rest)
 
 
 def column_range(rows):
@@ -223,11 +240,15 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
             )
 
     def _make_objective(self, criterion, corruption):
+        return self._given(denoising_error, criterion, corruption)
+
+    def _make_gradient(self, criterion, corruption):
+        return self._given(denoising_gradient, criterion, corruption)
+
+    def _given(self, function, criterion, corruption):
+        emphasis = check_emphasis(self.emphasis)
         return functools.partial(
-            denoising_error,
-            criterion=criterion,
-            corruption=corruption,
-            emphasis=check_emphasis(self.emphasis),
+            function, criterion=criterion, corruption=corruption, emphasis=emphasis
         )
 
     def _make_corruption(self, rows):

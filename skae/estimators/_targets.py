@@ -5,7 +5,12 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.multiclass import check_classification_targets
 
 from skae._validation import check_y
-from skae.losses import elementwise_loss, softmax_log_loss
+from skae.losses import (
+    elementwise_gradient,
+    elementwise_loss,
+    softmax_log_loss,
+    softmax_log_loss_gradient,
+)
 
 
 class ClassTarget:
@@ -125,9 +130,25 @@ def label_loss(network, rows, generator):
     return {"log_loss": softmax_log_loss(network(rows.x, generator), rows.y)}
 
 
+def label_gradient(tape, rows, generator, share):
+    """Return the same, and leave the gradient of its sum, each row times `share`."""
+    output = tape.forward(rows.x, generator)
+    tape.backward(softmax_log_loss_gradient(output, rows.y).mul_(share))
+    return {"log_loss": softmax_log_loss(output, rows.y)}
+
+
 def quantity_loss(network, rows, generator, *, loss):
     """Return the loss of each row, a mean over the standardised targets."""
     output = network(rows.x, generator)
+    errors = elementwise_loss(loss, "identity", output, rows.y)
+    return {loss: errors.mean(dim=1)}
+
+
+def quantity_gradient(tape, rows, generator, share, *, loss):
+    """Return the same, and leave the gradient of its sum, each row times `share`."""
+    output = tape.forward(rows.x, generator)
+    gradient = elementwise_gradient(loss, "identity", output, rows.y)
+    tape.backward(gradient.mul_(share / output.shape[1]))
     errors = elementwise_loss(loss, "identity", output, rows.y)
     return {loss: errors.mean(dim=1)}
 

@@ -146,11 +146,14 @@ class Trainer:
         dtype = training_dtype(estimator.precision)
         self._rows = make_rows(start.scaling, samples, dtype, device)
         scaling = copy.deepcopy(start.scaling).to(device, dtype)
-        objective = estimator._make_objective(
-            estimator._make_criterion(scaling), start.corruption
-        )
+        given = estimator._make_criterion(scaling), start.corruption
         self._plan = make_plan(
-            estimator, objective, batch_size, samples.count, previous.n_epochs
+            estimator,
+            estimator._make_objective(*given),
+            estimator._make_gradient(*given),
+            batch_size,
+            samples.count,
+            previous.n_epochs,
         )
         self.start_loss = self._mean_loss(start.network)
         if isinstance(validation, Samples):

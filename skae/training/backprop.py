@@ -10,6 +10,7 @@ import torch
 
 from skae.architectures.dense import DenseAutoencoder
 from skae.architectures.layers import ACTIVATION_GRADIENTS, ACTIVATIONS, MLP
+from skae.architectures.predictor import StackedPredictor
 
 
 class MLPTape:
@@ -160,4 +161,15 @@ class DenseTape:
         self._f.backward(back.mul_(network.correction_scale), to_input=False)
 
 
-TAPES = {DenseAutoencoder: DenseTape}
+class PredictorTape(MLPTape):
+    """The way through a `StackedPredictor` and back."""
+
+    def __init__(self, network):
+        super().__init__(network.f)
+
+    def backward(self, gradient):
+        """Set the parameters' gradients from that of the outputs."""
+        super().backward(gradient, to_input=False)
+
+
+TAPES = {DenseAutoencoder: DenseTape, StackedPredictor: PredictorTape}

@@ -28,6 +28,9 @@ class Plan:
     anneal : callable or None
         ``anneal(objective, epoch)`` returns what to minimise in an epoch, counted
         from 0; rows that judge see the objective itself.
+    gradient : callable or None
+        The objective with its gradients written out, for networks that have a tape:
+        ``(tape, rows, generator, share) -> {term: losses}``. None is autograd.
     batch_size : int
     shuffle : bool
     schedule : object with ``rate(progress)``
@@ -47,6 +50,7 @@ class Plan:
     max_norm: float | None = None
     mixed_precision: bool = False
     anneal: Callable | None = None
+    gradient: Callable | None = None
 
     def in_epoch(self, epoch):
         """Return the plan with the objective of an epoch."""
@@ -56,9 +60,8 @@ class Plan:
 
     def tape_of(self, network):
         """Return what backpropagation is written out by, None where it is autograd."""
-        if not _WRITTEN_OUT or not hasattr(self.objective, "backward"):
-            return None
-        return None if self.mixed_precision else make_tape(network)
+        applies = _WRITTEN_OUT and self.gradient is not None
+        return make_tape(network) if applies and not self.mixed_precision else None
 
     def autocast(self, device):
         """Return the context of the forward pass."""
@@ -140,7 +143,7 @@ def _backpropagate(state, batch, plan, tape):
     share = 1 / (len(batch) * state.loss_scale)
     if batch.weight is not None:
         share = batch.weight.unsqueeze(1) * share
-    terms = plan.objective.backward(tape, batch, state.generator, share)
+    terms = plan.gradient(tape, batch, state.generator, share)
     return {name: weighted_mean(t, batch.weight) for name, t in terms.items()}
 
 
