@@ -8,13 +8,17 @@ from sklearn.datasets import load_digits
 import skae.training.loop
 from skae import (
     AutoencoderTransformer,
+    ConditionalVAE,
     DenoisingAutoencoder,
+    SparseAutoencoder,
     StackedDAEClassifier,
     StackedDAERegressor,
+    VAETransformer,
 )
 from skae.architectures.dense import DenseAutoencoder
 from skae.architectures.layers import ACTIVATION_GRADIENTS, ACTIVATIONS
 from skae.architectures.predictor import StackedPredictor
+from skae.likelihoods import LIKELIHOODS
 from skae.losses import (
     LINKS,
     LOSSES,
@@ -174,6 +178,10 @@ SMALL = {
 # The textbook network: where a gradient is zero but for rounding, as it is at a linear
 # path, Adam makes steps of the rounding.
 AUTOENCODER = {**SMALL, "linear_path": None, "dropout": 0.1, "average": False}
+SPARSE = {name: AUTOENCODER[name] for name in AUTOENCODER if name != "linear_path"}
+# In nats gradients are of any size, and Adam makes steps of the smallest.
+VARIATIONAL = {**AUTOENCODER, "solver": "sgd", "learning_rate_init": 1e-5}
+CONDITIONAL = {name: v for name, v in VARIATIONAL.items() if name != "linear_path"}
 
 
 def fits():
@@ -193,6 +201,19 @@ def fits():
         yield AutoencoderTransformer(5, **{**AUTOENCODER, **options})
     for emphasis in ((1, 1), (1, 0.3), (0.5, 0.5)):
         yield DenoisingAutoencoder(5, emphasis=emphasis, **AUTOENCODER)
+    for options in (
+        {"sparsity": "kl"},
+        {"sparsity": "kl", "hidden_layer_sizes": ()},
+        {"sparsity": "l1"},
+        {"sparsity": "l1", "tied_weights": True, "hidden_layer_sizes": ()},
+    ):
+        yield SparseAutoencoder(15, **{**SPARSE, **options})
+    for likelihood in LIKELIHOODS:
+        yield VAETransformer(5, likelihood=likelihood, **VARIATIONAL)
+        yield ConditionalVAE(5, likelihood=likelihood, **CONDITIONAL)
+    yield VAETransformer(5, noise_variance="per_feature", beta=3.0, **VARIATIONAL)
+    yield VAETransformer(5, noise_variance=0.1, kl_warmup=2, **VARIATIONAL)
+    yield VAETransformer(5, **{**VARIATIONAL, "linear_path": "ppca"})
     yield StackedDAEClassifier(pretraining=None, **SMALL)
     for loss in ("squared_error", "absolute_error", "huber"):
         yield StackedDAERegressor(loss=loss, pretraining=None, **SMALL)

@@ -1,7 +1,12 @@
 """What makes codes sparse: a penalty on them, or a limit to their number."""
 
 from skae.architectures.sparse import keep_largest
-from skae.penalties import kl_from_target, l1_norm
+from skae.penalties import (
+    kl_from_target,
+    kl_from_target_gradient,
+    l1_norm,
+    l1_norm_gradient,
+)
 
 
 def penalised_error(network, rows, generator, *, criterion, penalty, weight):
@@ -20,21 +25,53 @@ def penalised_error(network, rows, generator, *, criterion, penalty, weight):
     }
 
 
+def penalised_gradient(
+    tape, rows, generator, share, *, criterion, penalty, penalty_gradient, weight
+):
+    """Return the same, and leave the gradient of its sum, each row times `share`."""
+    codes = tape.encode(rows.x, generator)
+    output = tape.decode(codes, generator)
+    n_features = output.shape[1]
+    gradient = criterion.gradient(output, rows.target).mul_(share / n_features)
+    share = weight / n_features * share
+    tape.backward(gradient, penalty_gradient(codes, rows.weight, share))
+    return {
+        "reconstruction": criterion(output, rows.target).mean(dim=1),
+        "sparsity": weight / n_features * penalty(codes, rows.weight),
+    }
+
+
 def kl_penalty(codes, sample_weight, *, target):
     r"""Return :math:`\sum_j KL(\rho \| \hat\rho_j)`, the same for each row.
 
     :math:`\hat\rho_j` is the mean of code j over the batch.
     """
-    if sample_weight is None:
-        means = codes.mean(dim=0)
-    else:
-        means = sample_weight @ codes / sample_weight.sum()
+    means = _mean_code(codes, sample_weight)
     return kl_from_target(means, target).expand(len(codes))
+
+
+def kl_penalty_gradient(codes, sample_weight, share, *, target):
+    """Return the gradient by the codes of the sum, each row times `share`."""
+    slope = kl_from_target_gradient(_mean_code(codes, sample_weight), target)
+    if sample_weight is None:
+        return (share * slope).expand_as(codes)
+    return share.sum() * slope * (sample_weight / sample_weight.sum()).unsqueeze(1)
+
+
+def _mean_code(codes, sample_weight):
+    if sample_weight is None:
+        return codes.mean(dim=0)
+    return sample_weight @ codes / sample_weight.sum()
 
 
 def l1_penalty(codes, sample_weight):
     r"""Return :math:`\sum_j |h_j|` of each row."""
     return l1_norm(codes)
+
+
+def l1_penalty_gradient(codes, sample_weight, share):
+    """Return the gradient by the codes of the sum, each row times `share`."""
+    return share * l1_norm_gradient(codes)
 
 
 def top_k_error(network, rows, generator, *, criterion, revival):

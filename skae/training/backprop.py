@@ -11,6 +11,11 @@ import torch
 from skae.architectures.dense import DenseAutoencoder
 from skae.architectures.layers import ACTIVATION_GRADIENTS, ACTIVATIONS, MLP
 from skae.architectures.predictor import StackedPredictor
+from skae.architectures.sparse import RectifiedAutoencoder
+from skae.architectures.variational import (
+    LARGEST_LOG_VARIANCE,
+    VariationalAutoencoder,
+)
 
 
 class MLPTape:
@@ -161,6 +166,103 @@ class DenseTape:
         self._f.backward(back.mul_(network.correction_scale), to_input=False)
 
 
+class RectifiedTape(DenseTape):
+    """The way through a `RectifiedAutoencoder` and back."""
+
+    def decode(self, z, generator):
+        """Map codes to reconstructions."""
+        self._codes, self._lengths = z, self._network.lengths()
+        return self._g.forward(z / self._lengths, generator)
+
+    def backward(self, gradient, code_gradient=None):
+        """Set the parameters' gradients from that of the reconstruction."""
+        network, lengths = self._network, self._lengths
+        layer = network.g.layers[0]
+        weight = layer.weight if layer.tied else layer.weight.T
+        back = self._g.backward(gradient, to_input=True) / lengths
+        # A code is read by weights of length 1: longer ones change nothing.
+        of_lengths = -(back * self._codes).sum(dim=0) / lengths
+        of_weight = (of_lengths / lengths).unsqueeze(1) * weight
+        layer.weight.grad += of_weight if layer.tied else of_weight.T
+        if code_gradient is not None:
+            back = back + code_gradient
+        back = ACTIVATION_GRADIENTS[network.code_activation](back, self._sums)
+        self._f.backward(back, to_input=False)
+
+
+class VariationalTape:
+    """The way through a `VariationalAutoencoder` and back, in two parts each."""
+
+    def __init__(self, network):
+        self._network = network
+        self._f, self._g = MLPTape(network.f), MLPTape(network.g)
+        if network.linear_path:
+            self._near_rows = BallTape(network.input_radius)
+            self._near_codes = BallTape(network.code_radius)
+
+    def posterior(self, u, generator, condition):
+        """Return mean and log variance of the codes."""
+        network = self._network
+        near = self._near_rows.forward(u) if network.linear_path else u
+        h = self._f.forward(network.with_given(near, condition), generator)
+        mean, log_variance = h.chunk(2, dim=1)
+        if network.linear_path:
+            mean = u @ network.linear_encoder.T + network.posterior_scale * mean
+            log_variance = log_variance + 2 * torch.log(network.posterior_scale)
+        self._inside = log_variance.abs() <= LARGEST_LOG_VARIANCE
+        bound = LARGEST_LOG_VARIANCE
+        return mean, log_variance.clamp(-bound, bound)
+
+    def posterior_backward(self, of_mean, of_log_variance):
+        """Set the encoder's gradients from those of mean and log variance."""
+        if self._network.linear_path:
+            of_mean = of_mean * self._network.posterior_scale
+        of_log_variance = of_log_variance * self._inside
+        gradient = torch.cat([of_mean, of_log_variance], dim=1)
+        self._f.backward(gradient, to_input=False)
+
+    def decode(self, z, generator, condition):
+        """Map codes, and what is given, to outputs."""
+        network = self._network
+        self._n_codes = z.shape[1]
+        if not network.linear_path:
+            given = z if condition is None else torch.cat([z, condition.to(z)], dim=1)
+            return self._g.forward(given, generator)
+        correction = self._g.forward(self._near_codes.forward(z), generator)
+        output = z @ network.linear_decoder.T
+        return output.addcmul_(correction, network.correction_scale)
+
+    def decode_backward(self, gradient):
+        """Set the decoder's gradients from that of the output; return the codes'."""
+        network = self._network
+        if not network.linear_path:
+            return self._g.backward(gradient, to_input=True)[:, : self._n_codes]
+        near = self._g.backward(gradient * network.correction_scale, to_input=True)
+        back = self._near_codes.backward(near)
+        return back.addmm(gradient, network.linear_decoder)
+
+    @torch.inference_mode(False)
+    def likelihood_gradient(self, likelihood, output, target, share):
+        """Return log densities of rows and minus their gradient by the output.
+
+        The gradient of the dispersion is set. What there is no layer in is left to
+        autograd.
+        """
+        network = self._network
+        output = output.clone().requires_grad_()
+        with torch.enable_grad():
+            log_density = likelihood(output, target, network.dispersion)
+        learnt = [p for p in (network.raw_dispersion,) if p is not None]
+        learnt = [p for p in learnt if p.requires_grad]
+        of_rows = torch.as_tensor(share).to(output).reshape(-1).expand_as(log_density)
+        gradient, *of_dispersion = torch.autograd.grad(
+            log_density, [output, *learnt], -of_rows
+        )
+        for parameter, value in zip(learnt, of_dispersion, strict=True):
+            parameter.grad.copy_(value)
+        return log_density.detach(), gradient
+
+
 class PredictorTape(MLPTape):
     """The way through a `StackedPredictor` and back."""
 
@@ -172,4 +274,9 @@ class PredictorTape(MLPTape):
         super().backward(gradient, to_input=False)
 
 
-TAPES = {DenseAutoencoder: DenseTape, StackedPredictor: PredictorTape}
+TAPES = {
+    DenseAutoencoder: DenseTape,
+    RectifiedAutoencoder: RectifiedTape,
+    StackedPredictor: PredictorTape,
+    VariationalAutoencoder: VariationalTape,
+}

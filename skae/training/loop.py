@@ -27,7 +27,7 @@ class Plan:
         ``(network, rows, generator) -> {term: losses of shape (n_rows,)}``.
     anneal : callable or None
         ``anneal(objective, epoch)`` returns what to minimise in an epoch, counted
-        from 0; rows that judge see the objective itself.
+        from 0, and the same of `gradient`; rows that judge see the objective itself.
     gradient : callable or None
         The objective with its gradients written out, for networks that have a tape:
         ``(tape, rows, generator, share) -> {term: losses}``. None is autograd.
@@ -56,7 +56,9 @@ class Plan:
         """Return the plan with the objective of an epoch."""
         if self.anneal is None:
             return self
-        return replace(self, objective=self.anneal(self.objective, epoch))
+        gradient = self.gradient and self.anneal(self.gradient, epoch)
+        objective = self.anneal(self.objective, epoch)
+        return replace(self, objective=objective, gradient=gradient)
 
     def tape_of(self, network):
         """Return what backpropagation is written out by, None where it is autograd."""
