@@ -51,17 +51,9 @@ class BaseAutoencoder(
         """Return ``objective(network, rows, generator) -> {term: row losses}``.
 
         `criterion` is what `_make_criterion` and `corruption` what
-        `_make_corruption` returned.
+        `_make_corruption` returned. A function that is decorated with `written_out`,
+        or a partial of one, is trained without autograd where the network allows it.
         """
-
-    def _make_gradient(self, criterion, corruption):
-        """Return the objective with its gradients written out, or None: autograd.
-
-        ``gradient(tape, rows, generator, share)`` returns what the objective does and
-        calls ``tape.backward`` with the gradient of the sum of the rows' losses, each
-        times `share`, by what ``tape.forward`` returned.
-        """
-        return None
 
     # What an epoch of training minimises in place of the objective, a function of
     # (objective, epoch); None where it is the objective.

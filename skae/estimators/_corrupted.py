@@ -16,6 +16,7 @@ from skae._validation import (
 from skae.corruption import CORRUPTIONS, ColumnRange
 from skae.estimators._base import BaseAutoencoder, solver_is_stochastic
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
+from skae.training.backprop import written_out
 
 CORRUPTION_CONSTRAINTS = {
     "corruption": [StrOptions(set(CORRUPTIONS)), callable],
@@ -54,6 +55,20 @@ CORRUPTION_TEXTS = {
 }
 
 
+def denoising_gradient(
+    tape, rows, generator, share, *, criterion, corruption, emphasis
+):
+    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    noisy = rows.x if corruption is None else corruption(rows.x, generator)
+    output = tape.forward(noisy, generator)
+    weights = _weights(noisy, rows.x, emphasis)
+    gradient = criterion.gradient(output, rows.target).mul_(weights)
+    tape.backward(gradient.mul_(share / output.shape[1]))
+    errors = criterion(output, rows.target).mul_(weights)
+    return {"reconstruction": errors.mean(dim=1)}
+
+
+@written_out(denoising_gradient)
 def denoising_error(network, rows, generator, *, criterion, corruption, emphasis):
     r"""Return the error of each row against its clean values.
 
@@ -68,19 +83,6 @@ def denoising_error(network, rows, generator, *, criterion, corruption, emphasis
     errors = criterion(network(noisy, generator), rows.target)
     emphasised = errors * _weights(noisy, rows.x, emphasis)
     return {"reconstruction": emphasised.mean(dim=1)}
-
-
-def denoising_gradient(
-    tape, rows, generator, share, *, criterion, corruption, emphasis
-):
-    """Return the same, and leave the gradient of its sum, each row times `share`."""
-    noisy = rows.x if corruption is None else corruption(rows.x, generator)
-    output = tape.forward(noisy, generator)
-    weights = _weights(noisy, rows.x, emphasis)
-    gradient = criterion.gradient(output, rows.target).mul_(weights)
-    tape.backward(gradient.mul_(share / output.shape[1]))
-    errors = criterion(output, rows.target).mul_(weights)
-    return {"reconstruction": errors.mean(dim=1)}
 
 
 def _weights(noisy, clean, emphasis):
@@ -240,15 +242,11 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
             )
 
     def _make_objective(self, criterion, corruption):
-        return self._given(denoising_error, criterion, corruption)
-
-    def _make_gradient(self, criterion, corruption):
-        return self._given(denoising_gradient, criterion, corruption)
-
-    def _given(self, function, criterion, corruption):
-        emphasis = check_emphasis(self.emphasis)
         return functools.partial(
-            function, criterion=criterion, corruption=corruption, emphasis=emphasis
+            denoising_error,
+            criterion=criterion,
+            corruption=corruption,
+            emphasis=check_emphasis(self.emphasis),
         )
 
     def _make_corruption(self, rows):

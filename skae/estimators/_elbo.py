@@ -8,29 +8,13 @@ import torch
 from skae.likelihoods import RowLikelihood
 from skae.losses import LINKS
 from skae.penalties import kl_to_standard_normal, kl_to_standard_normal_gradient
-
-
-def negative_elbo(network, rows, generator, *, likelihood, beta, missing_share=0.0):
-    r"""Return the two terms of the negative evidence lower bound of each row.
-
-    .. math:: -E_{q(z|x)}[\log p(x | z)] + \beta \, KL(q(z|x) \| N(0, I)),
-
-    the expectation by one draw, the divergence in closed form, both in nats and
-    summed over the features and the components. In a conditional model all is given
-    y, which the encoder is not told on a share of the rows.
-    """
-    mean, log_variance = _posterior(network, rows, generator, missing_share)
-    z = mean + torch.exp(0.5 * log_variance) * _normal(mean.shape, mean, generator)
-    output = network.decode(z, generator, rows.y)
-    log_density = likelihood(output, rows.target, network.dispersion)
-    divergence = kl_to_standard_normal(mean, log_variance).sum(dim=1)
-    return {"reconstruction": -log_density, "kl": beta * divergence}
+from skae.training.backprop import written_out
 
 
 def negative_elbo_gradient(
     tape, rows, generator, share, *, likelihood, beta, missing_share=0.0
 ):
-    """Return the same, and leave the gradient of its sum, each row times `share`."""
+    """Leave the gradient of the sum of rows times `share`; return the losses."""
     condition = _hidden_in_part(rows.y, generator, missing_share)
     mean, log_variance = tape.posterior(rows.x, generator, condition)
     noise = _normal(mean.shape, mean, generator)
@@ -45,6 +29,24 @@ def negative_elbo_gradient(
         of_codes + beta * share * of_mean,
         0.5 * of_codes * noise * deviation + beta * share * of_log_variance,
     )
+    divergence = kl_to_standard_normal(mean, log_variance).sum(dim=1)
+    return {"reconstruction": -log_density, "kl": beta * divergence}
+
+
+@written_out(negative_elbo_gradient)
+def negative_elbo(network, rows, generator, *, likelihood, beta, missing_share=0.0):
+    r"""Return the two terms of the negative evidence lower bound of each row.
+
+    .. math:: -E_{q(z|x)}[\log p(x | z)] + \beta \, KL(q(z|x) \| N(0, I)),
+
+    the expectation by one draw, the divergence in closed form, both in nats and
+    summed over the features and the components. In a conditional model all is given
+    y, which the encoder is not told on a share of the rows.
+    """
+    mean, log_variance = _posterior(network, rows, generator, missing_share)
+    z = mean + torch.exp(0.5 * log_variance) * _normal(mean.shape, mean, generator)
+    output = network.decode(z, generator, rows.y)
+    log_density = likelihood(output, rows.target, network.dispersion)
     divergence = kl_to_standard_normal(mean, log_variance).sum(dim=1)
     return {"reconstruction": -log_density, "kl": beta * divergence}
 

@@ -34,7 +34,7 @@ def resources(estimator, network, n_samples):
     return device, choose_n_threads(estimator.n_threads, step)
 
 
-def make_plan(estimator, objective, gradient, batch_size, count, first_epoch):
+def make_plan(estimator, objective, batch_size, count, first_epoch):
     """Return the `Plan` of a fit to rows whose weights sum to `count`."""
     alpha = 0.0 if estimator.alpha == "auto" else estimator.alpha / count
     l1_ratio = estimator.l1_ratio
@@ -43,7 +43,6 @@ def make_plan(estimator, objective, gradient, batch_size, count, first_epoch):
         alpha, l1_ratio = alpha * l1_ratio, 1.0
     return Plan(
         objective=objective,
-        gradient=gradient,
         anneal=estimator._anneal,
         batch_size=batch_size,
         schedule=SCHEDULES[estimator.learning_rate](

@@ -13,9 +13,7 @@ from skae.estimators._parameters import solver_is_stochastic
 from skae.estimators._targets import (
     ClassTarget,
     QuantityTarget,
-    label_gradient,
     label_loss,
-    quantity_gradient,
     quantity_loss,
 )
 
@@ -142,9 +140,6 @@ class ClassifierOutputs(ClassifierMixin):
     def _make_objective(self, criterion, corruption):
         return label_loss
 
-    def _make_gradient(self, criterion, corruption):
-        return label_gradient
-
     def _validate_y(self, y):
         return ClassTarget.validate(self, y)
 
@@ -227,9 +222,6 @@ class RegressorOutputs(RegressorMixin):
 
     def _make_objective(self, criterion, corruption):
         return functools.partial(quantity_loss, loss=self.loss)
-
-    def _make_gradient(self, criterion, corruption):
-        return functools.partial(quantity_gradient, loss=self.loss)
 
     def _validate_y(self, y):
         return QuantityTarget.validate(self, y)

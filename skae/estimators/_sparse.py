@@ -18,11 +18,8 @@ from skae.estimators._checks import hidden_layer_sizes
 from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
 from skae.estimators._sparsity import (
     kl_penalty,
-    kl_penalty_gradient,
     l1_penalty,
-    l1_penalty_gradient,
     penalised_error,
-    penalised_gradient,
     top_k_error,
 )
 from skae.training.optimizers import OPTIMIZERS
@@ -360,39 +357,15 @@ class SparseAutoencoder(BaseAutoencoder):
             # Which units are idle changes while a line search goes on.
             revival = _REVIVAL if self.solver in OPTIMIZERS else 0.0
             return functools.partial(top_k_error, criterion=criterion, revival=revival)
-        penalty, _ = self._penalty()
-        return functools.partial(
-            penalised_error,
-            criterion=criterion,
-            penalty=penalty,
-            weight=self._penalty_weight(),
-        )
-
-    def _make_gradient(self, criterion, corruption):
-        if self.sparsity == "top_k":
-            return None
-        penalty, penalty_gradient = self._penalty()
-        return functools.partial(
-            penalised_gradient,
-            criterion=criterion,
-            penalty=penalty,
-            penalty_gradient=penalty_gradient,
-            weight=self._penalty_weight(),
-        )
-
-    def _penalty(self):
-        """Return the penalty on the codes and its gradient."""
-        if self.sparsity == "l1":
-            return l1_penalty, l1_penalty_gradient
-        target = self.sparsity_target
-        return tuple(
-            functools.partial(function, target=target)
-            for function in (kl_penalty, kl_penalty_gradient)
-        )
-
-    def _penalty_weight(self):
+        penalty = l1_penalty
+        if self.sparsity == "kl":
+            penalty = functools.partial(kl_penalty, target=self.sparsity_target)
         weight = self.sparsity_weight
-        return _DEFAULT_WEIGHTS[self.sparsity] if weight == "auto" else weight
+        if weight == "auto":
+            weight = _DEFAULT_WEIGHTS[self.sparsity]
+        return functools.partial(
+            penalised_error, criterion=criterion, penalty=penalty, weight=weight
+        )
 
     def _own_attributes(self, attributes, samples):
         deviations = np.sqrt(attributes["explained_variance_"])

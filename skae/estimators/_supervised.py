@@ -80,9 +80,6 @@ class BasePredictor(
     def _make_criterion(self, scaling):
         return None
 
-    def _make_gradient(self, criterion, corruption):
-        return None
-
     def _first_judged_epoch(self):
         return 1
 

@@ -11,6 +11,7 @@ from skae.losses import (
     softmax_log_loss,
     softmax_log_loss_gradient,
 )
+from skae.training.backprop import written_out
 
 
 class ClassTarget:
@@ -125,30 +126,32 @@ class QuantityTarget:
         return float(r2_score(columns, outputs, sample_weight=weight))
 
 
-def label_loss(network, rows, generator):
-    """Return minus the log probability of each row's class, in nats."""
-    return {"log_loss": softmax_log_loss(network(rows.x, generator), rows.y)}
-
-
 def label_gradient(tape, rows, generator, share):
-    """Return the same, and leave the gradient of its sum, each row times `share`."""
+    """Leave the gradient of the sum of rows times `share`; return the losses."""
     output = tape.forward(rows.x, generator)
     tape.backward(softmax_log_loss_gradient(output, rows.y).mul_(share))
     return {"log_loss": softmax_log_loss(output, rows.y)}
 
 
-def quantity_loss(network, rows, generator, *, loss):
-    """Return the loss of each row, a mean over the standardised targets."""
-    output = network(rows.x, generator)
+@written_out(label_gradient)
+def label_loss(network, rows, generator):
+    """Return minus the log probability of each row's class, in nats."""
+    return {"log_loss": softmax_log_loss(network(rows.x, generator), rows.y)}
+
+
+def quantity_gradient(tape, rows, generator, share, *, loss):
+    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    output = tape.forward(rows.x, generator)
+    gradient = elementwise_gradient(loss, "identity", output, rows.y)
+    tape.backward(gradient.mul_(share / output.shape[1]))
     errors = elementwise_loss(loss, "identity", output, rows.y)
     return {loss: errors.mean(dim=1)}
 
 
-def quantity_gradient(tape, rows, generator, share, *, loss):
-    """Return the same, and leave the gradient of its sum, each row times `share`."""
-    output = tape.forward(rows.x, generator)
-    gradient = elementwise_gradient(loss, "identity", output, rows.y)
-    tape.backward(gradient.mul_(share / output.shape[1]))
+@written_out(quantity_gradient)
+def quantity_loss(network, rows, generator, *, loss):
+    """Return the loss of each row, a mean over the standardised targets."""
+    output = network(rows.x, generator)
     errors = elementwise_loss(loss, "identity", output, rows.y)
     return {loss: errors.mean(dim=1)}
 

@@ -146,14 +146,11 @@ class Trainer:
         dtype = training_dtype(estimator.precision)
         self._rows = make_rows(start.scaling, samples, dtype, device)
         scaling = copy.deepcopy(start.scaling).to(device, dtype)
-        given = estimator._make_criterion(scaling), start.corruption
+        objective = estimator._make_objective(
+            estimator._make_criterion(scaling), start.corruption
+        )
         self._plan = make_plan(
-            estimator,
-            estimator._make_objective(*given),
-            estimator._make_gradient(*given),
-            batch_size,
-            samples.count,
-            previous.n_epochs,
+            estimator, objective, batch_size, samples.count, previous.n_epochs
         )
         self.start_loss = self._mean_loss(start.network)
         if isinstance(validation, Samples):

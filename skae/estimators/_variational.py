@@ -16,7 +16,6 @@ from skae.estimators._checks import hidden_layer_sizes
 from skae.estimators._elbo import (
     importance_weighted_bound,
     negative_elbo,
-    negative_elbo_gradient,
     negative_importance_weighted_bound,
 )
 from skae.likelihoods import LIKELIHOODS, RowLikelihood
@@ -175,16 +174,6 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             negative_importance_weighted_bound,
             n_samples=self.n_importance_samples,
             **terms,
-        )
-
-    def _make_gradient(self, criterion, corruption):
-        if self.n_importance_samples > 1:
-            return None
-        return functools.partial(
-            negative_elbo_gradient,
-            likelihood=criterion,
-            beta=self.beta,
-            missing_share=self._missing_share,
         )
 
     def _anneal(self, objective, epoch):

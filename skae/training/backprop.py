@@ -6,6 +6,8 @@ their ``grad``. Layers know nothing of losses: those bring value and gradient si
 side. On small layers most of a step of autograd is not arithmetic.
 """
 
+import functools
+
 import torch
 
 from skae.architectures.dense import DenseAutoencoder
@@ -16,6 +18,31 @@ from skae.architectures.variational import (
     LARGEST_LOG_VARIANCE,
     VariationalAutoencoder,
 )
+
+
+def written_out(gradient):
+    """Decorate an objective, or a penalty, with its gradient.
+
+    That of an objective is called as ``gradient(tape, rows, generator, share)`` and
+    with the objective's keywords. It goes forward by the tape, back with the gradient
+    of the sum of the rows' losses, each times `share`, and returns what the objective
+    does.
+    """
+
+    def decorate(function):
+        function.gradient = gradient
+        return function
+
+    return decorate
+
+
+def gradient_of(function):
+    """Return the gradient of a decorated function, or of a partial of one, or None."""
+    gradient = getattr(getattr(function, "func", function), "gradient", None)
+    keywords = getattr(function, "keywords", None)
+    return (
+        functools.partial(gradient, **keywords) if gradient and keywords else gradient
+    )
 
 
 class MLPTape:

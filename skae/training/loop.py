@@ -10,7 +10,7 @@ import torch
 from skae.architectures.work import rows_at_once
 from skae.data import epoch_batches, weighted_mean
 from skae.penalties import elastic_net, elastic_net_gradient
-from skae.training.backprop import make_tape
+from skae.training.backprop import gradient_of, make_tape
 
 _EVALUATION_ROWS = 4096
 # False forces autograd, by which the written-out gradients are tested.
@@ -27,10 +27,7 @@ class Plan:
         ``(network, rows, generator) -> {term: losses of shape (n_rows,)}``.
     anneal : callable or None
         ``anneal(objective, epoch)`` returns what to minimise in an epoch, counted
-        from 0, and the same of `gradient`; rows that judge see the objective itself.
-    gradient : callable or None
-        The objective with its gradients written out, for networks that have a tape:
-        ``(tape, rows, generator, share) -> {term: losses}``. None is autograd.
+        from 0; rows that judge see the objective itself.
     batch_size : int
     shuffle : bool
     schedule : object with ``rate(progress)``
@@ -50,20 +47,18 @@ class Plan:
     max_norm: float | None = None
     mixed_precision: bool = False
     anneal: Callable | None = None
-    gradient: Callable | None = None
 
     def in_epoch(self, epoch):
         """Return the plan with the objective of an epoch."""
         if self.anneal is None:
             return self
-        gradient = self.gradient and self.anneal(self.gradient, epoch)
-        objective = self.anneal(self.objective, epoch)
-        return replace(self, objective=objective, gradient=gradient)
+        return replace(self, objective=self.anneal(self.objective, epoch))
 
     def tape_of(self, network):
         """Return what backpropagation is written out by, None where it is autograd."""
-        applies = _WRITTEN_OUT and self.gradient is not None
-        return make_tape(network) if applies and not self.mixed_precision else None
+        if not _WRITTEN_OUT or self.mixed_precision:
+            return None
+        return None if gradient_of(self.objective) is None else make_tape(network)
 
     def autocast(self, device):
         """Return the context of the forward pass."""
@@ -145,7 +140,8 @@ def _backpropagate(state, batch, plan, tape):
     share = 1 / (len(batch) * state.loss_scale)
     if batch.weight is not None:
         share = batch.weight.unsqueeze(1) * share
-    terms = plan.gradient(tape, batch, state.generator, share)
+    gradient = gradient_of(plan.objective)
+    terms = gradient(tape, batch, state.generator, share)
     return {name: weighted_mean(t, batch.weight) for name, t in terms.items()}
 
 
