@@ -16,7 +16,12 @@ _PAPER, _PAPER_PCA, _TARGET = 3.00, 13.87, "at most 3.0"
 # The kinds of pretraining, with the activation that goes with each.
 MODELS = {
     "denoising": {"pretraining": "denoising", "activation": "silu"},
-    "rbm": {"pretraining": "rbm", "activation": "logistic"},
+    "rbm": {
+        "pretraining": "rbm",
+        "activation": "logistic",
+        # At the default of 0.01 so wide a second layer saturates.
+        "pretrain_learning_rate_init": 0.003,
+    },
     "none": {"pretraining": None, "activation": "silu"},
     "none-logistic": {"pretraining": None, "activation": "logistic"},
 }

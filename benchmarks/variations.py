@@ -2,8 +2,9 @@
 
 The authors' files are not needed: four of their sets are made anew by their recipe, of
 the same kind and difficulty but not the same images. Errors near the published ones are
-to be expected, not equal ones. Sizes and protocol are theirs: 10,000 rows to train on
-(rect 1,000), 2,000 (rect 200) that choose, 50,000 to test; 28 x 28 pixels in [0, 1].
+to be expected, not equal ones. The sizes are theirs: 10,000 rows to train on (rect
+1,000), 2,000 (rect 200) that judge the epochs, 50,000 to test; 28 x 28 pixels in
+[0, 1].
 
 basic
     The digit as it is: 62,000 drawn without replacement from MNIST's 70,000.
@@ -54,7 +55,7 @@ PUBLISHED = {
 
 
 class Parts(NamedTuple):
-    """Rows and labels to train on, to choose by and to test on, as pairs."""
+    """Rows and labels to train on, to judge the epochs by and to test on, as pairs."""
 
     train: tuple
     validation: tuple

@@ -72,7 +72,7 @@ _OWN_PARAMETERS = {
             "pretrain_max_iter": 3,
             "solver": "lbfgs",
         },
-        {**_SMALL, "pretraining": None},
+        {**_SMALL, "pretraining": None, "dropout": 0.1},
         {
             **_SMALL,
             "corruption": "gaussian",
@@ -80,12 +80,6 @@ _OWN_PARAMETERS = {
             "pretrain_max_iter": 3,
         },
         {**_SMALL, "loss": "log_loss", "pretrain_max_iter": 2},
-        {
-            **_SMALL,
-            "hidden_layer_sizes": (8, 6),
-            "corruption": "swap",
-            "pretrain_max_iter": 3,
-        },
     ],
     "ContractiveAutoencoder": [
         {"tied_weights": True, "max_iter": 5},
@@ -105,7 +99,7 @@ _OWN_PARAMETERS = {
     "RecurrentAutoencoder": [
         {**_STEPS, "cell": "lstm", "padding_value": -1.0},
         {**_STEPS, "n_layers": 2, "dropout": 0.2, "bidirectional": False},
-        {**_STEPS, "frame_length": 3, "padding_value": 0.0, "loss": "absolute_error"},
+        {**_STEPS, "frame_length": 3, "loss": "absolute_error"},
         {**_STEPS, "cell": "lstm", "solver": "lbfgs", "precision": "float64"},
     ],
     "VAETransformer": [
@@ -126,11 +120,11 @@ _OWN_PARAMETERS = {
 }
 
 # Of classes whose defaults are slow on the tests' tables: in place of them.
-_SMALLER = {"RecurrentAutoencoder": {"max_iter": 5, "hidden_size": 8}}
+_SMALLER = {"RecurrentAutoencoder": {**_STEPS, "frame_length": 8}}
 # What the encoder of a predictor is taken from.
 _ENCODERS = {
     "dense": skae.DenoisingAutoencoder(
-        4, linear_path=None, hidden_layer_sizes=(8,), max_iter=2
+        8, linear_path=None, hidden_layer_sizes=(16,), max_iter=2
     ),
     "batch norm": skae.AutoencoderTransformer(
         hidden_layer_sizes=(8,), batch_norm=True, dropout=0.2, max_iter=2
@@ -141,23 +135,23 @@ _ENCODERS = {
 }
 _PREDICTOR_PARAMETERS = {
     "Autoencoder": [
-        {"autoencoder": _ENCODERS["dense"], "max_iter": 10},
-        {"autoencoder": _ENCODERS["batch norm"], "max_iter": 5, "dropout": 0.0},
-        {"autoencoder": _ENCODERS["batch norm"], "max_iter": 5, "finetune": False},
+        {"autoencoder": _ENCODERS["dense"], "max_iter": 60},
+        {"autoencoder": _ENCODERS["batch norm"], "max_iter": 60, "finetune": False},
         {
             "autoencoder": _ENCODERS["maps"],
             "hidden_layer_sizes": (8,),
             "activation": "tanh",
-            "max_iter": 5,
+            "max_iter": 60,
             "early_stopping": False,
         },
         {
             "autoencoder": _ENCODERS["sparse"],
             "solver": "sgd",
+            "learning_rate_init": 0.03,
             "alpha": 0.1,
             "max_norm": 2.0,
             "average": False,
-            "max_iter": 5,
+            "max_iter": 60,
         },
         {
             "autoencoder": _ENCODERS["random"],

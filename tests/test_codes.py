@@ -3,6 +3,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
@@ -248,6 +249,24 @@ def test_codes_that_keep_their_place_have_the_scale_of_the_network(form):
     np.testing.assert_allclose(codes, same, atol=1e-10)
     np.testing.assert_allclose(one.explained_variance, other.explained_variance)
     assert (one.head.mean == 0).all() and (one.head.scale == 1).all()
+
+
+@pytest.mark.parametrize("largest_gram", [0, 1000])
+def test_shares_of_many_codes_are_those_of_few(largest_gram, monkeypatch):
+    """By inner products of the rows, or by parts, as by the whole matrix."""
+    X = make_X()
+    weight = np.random.RandomState(0).uniform(0.5, 2, size=len(X))
+    scaling = Scaling.fit(X, "identity", weight)
+    samples = Samples(X, X, weight)
+    expected = code_statistics(samples, scaling, nonlinear_network(), form="raw")
+    monkeypatch.setattr(_codes, "_LARGEST_READOUT", 6)
+    monkeypatch.setattr(_codes, "_LARGEST_GRAM", largest_gram)
+    monkeypatch.setattr(_codes, "_CHUNK", 4)
+    found = code_statistics(samples, scaling, nonlinear_network(), form="raw")
+    assert_allclose(
+        found.explained_variance_ratio, expected.explained_variance_ratio, rtol=1e-9
+    )
+    assert_allclose(found.mean, expected.mean)
 
 
 @pytest.mark.parametrize("form", ["ordered", "raw"])

@@ -27,6 +27,7 @@ _ERRORS = {
 _ERRORS_OF_CLASSES = {*_ERRORS, "EX01", "SA01", "ES01"}
 
 _STACKED = ("StackedDAEClassifier", "StackedDAERegressor")
+_FINETUNED = ("AutoencoderClassifier", "AutoencoderRegressor")
 # Defaults that are meant to differ from those of the other estimators.
 _OWN_DEFAULTS = {
     "linear_path": {"DenoisingAutoencoder": "denoiser", "VAETransformer": "ppca"},
@@ -34,13 +35,17 @@ _OWN_DEFAULTS = {
         "ContractiveAutoencoder": (),
         "SparseAutoencoder": (),
         **dict.fromkeys(_STACKED, (256, 256, 256)),
+        **dict.fromkeys(_FINETUNED, ()),
     },
-    "alpha": {"ContractiveAutoencoder": 0.0, "RecurrentAutoencoder": 0.0},
-    "learning_rate_init": {"RecurrentAutoencoder": 0.01},
-    "activation": dict.fromkeys(_STACKED, "relu"),
-    "dropout": dict.fromkeys(_STACKED, 0.3),
-    "learning_rate_init": {"ConvolutionalAutoencoder": 0.01},
-    "n_iter_no_change": dict.fromkeys(_STACKED, 20),
+    "alpha": dict.fromkeys(
+        ("ContractiveAutoencoder", "RecurrentAutoencoder", "StackedAutoencoder"), 0.0
+    ),
+    "learning_rate_init": dict.fromkeys(
+        ("ConvolutionalAutoencoder", "RecurrentAutoencoder"), 0.01
+    ),
+    "activation": dict.fromkeys(_STACKED + _FINETUNED, "relu"),
+    "dropout": dict.fromkeys(_STACKED + _FINETUNED, 0.3),
+    "n_iter_no_change": dict.fromkeys(_STACKED + _FINETUNED, 20),
 }
 
 
@@ -82,8 +87,10 @@ def test_docstrings_are_filled(estimator):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_fitted_attributes_are_documented(estimator):
     X = np.random.RandomState(0).normal(size=(20, 3))
-    # The first parameter is a size, of the code or of the hidden layers.
-    fitted = estimator(2).fit(X, np.arange(20) % 2)
+    # The first parameter is a size, of the code or of the hidden layers, or what has
+    # one.
+    first = 2 if estimator.__name__ not in _FINETUNED else skae.SparseAutoencoder(2)
+    fitted = estimator(first).fit(X, np.arange(20) % 2)
     documented = [p.name for p in ClassDoc(estimator)["Attributes"]]
     documented = {name for names in documented for name in names.split(", ")}
     kept = {name for name in vars(fitted) if name.endswith("_") and name[0] != "_"}

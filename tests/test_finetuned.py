@@ -348,6 +348,14 @@ def test_search_over_parameters_of_the_autoencoder(digits):
     assert search.best_estimator_.autoencoder_.n_components_ == 12
 
 
+def test_parameters_of_no_autoencoder():
+    classifier = AutoencoderClassifier()
+    with pytest.raises(ValueError, match="'autoencoder__n_components' is .* is None"):
+        classifier.set_params(autoencoder__n_components=3)
+    classifier.set_params(autoencoder=clone(DENSE), autoencoder__n_components=3)
+    assert classifier.autoencoder.n_components == 3
+
+
 def test_the_parameter_is_not_fitted_itself(digits):
     autoencoder = clone(DENSE)
     fitted(*digits, autoencoder=autoencoder)

@@ -237,6 +237,15 @@ def test_bernoulli_units_need_values_in_the_unit_interval():
         rbm_layer(estimator, spec(), rows, scaling, torch.Generator(), None)
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_machines_take_data_in_any_unit(unit):
+    """Beyond the range of float32, too."""
+    rows, scaling = scaled(unit * (DIGITS - 0.5), dtype=torch.float32)
+    estimator = make_estimator(visible_units="auto")
+    task = rbm_layer(estimator, spec(), rows, scaling, torch.Generator(), None)
+    assert task.rows.x.isfinite().all() and task.rows.x.min() < -0.5
+
+
 @pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - {"logistic"}))
 def test_machines_need_activations_that_are_means(activation):
     estimator = make_estimator(pretraining="rbm")

@@ -13,6 +13,8 @@ from skae.architectures.work import rows_at_once
 from skae.scaling import as_tensor
 
 _CHUNK = 4096
+# Numbers in a matrix of codes and features, 512 MB; rows whose inner products fit.
+_LARGEST_READOUT, _LARGEST_GRAM = 2**26, 8192
 # Share of the largest variance that is rounding.
 _INERT = 1e-12
 
@@ -73,12 +75,17 @@ def code_statistics(samples, scaling, network, *, form, head=None):
     squares = np.einsum("i,ij,ij->j", weight, codes, codes)
     active = squares > _INERT * max(squares.max(), 0.0)
     variances = np.where(active, squares, 0.0) / degrees
-    readout, total, mean = _readout(samples.target, scaling, codes, weight)
-    if rotation is not None and head is None:
-        rotation[active] *= _signs(readout[active])
-        rotation[~active] *= _signs(rotation[~active])
-    explained = np.square(readout).sum(axis=1) / max(total, 1e-300)
+    given = samples.target, scaling, codes, weight
+    if rotation is None and codes.shape[1] * len(scaling.mean) > _LARGEST_READOUT:
+        explained, total, mean = _explained_by_maps(*given)
+    else:
+        readout, total, mean = _readout(*given)
+        explained = np.square(readout).sum(axis=1)
+        if rotation is not None and head is None:
+            rotation[active] *= _signs(readout[active])
+            rotation[~active] *= _signs(rotation[~active])
     ratio = np.divide(explained, squares, out=np.zeros_like(squares), where=active)
+    ratio /= max(total, 1e-300)
     unit = float(scaling.scale) if form in ("principal", "white") else 1.0
     if head is None:
         head = _make_head(form, code_mean, rotation, variances, unit)
@@ -129,7 +136,8 @@ def _decorrelate(covariance):
     return axes.T.copy()
 
 
-def _chunks(X, n_rows=_CHUNK):
+def _chunks(X, n_rows=None):
+    n_rows = n_rows or _CHUNK
     for start in range(0, len(X), n_rows):
         yield slice(start, start + n_rows)
 
@@ -183,6 +191,28 @@ def _readout(X, scaling, codes, weight):
     shift = np.divide(shift, count, out=np.zeros_like(shift), where=count > 0)
     total -= np.sum(count * np.square(shift))
     return readout, total, scaling.mean + shift * scaling.residual_scale
+
+
+def _explained_by_maps(X, scaling, codes, weight):
+    """Return the sums of squares of `_readout`, its total and its mean.
+
+    Of many codes of many features, as feature maps of large images have them, without
+    a matrix of both: by the inner products of the rows or, of many rows, by parts.
+    """
+    _, total, mean = _readout(X, scaling, codes[:, :0], weight)
+    if len(X) > _LARGEST_GRAM:
+        n_codes = max(1, _LARGEST_READOUT // X.shape[1])
+        parts = np.array_split(codes, -(-codes.shape[1] // n_codes), axis=1)
+        readouts = (_readout(X, scaling, part, weight)[0] for part in parts)
+        squares = [np.square(readout).sum(axis=1) for readout in readouts]
+        return np.concatenate(squares), total, mean
+    products = 0.0
+    for columns in _chunks(X.T):
+        centered = (X[:, columns] - scaling.mean[columns]) / scaling.residual_scale
+        centered[np.isnan(centered)] = 0.0
+        products = products + centered @ centered.T
+    weighted = codes * weight[:, np.newaxis]
+    return np.einsum("ij,ij->j", weighted, products @ weighted), total, mean
 
 
 def _signs(rows):

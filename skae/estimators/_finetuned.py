@@ -29,35 +29,11 @@ from skae.estimators._checks import (
 )
 from skae.estimators._denoising import DenoisingAutoencoder
 from skae.estimators._fit import closed_form
-from skae.estimators._parameters import AUTOENCODER_CONSTRAINTS
+from skae.estimators._parameters import PREDICTOR_CONSTRAINTS
 from skae.estimators._prediction_docs import PARAMETERS as PREDICTOR_PARAMETERS
 from skae.estimators._prediction_docs import UNLABELED_LABEL
 from skae.estimators._start import Start, training_dtype
 from skae.estimators._supervised import BasePredictor
-
-_SHARED = (
-    "init",
-    "dropout",
-    "max_norm",
-    "average",
-    "alpha",
-    "solver",
-    "learning_rate_init",
-    "learning_rate",
-    "batch_size",
-    "max_iter",
-    "shuffle",
-    "tol",
-    "n_iter_no_change",
-    "early_stopping",
-    "validation_fraction",
-    "warm_start",
-    "device",
-    "precision",
-    "n_threads",
-    "verbose",
-    "random_state",
-)
 
 PARAMETERS = {
     **PREDICTOR_PARAMETERS,
@@ -140,15 +116,35 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
     """The encoder of an autoencoder, with layers on its codes that predict."""
 
     _parameter_constraints: dict = {
-        **{name: AUTOENCODER_CONSTRAINTS[name] for name in _SHARED},
+        **PREDICTOR_CONSTRAINTS,
         # By `_check_parameters`, which has more to say.
         "autoencoder": "no_validation",
         "hidden_layer_sizes": ["array-like", integers_from(1)],
         "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
         "finetune": ["boolean"],
         "pretrain": ["boolean"],
-        "unlabeled_label": "no_validation",
     }
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator and of its autoencoder.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name, those of the autoencoder as ``autoencoder__<name>``.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+        """
+        inner = [name for name in params if name.startswith("autoencoder__")]
+        if inner and params.get("autoencoder", self.autoencoder) is None:
+            raise ValueError(
+                f"{inner[0]!r} is a parameter of the autoencoder, which is None. Pass "
+                f"one, {type(self).__name__}(DenoisingAutoencoder()) say."
+            )
+        return super().set_params(**params)
 
     # ----- the autoencoder -------------------------------------------------
 

@@ -87,7 +87,7 @@ class AutoencoderRegressor(RegressorOutputs, BaseFinetuned):
         max_iter=100,
         shuffle=True,
         tol=1e-4,
-        n_iter_no_change=10,
+        n_iter_no_change=20,
         early_stopping="auto",
         validation_fraction=0.1,
         warm_start=False,

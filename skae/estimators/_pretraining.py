@@ -87,7 +87,7 @@ PRETRAINING_TEXTS = {
         """
         Learning rate of the pretraining, by `solver` ('adam' where that takes all
         rows at once), without decay of the weights. 'auto' is 0.003 for 'denoising'
-        and 0.01 for 'rbm'.
+        and 0.01 for 'rbm', where layers of a thousand units take less.
         """,
     ),
 }

@@ -3,6 +3,7 @@
 import copy
 import functools
 
+import numpy as np
 import torch
 
 from skae.architectures.layers import ACTIVATIONS
@@ -97,25 +98,35 @@ def check_rbm(estimator, activations):
 
 def _bottom_units(wanted, rows, scaling):
     """Return the kind of the visible units, and center and scale of rows to them."""
-    rms, mean = scaling.residual_scale, torch.as_tensor(scaling.mean).to(rows.x)
-    low = (rms * rows.x.amin(dim=0) + mean).min()
-    high = (rms * rows.x.amax(dim=0) + mean).max()
-    tolerance = 1e-5 * rms
-    # Rounded: nothing is left of zero but the rounding of centred values.
-    low, high = (round(float(x) / tolerance) * tolerance for x in (low, high))
-    in_unit_interval = low >= 0 and high <= 1 + tolerance
+    low, high = _range_of_data(rows, scaling)
+    in_unit_interval = low >= 0 and high <= 1
     if wanted == "bernoulli" and not in_unit_interval:
         raise ValueError(
             "The 'visible_units' parameter is 'bernoulli', for X in [0, 1]. Got values "
             f"from {low:.6g} to {high:.6g}. Scale X, or use 'gaussian'."
         )
     if wanted == "bernoulli" or (wanted == "auto" and in_unit_interval):
-        return "bernoulli", -mean / rms, 1 / rms
+        mean = torch.as_tensor(scaling.mean).to(rows.x)
+        return "bernoulli", -mean / scaling.residual_scale, 1 / scaling.residual_scale
     center = _column_means(rows.x, rows.weight)
     deviation = _column_means((rows.x - center).square(), rows.weight).sqrt()
     least = _LEAST_SCALE * deviation.square().mean().sqrt()
     deviation = deviation.clamp_min(least)
     return "gaussian", center, torch.where(deviation > 0, deviation, 1.0)
+
+
+def _range_of_data(rows, scaling):
+    """Return the least and the largest value of X, but for the rounding of centring."""
+    scale = scaling.residual_scale
+    # In float64, whose range X may need.
+    low = np.min(scale * rows.x.amin(dim=0).cpu().double().numpy() + scaling.mean)
+    high = np.max(scale * rows.x.amax(dim=0).cpu().double().numpy() + scaling.mean)
+    tolerance = 1e-5 * scale
+    nearest = (
+        bound if abs(value - bound) <= tolerance else float(value)
+        for value, bound in ((low, 0.0), (high, 1.0))
+    )
+    return tuple(nearest)
 
 
 def _column_means(x, weight):
@@ -147,11 +158,11 @@ def _learnt_layer(network, *, visible, center, scale, criterion, rows, activatio
 def _least_squares(codes, rows, criterion):
     """Return the affine map from codes that is closest to the output wanted."""
     step = -(-len(rows) // _READOUT_ROWS)
-    h, x = codes[::step].double(), rows.target[::step].double()
+    # On the CPU, as not every device has float64.
+    h, x = (values[::step].cpu().double() for values in (codes, rows.target))
     if criterion.link != "identity":
-        scaling = copy.deepcopy(criterion.scaling).double()
-        x = scaling(x)
-    weight = None if rows.weight is None else rows.weight[::step].double()
+        x = copy.deepcopy(criterion.scaling).cpu().double()(x)
+    weight = None if rows.weight is None else rows.weight[::step].cpu().double()
     h_mean, x_mean = _column_means(h, weight), _column_means(x, weight)
     h, x = h - h_mean, x - x_mean
     weighted = h if weight is None else h * weight[:, None]

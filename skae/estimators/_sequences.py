@@ -95,8 +95,9 @@ def mark_padding(X, sequence_shape, padding_value, name):
     empty = np.flatnonzero(padded.all(axis=1))
     if len(empty) > 0:
         raise ValueError(
-            f"Row {empty[0]} of {name} is padding alone, padding_value={padding_value}, "
-            f"and a sequence has at least one step. {_of_all(empty, X)} Leave them out."
+            f"Row {empty[0]} of {name} is padding alone, padding_value="
+            f"{padding_value}, and a sequence has at least one step. "
+            f"{_of_all(empty, X)} Leave them out."
         )
     if is_nan or not padded.any():
         return X

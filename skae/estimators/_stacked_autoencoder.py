@@ -137,7 +137,7 @@ class StackedAutoencoder(BaseAutoencoder):
         dropout=0.0,
         max_norm=None,
         average=True,
-        alpha="auto",
+        alpha=0.0,
         l1_ratio=0.0,
         solver="adamw",
         learning_rate_init=0.003,
