@@ -11,6 +11,7 @@ from skae import (
     ConditionalVAE,
     DenoisingAutoencoder,
     SparseAutoencoder,
+    StackedAutoencoder,
     StackedDAEClassifier,
     StackedDAERegressor,
     VAETransformer,
@@ -180,6 +181,7 @@ SMALL = {
 AUTOENCODER = {**SMALL, "linear_path": None, "dropout": 0.1, "average": False}
 SPARSE = {name: AUTOENCODER[name] for name in AUTOENCODER if name != "linear_path"}
 # In nats gradients are of any size, and Adam makes steps of the smallest.
+STACKED = {**SPARSE, "tied_weights": True}
 VARIATIONAL = {**AUTOENCODER, "solver": "sgd", "learning_rate_init": 1e-5}
 CONDITIONAL = {name: v for name, v in VARIATIONAL.items() if name != "linear_path"}
 
@@ -214,6 +216,8 @@ def fits():
     yield VAETransformer(5, noise_variance="per_feature", beta=3.0, **VARIATIONAL)
     yield VAETransformer(5, noise_variance=0.1, kl_warmup=2, **VARIATIONAL)
     yield VAETransformer(5, **{**VARIATIONAL, "linear_path": "ppca"})
+    for loss in ("squared_error", "log_loss"):
+        yield StackedAutoencoder(5, loss=loss, pretraining=None, **STACKED)
     yield StackedDAEClassifier(pretraining=None, **SMALL)
     for loss in ("squared_error", "absolute_error", "huber"):
         yield StackedDAERegressor(loss=loss, pretraining=None, **SMALL)

@@ -14,6 +14,7 @@ from skae.architectures.dense import DenseAutoencoder
 from skae.architectures.layers import ACTIVATION_GRADIENTS, ACTIVATIONS, MLP
 from skae.architectures.predictor import StackedPredictor
 from skae.architectures.sparse import RectifiedAutoencoder
+from skae.architectures.unrolled import UnrolledAutoencoder
 from skae.architectures.variational import (
     LARGEST_LOG_VARIANCE,
     VariationalAutoencoder,
@@ -193,6 +194,14 @@ class DenseTape:
         self._f.backward(back.mul_(network.correction_scale), to_input=False)
 
 
+class UnrolledTape(DenseTape):
+    """The way through an `UnrolledAutoencoder` and back."""
+
+    def encode(self, u, generator):
+        """Map rows to codes."""
+        return super().encode(self._network.without_link(u), generator)
+
+
 class RectifiedTape(DenseTape):
     """The way through a `RectifiedAutoencoder` and back."""
 
@@ -305,5 +314,6 @@ TAPES = {
     DenseAutoencoder: DenseTape,
     RectifiedAutoencoder: RectifiedTape,
     StackedPredictor: PredictorTape,
+    UnrolledAutoencoder: UnrolledTape,
     VariationalAutoencoder: VariationalTape,
 }
