@@ -91,8 +91,13 @@ _OWN_PARAMETERS = {
     ],
     "ConvolutionalAutoencoder": [
         {**_MAPS, "pooling": "average", "kernel_size": 2, "n_components": 3},
-        {**_MAPS, "pooling": "max", "upsampling": "nearest"},
-        {**_MAPS, "corruption": "salt_and_pepper", "emphasis": (1, 0.5)},
+        {
+            **_MAPS,
+            "pooling": "max",
+            "upsampling": "nearest",
+            "corruption": "salt_and_pepper",
+            "emphasis": (1, 0.5),
+        },
         {**_MAPS, "corruption": "gaussian", "skip_connections": True},
         {**_MAPS, "corruption": "swap", "skip_connections": True, "pooling": "max"},
     ],
@@ -120,7 +125,10 @@ _OWN_PARAMETERS = {
 }
 
 # Of classes whose defaults are slow on the tests' tables: in place of them.
-_SMALLER = {"RecurrentAutoencoder": {**_STEPS, "frame_length": 8}}
+_SMALLER = {
+    "ConvolutionalAutoencoder": {"channels": (4, 3), "max_iter": 10},
+    "RecurrentAutoencoder": {**_STEPS, "frame_length": 8},
+}
 # What the encoder of a predictor is taken from.
 _ENCODERS = {
     "dense": skae.DenoisingAutoencoder(
