@@ -317,6 +317,14 @@ def test_a_split_that_leaves_no_row(digits):
         fitted(X[:1], y[:1], early_stopping=True)
 
 
+def test_quantities_are_judged_where_labels_are_not(digits):
+    X, y = digits
+    assert fitted(X, y).validation_scores_ is None
+    regressor = StackedDAERegressor(**QUICK)
+    assert regressor.fit(X, y).validation_scores_ is not None
+    assert regressor.fit(X[:99], y[:99]).validation_scores_ is None
+
+
 def test_validation_rows_need_their_labels(digits):
     X, y = digits
     classifier = StackedDAEClassifier(**QUICK)

@@ -19,10 +19,6 @@ from skae._validation import (
 )
 from skae.estimators._start import Samples
 
-# A tenth of fewer labels cannot tell epochs apart, and is missed in training: digits
-# .987 without and .984 with a split, isolet .959 and .951 (measured).
-_FEWEST_LABELS_TO_SPLIT = 2000
-
 
 class Labelled(NamedTuple):
     """The rows of a fit.
@@ -217,7 +213,8 @@ def _joined(samples, further):
 
 def _splits(estimator, n_labels):
     wanted = estimator.early_stopping
-    return n_labels >= _FEWEST_LABELS_TO_SPLIT if wanted == "auto" else wanted
+    fewest = estimator._fewest_labels_to_split
+    return n_labels >= fewest if wanted == "auto" else wanted
 
 
 def _split(estimator, labels, seed):

@@ -60,9 +60,10 @@ PARAMETERS = {
         "bool or 'auto'",
         """
         Whether to set labelled rows apart, judge each epoch of the fine-tuning by
-        their loss and keep the best. 'auto' does so from 2000 labels on: a tenth of
-        fewer is too few to judge by. False judges by the training loss. Rows given as
-        `X_val` and `y_val` take the place of rows set apart, whatever is chosen.
+        their loss and keep the best. 'auto' does so from 2000 labels on, as a tenth
+        of fewer is too few to judge by, and from 100 rows with quantities on. False
+        judges by the training loss. Rows given as `X_val` and `y_val` take the
+        place of rows set apart, whatever is chosen.
         """,
     ),
     "validation_fraction": (
