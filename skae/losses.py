@@ -37,13 +37,15 @@ class Link(NamedTuple):
     """A map from outputs to X's units, and its inverse on the interior of `domain`.
 
     Data are drawn towards `anchor`, a function of the columns' means, before the
-    inverse is taken; None where the inverse is finite everywhere.
+    inverse is taken; None where the inverse is finite everywhere. `slope` is the
+    derivative of `apply`, a function of what it returned.
     """
 
     apply: Callable[[Tensor], Tensor]
     invert: Callable[[Tensor], Tensor]
     anchor: Callable[[Tensor], Tensor] | None
     domain: tuple[float, float]
+    slope: Callable[[Tensor], Tensor]
 
     def invert_shrunk(self, x: Tensor, mean: Tensor) -> Tensor:
         """Map data to outputs; values outside the domain as its nearest."""
@@ -64,10 +66,12 @@ class Loss(NamedTuple):
     """An elementwise loss and the link that belongs to it.
 
     `from_residual` is a function of the scaled residual, `from_output` one of
-    (output, target); exactly one of them is set.
+    (output, target); exactly one of them is set. `gradient` takes the same and gives
+    the derivative by the residual or the output.
     """
 
     link: str
+    gradient: Callable
     from_residual: Callable[[Tensor], Tensor] | None = None
     from_output: Callable[[Tensor, Tensor], Tensor] | None = None
 
@@ -82,12 +86,20 @@ def _positive(mean):
 
 
 LINKS = {
-    "identity": Link(_identity, _identity, None, (-math.inf, math.inf)),
-    "logistic": Link(
-        torch.sigmoid, torch.logit, lambda m: torch.full_like(m, 0.5), (0.0, 1.0)
+    "identity": Link(
+        _identity, _identity, None, (-math.inf, math.inf), torch.ones_like
     ),
-    "tanh": Link(torch.tanh, torch.arctanh, torch.zeros_like, (-1.0, 1.0)),
-    "exp": Link(torch.exp, torch.log, _positive, (0.0, math.inf)),
+    "logistic": Link(
+        torch.sigmoid,
+        torch.logit,
+        lambda m: torch.full_like(m, 0.5),
+        (0.0, 1.0),
+        lambda p: p * (1 - p),
+    ),
+    "tanh": Link(
+        torch.tanh, torch.arctanh, torch.zeros_like, (-1.0, 1.0), lambda t: 1 - t * t
+    ),
+    "exp": Link(torch.exp, torch.log, _positive, (0.0, math.inf), _identity),
 }
 
 
@@ -107,13 +119,25 @@ def _kullback_leibler(output, target):
     return _poisson(output, target) + torch.xlogy(target, target) - target
 
 
+def _huber_gradient(residual):
+    return residual.clamp(-1, 1)
+
+
+def _log_loss_gradient(output, target):
+    return torch.sigmoid(output) - target
+
+
+def _poisson_gradient(output, target):
+    return torch.exp(output) - target
+
+
 LOSSES = {
-    "squared_error": Loss("identity", from_residual=torch.square),
-    "absolute_error": Loss("identity", from_residual=torch.abs),
-    "huber": Loss("identity", from_residual=_huber),
-    "log_loss": Loss("logistic", from_output=_log_loss),
-    "poisson": Loss("exp", from_output=_poisson),
-    "kullback_leibler": Loss("exp", from_output=_kullback_leibler),
+    "squared_error": Loss("identity", lambda r: 2 * r, from_residual=torch.square),
+    "absolute_error": Loss("identity", torch.sign, from_residual=torch.abs),
+    "huber": Loss("identity", _huber_gradient, from_residual=_huber),
+    "log_loss": Loss("logistic", _log_loss_gradient, from_output=_log_loss),
+    "poisson": Loss("exp", _poisson_gradient, from_output=_poisson),
+    "kullback_leibler": Loss("exp", _poisson_gradient, from_output=_kullback_leibler),
 }
 
 OUT_ACTIVATIONS = ("auto", "identity", "logistic", "tanh")
@@ -159,6 +183,20 @@ def elementwise_loss(loss, link, output, target, residual_scale=1.0):
     return LOSSES[loss].from_residual(residual)
 
 
+def elementwise_gradient(loss, link, output, target, residual_scale=1.0):
+    """Return the derivative of `elementwise_loss` by each element of the output."""
+    if LOSSES[loss].from_output is not None:
+        return LOSSES[loss].gradient(output, target)
+    value = LINKS[link].apply(output)
+    residual = value - target
+    if residual_scale != 1.0:
+        residual = residual / residual_scale
+    gradient = LOSSES[loss].gradient(residual)
+    if link == "identity":
+        return gradient if residual_scale == 1.0 else gradient / residual_scale
+    return gradient * LINKS[link].slope(value) / residual_scale
+
+
 def softmax_log_loss(output, y):
     r"""Return minus the log probability of each row's class, in nats.
 
@@ -174,3 +212,8 @@ def softmax_log_loss(output, y):
     loss : Tensor of shape (n_rows,)
     """
     return -(y * F.log_softmax(output, dim=1)).sum(dim=1)
+
+
+def softmax_log_loss_gradient(output, y):
+    """Return the gradient of `softmax_log_loss` by the logits, same shape."""
+    return torch.softmax(output, dim=1) - y

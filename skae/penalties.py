@@ -23,6 +23,11 @@ def kl_to_standard_normal(mean, log_variance):
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
+def kl_to_standard_normal_gradient(mean, log_variance):
+    """Return the derivatives by mean and log variance, elementwise."""
+    return mean, 0.5 * (log_variance.exp() - 1)
+
+
 def elastic_net(weights, alpha, l1_ratio):
     """Return the penalty's value for the flat tensor `weights`, a scalar.
 

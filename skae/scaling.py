@@ -112,6 +112,13 @@ class Scaling(ArrayStateModule):
             (outputs - self.ceiling).clamp(min=0)
         )
 
+    def outputs_slope(self, u: Tensor) -> Tensor:
+        """Return the derivative of `outputs` by each element."""
+        if self.ceiling == np.inf:
+            return self.scale
+        outputs = (u * self.scale + self.center_rest) + self.center
+        return self.scale / (1 + (outputs - self.ceiling).clamp(min=0))
+
     def to_data(self, u: Tensor) -> Tensor:
         """Map the network's output to X's units."""
         return LINKS[self.link].apply(self.outputs(u))

@@ -27,6 +27,7 @@ LAYERS = (
         "estimators._conditions",
         "estimators._inference",
         "estimators._parameters",
+        "estimators._reconstruction",
     ),
     ("estimators._plan", "estimators._layer_pretraining", "estimators._report"),
     ("estimators._rbm_pretraining",),

@@ -21,6 +21,20 @@ ACTIVATIONS = {
     "maxout": lambda h: h.unflatten(1, (-1, MAXOUT_PIECES)).amax(2),
 }
 
+_aten = torch.ops.aten
+# By the gradient of the activation and the sum that went into it. 'maxout' has none:
+# it is no elementwise function.
+ACTIVATION_GRADIENTS = {
+    "identity": lambda g, h: g,
+    "logistic": lambda g, h: _aten.sigmoid_backward(g, torch.sigmoid(h)),
+    "tanh": lambda g, h: _aten.tanh_backward(g, torch.tanh(h)),
+    "relu": lambda g, h: _aten.threshold_backward(g, h, 0),
+    "leaky_relu": lambda g, h: _aten.leaky_relu_backward(g, h, 0.01, False),
+    "elu": lambda g, h: _aten.elu_backward(g, 1, 1, 1, False, h),
+    "gelu": lambda g, h: _aten.gelu_backward(g, h),
+    "silu": lambda g, h: _aten.silu_backward(g, h),
+}
+
 _RECTIFIERS = ("relu", "leaky_relu", "maxout")
 
 

@@ -62,11 +62,15 @@ class UnrolledAutoencoder(DenseAutoencoder):
 
     def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Map rows (n_rows, n_features) to codes (n_rows, n_components)."""
-        if self.link != "identity":
-            linked = u * self.link_scale + self.link_center
-            X = LINKS[self.link].restore(linked, self.link_mean)
-            u = (X - self.link_mean) / self.input_scale
-        return super().encode(u, generator)
+        return super().encode(self.without_link(u), generator)
+
+    def without_link(self, u: Tensor) -> Tensor:
+        """Return X, centred and divided by one number, from rows as they come in."""
+        if self.link == "identity":
+            return u
+        linked = u * self.link_scale + self.link_center
+        X = LINKS[self.link].restore(linked, self.link_mean)
+        return (X - self.link_mean) / self.input_scale
 
     @torch.no_grad()
     def unroll(self, layers):

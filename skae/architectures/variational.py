@@ -30,7 +30,7 @@ LEAST_NOISE = 1e-6
 # Of the posterior, either way: its standard deviation is between 5e-5 and 2e4 of the
 # prior's. One step astray may ask for more, the exponential of which is infinite or
 # zero. What is sharper than that no decoder tells apart in float32.
-_LARGEST_LOG_VARIANCE = 20.0
+LARGEST_LOG_VARIANCE = 20.0
 
 
 class VariationalAutoencoder(ArrayStateModule):
@@ -142,12 +142,12 @@ class VariationalAutoencoder(ArrayStateModule):
         for what is missing; None is missing in all rows.
         """
         near = within(u, self.input_radius) if self.linear_path else u
-        h = self.f(self._with_given(near, condition), generator)
+        h = self.f(self.with_given(near, condition), generator)
         mean, log_variance = h.chunk(2, dim=1)
         if self.linear_path:
             mean = u @ self.linear_encoder.T + self.posterior_scale * mean
             log_variance = log_variance + 2 * torch.log(self.posterior_scale)
-        bound = _LARGEST_LOG_VARIANCE
+        bound = LARGEST_LOG_VARIANCE
         return mean, log_variance.clamp(-bound, bound)
 
     def encode(self, u: Tensor, generator=None, condition=None) -> Tensor:
@@ -204,7 +204,8 @@ class VariationalAutoencoder(ArrayStateModule):
         ]:
             getattr(self, name).copy_(torch.as_tensor(value))
 
-    def _with_given(self, u, condition):
+    def with_given(self, u, condition):
+        """Return rows and beside them what is given, and whether it is missing."""
         if not self.n_conditions:
             return u
         if condition is None:

@@ -5,12 +5,7 @@ import functools
 from skae._docs import document
 from skae._validation import StrOptions
 from skae.estimators._base import BaseAutoencoder
-
-
-def reconstruction_error(network, rows, generator, *, criterion):
-    r"""Return :math:`\ell(g(f(x)), x)` of each row, a mean over the features."""
-    output = network(rows.x, generator)
-    return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
+from skae.estimators._reconstruction import reconstruction_error
 
 
 @document()

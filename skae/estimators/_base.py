@@ -51,7 +51,8 @@ class BaseAutoencoder(
         """Return ``objective(network, rows, generator) -> {term: row losses}``.
 
         `criterion` is what `_make_criterion` and `corruption` what
-        `_make_corruption` returned.
+        `_make_corruption` returned. A function that is decorated with `written_out`,
+        or a partial of one, is trained without autograd where the network allows it.
         """
 
     # What an epoch of training minimises in place of the objective, a function of

@@ -16,6 +16,7 @@ from skae._validation import (
 from skae.corruption import CORRUPTIONS, ColumnRange
 from skae.estimators._base import BaseAutoencoder, solver_is_stochastic
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
+from skae.training.backprop import written_out
 
 CORRUPTION_CONSTRAINTS = {
     "corruption": [StrOptions(set(CORRUPTIONS)), callable],
@@ -54,6 +55,20 @@ CORRUPTION_TEXTS = {
 }
 
 
+def denoising_gradient(
+    tape, rows, generator, share, *, criterion, corruption, emphasis
+):
+    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    noisy = rows.x if corruption is None else corruption(rows.x, generator)
+    output = tape.forward(noisy, generator)
+    weights = _weights(noisy, rows.x, emphasis)
+    gradient = criterion.gradient(output, rows.target).mul_(weights)
+    tape.backward(gradient.mul_(share / output.shape[1]))
+    errors = criterion(output, rows.target).mul_(weights)
+    return {"reconstruction": errors.mean(dim=1)}
+
+
+@written_out(denoising_gradient)
 def denoising_error(network, rows, generator, *, criterion, corruption, emphasis):
     r"""Return the error of each row against its clean values.
 
@@ -66,12 +81,16 @@ def denoising_error(network, rows, generator, *, criterion, corruption, emphasis
     """
     noisy = rows.x if corruption is None else corruption(rows.x, generator)
     errors = criterion(network(noisy, generator), rows.target)
+    emphasised = errors * _weights(noisy, rows.x, emphasis)
+    return {"reconstruction": emphasised.mean(dim=1)}
+
+
+def _weights(noisy, clean, emphasis):
+    """Return the weight of each value, or one number for all."""
     on_corrupted, on_rest = emphasis
-    if on_corrupted != on_rest:
-        errors = errors * torch.where(noisy != rows.x, on_corrupted, on_rest)
-    elif on_rest != 1:
-        errors = errors * on_rest
-    return {"reconstruction": errors.mean(dim=1)}
+    if on_corrupted == on_rest:
+        return on_rest
+    return torch.where(noisy != clean, on_corrupted, on_rest)
 
 
 def column_range(rows):

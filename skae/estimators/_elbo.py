@@ -7,9 +7,33 @@ import torch
 
 from skae.likelihoods import RowLikelihood
 from skae.losses import LINKS
-from skae.penalties import kl_to_standard_normal
+from skae.penalties import kl_to_standard_normal, kl_to_standard_normal_gradient
+from skae.training.backprop import written_out
 
 
+def negative_elbo_gradient(
+    tape, rows, generator, share, *, likelihood, beta, missing_share=0.0
+):
+    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    condition = _hidden_in_part(rows.y, generator, missing_share)
+    mean, log_variance = tape.posterior(rows.x, generator, condition)
+    noise = _normal(mean.shape, mean, generator)
+    deviation = torch.exp(0.5 * log_variance)
+    output = tape.decode(mean + deviation * noise, generator, rows.y)
+    log_density, gradient = tape.likelihood_gradient(
+        likelihood, output, rows.target, share
+    )
+    of_codes = tape.decode_backward(gradient)
+    of_mean, of_log_variance = kl_to_standard_normal_gradient(mean, log_variance)
+    tape.posterior_backward(
+        of_codes + beta * share * of_mean,
+        0.5 * of_codes * noise * deviation + beta * share * of_log_variance,
+    )
+    divergence = kl_to_standard_normal(mean, log_variance).sum(dim=1)
+    return {"reconstruction": -log_density, "kl": beta * divergence}
+
+
+@written_out(negative_elbo_gradient)
 def negative_elbo(network, rows, generator, *, likelihood, beta, missing_share=0.0):
     r"""Return the two terms of the negative evidence lower bound of each row.
 
@@ -81,13 +105,18 @@ def importance_weighted_bound(likelihood, draws):
 
 def _posterior(network, rows, generator, missing_share):
     """Return the posteriors' means and log variances in the dtype of the rows."""
-    condition = rows.y
-    if condition is not None and missing_share > 0:
-        chance = torch.full_like(condition[:, :1], missing_share)
-        hidden = torch.bernoulli(chance, generator=generator).bool()
-        condition = condition.masked_fill(hidden, torch.nan)
+    condition = _hidden_in_part(rows.y, generator, missing_share)
     moments = network.posterior(rows.x, generator, condition)
     return [moment.to(rows.x.dtype) for moment in moments]
+
+
+def _hidden_in_part(condition, generator, missing_share):
+    """Return the condition with a share of the rows that the encoder is not told."""
+    if condition is None or missing_share == 0:
+        return condition
+    chance = torch.full_like(condition[:, :1], missing_share)
+    hidden = torch.bernoulli(chance, generator=generator).bool()
+    return condition.masked_fill(hidden, torch.nan)
 
 
 def _normal(shape, like, generator):

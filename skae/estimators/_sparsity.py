@@ -1,9 +1,31 @@
 """What makes codes sparse: a penalty on them, or a limit to their number."""
 
 from skae.architectures.sparse import keep_largest
-from skae.penalties import kl_from_target, l1_norm
+from skae.penalties import (
+    kl_from_target,
+    kl_from_target_gradient,
+    l1_norm,
+    l1_norm_gradient,
+)
+from skae.training.backprop import gradient_of, written_out
 
 
+def penalised_gradient(tape, rows, generator, share, *, criterion, penalty, weight):
+    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    codes = tape.encode(rows.x, generator)
+    output = tape.decode(codes, generator)
+    n_features = output.shape[1]
+    gradient = criterion.gradient(output, rows.target).mul_(share / n_features)
+    share = weight / n_features * share
+    of_penalty = gradient_of(penalty)(codes, rows.weight, share)
+    tape.backward(gradient, of_penalty)
+    return {
+        "reconstruction": criterion(output, rows.target).mean(dim=1),
+        "sparsity": weight / n_features * penalty(codes, rows.weight),
+    }
+
+
+@written_out(penalised_gradient)
 def penalised_error(network, rows, generator, *, criterion, penalty, weight):
     r"""Return the error of each row and the penalty on the codes.
 
@@ -20,18 +42,36 @@ def penalised_error(network, rows, generator, *, criterion, penalty, weight):
     }
 
 
+def kl_penalty_gradient(codes, sample_weight, share, *, target):
+    """Return the gradient by the codes of the sum of rows times `share`."""
+    slope = kl_from_target_gradient(_mean_code(codes, sample_weight), target)
+    if sample_weight is None:
+        return (share * slope).expand_as(codes)
+    return share.sum() * slope * (sample_weight / sample_weight.sum()).unsqueeze(1)
+
+
+@written_out(kl_penalty_gradient)
 def kl_penalty(codes, sample_weight, *, target):
     r"""Return :math:`\sum_j KL(\rho \| \hat\rho_j)`, the same for each row.
 
     :math:`\hat\rho_j` is the mean of code j over the batch.
     """
-    if sample_weight is None:
-        means = codes.mean(dim=0)
-    else:
-        means = sample_weight @ codes / sample_weight.sum()
+    means = _mean_code(codes, sample_weight)
     return kl_from_target(means, target).expand(len(codes))
 
 
+def _mean_code(codes, sample_weight):
+    if sample_weight is None:
+        return codes.mean(dim=0)
+    return sample_weight @ codes / sample_weight.sum()
+
+
+def l1_penalty_gradient(codes, sample_weight, share):
+    """Return the gradient by the codes of the sum of rows times `share`."""
+    return share * l1_norm_gradient(codes)
+
+
+@written_out(l1_penalty_gradient)
 def l1_penalty(codes, sample_weight):
     r"""Return :math:`\sum_j |h_j|` of each row."""
     return l1_norm(codes)

@@ -19,14 +19,9 @@ from skae.estimators._pretraining import (
     check_stack,
     pretrain_layers,
 )
+from skae.estimators._reconstruction import reconstruction_error
 from skae.estimators._start import Pretraining, make_rows, training_dtype
 from skae.scaling import Scaling
-
-
-def reconstruction_error(network, rows, generator, *, criterion):
-    r"""Return :math:`\ell(g(f(x)), x)` of each row, a mean over the features."""
-    output = network(rows.x, generator)
-    return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
 
 
 @document(

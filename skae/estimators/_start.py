@@ -13,7 +13,7 @@ from skae._random import make_generator
 from skae.architectures.layers import resolve_init
 from skae.data import Rows
 from skae.estimators._report import Report
-from skae.losses import elementwise_loss
+from skae.losses import elementwise_gradient, elementwise_loss
 from skae.scaling import Scaling, as_tensor
 
 # Rows, and codes, longer than so many mean lengths of the training rows' are outliers,
@@ -140,6 +140,17 @@ class Criterion:
         return elementwise_loss(
             self.loss, self.link, output, target, self.residual_scale
         )
+
+    def gradient(self, output, target):
+        """Return the derivative of the loss by each element of the output."""
+        slope = None
+        if self.link != "identity":
+            slope = self.scaling.outputs_slope(output)
+            output = self.scaling.outputs(output)
+        gradient = elementwise_gradient(
+            self.loss, self.link, output, target, self.residual_scale
+        )
+        return gradient if slope is None else gradient * slope
 
 
 def default_hidden_layer_sizes(n_features):

@@ -6,7 +6,13 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
 from skae._validation import check_y
-from skae.losses import elementwise_loss, softmax_log_loss
+from skae.losses import (
+    elementwise_gradient,
+    elementwise_loss,
+    softmax_log_loss,
+    softmax_log_loss_gradient,
+)
+from skae.training.backprop import written_out
 
 
 class ClassTarget:
@@ -124,11 +130,29 @@ class QuantityTarget:
         return float(r2_score(columns, outputs, sample_weight=weight))
 
 
+def label_gradient(tape, rows, generator, share):
+    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    output = tape.forward(rows.x, generator)
+    tape.backward(softmax_log_loss_gradient(output, rows.y).mul_(share))
+    return {"log_loss": softmax_log_loss(output, rows.y)}
+
+
+@written_out(label_gradient)
 def label_loss(network, rows, generator):
     """Return minus the log probability of each row's class, in nats."""
     return {"log_loss": softmax_log_loss(network(rows.x, generator), rows.y)}
 
 
+def quantity_gradient(tape, rows, generator, share, *, loss):
+    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    output = tape.forward(rows.x, generator)
+    gradient = elementwise_gradient(loss, "identity", output, rows.y)
+    tape.backward(gradient.mul_(share / output.shape[1]))
+    errors = elementwise_loss(loss, "identity", output, rows.y)
+    return {loss: errors.mean(dim=1)}
+
+
+@written_out(quantity_gradient)
 def quantity_loss(network, rows, generator, *, loss):
     """Return the loss of each row, a mean over the standardised targets."""
     output = network(rows.x, generator)

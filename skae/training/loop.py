@@ -10,8 +10,11 @@ import torch
 from skae.architectures.work import rows_at_once
 from skae.data import epoch_batches, weighted_mean
 from skae.penalties import elastic_net, elastic_net_gradient
+from skae.training.backprop import gradient_of, make_tape
 
 _EVALUATION_ROWS = 4096
+# False forces autograd, by which the written-out gradients are tested.
+_WRITTEN_OUT = True
 
 
 @dataclass
@@ -51,6 +54,12 @@ class Plan:
             return self
         return replace(self, objective=self.anneal(self.objective, epoch))
 
+    def tape_of(self, network):
+        """Return what backpropagation is written out by, None where it is autograd."""
+        if not _WRITTEN_OUT or self.mixed_precision:
+            return None
+        return None if gradient_of(self.objective) is None else make_tape(network)
+
     def autocast(self, device):
         """Return the context of the forward pass."""
         if not self.mixed_precision:
@@ -86,9 +95,10 @@ def run_epoch(state, rows, plan):
     batches = epoch_batches(
         rows, plan.batch_size, shuffle=plan.shuffle, generator=state.generator
     )
+    tape = plan.tape_of(state.network)
     for i, batch in enumerate(batches):
         rate = plan.schedule.rate(state.epoch + i / n_batches)
-        terms = gradient_step(state, batch, plan, rate)
+        terms = gradient_step(state, batch, plan, rate, tape)
         for name, value in terms.items():
             # Weighted by size: the batches are not all equally long.
             totals[name] = totals.get(name, 0.0) + value.detach() * len(batch)
@@ -102,12 +112,18 @@ def run_epoch(state, rows, plan):
     state.record({"loss": math.fsum(means.values()), **means})
 
 
-def gradient_step(state, batch, plan, learning_rate):
-    """Take one step and return the batch's mean of each term (scalar tensors)."""
+def gradient_step(state, batch, plan, learning_rate, tape=None):
+    """Take one step and return the batch's mean of each term (scalar tensors).
+
+    With a `tape` the gradient is written out, otherwise it is autograd's.
+    """
     parameters = state.parameters
-    terms = loss_terms(state.network, batch, plan, state.generator)
-    parameters.gradient.zero_()
-    (sum(terms.values()) / state.loss_scale).backward()
+    if tape is None:
+        terms = loss_terms(state.network, batch, plan, state.generator)
+        parameters.gradient.zero_()
+        (sum(terms.values()) / state.loss_scale).backward()
+    else:
+        terms = _backpropagate(state, batch, plan, tape)
     if plan.alpha > 0:
         penalised = parameters.gradient[: parameters.n_weights]
         penalised += elastic_net_gradient(parameters.weights, plan.alpha, plan.l1_ratio)
@@ -117,6 +133,16 @@ def gradient_step(state, batch, plan, learning_rate):
     state.step += 1
     state.update_average()
     return terms
+
+
+@torch.inference_mode()
+def _backpropagate(state, batch, plan, tape):
+    share = 1 / (len(batch) * state.loss_scale)
+    if batch.weight is not None:
+        share = batch.weight.unsqueeze(1) * share
+    gradient = gradient_of(plan.objective)
+    terms = gradient(tape, batch, state.generator, share)
+    return {name: weighted_mean(t, batch.weight) for name, t in terms.items()}
 
 
 def weight_penalty(state, plan):

@@ -1,0 +1,250 @@
+"""Gradients that are written out against autograd's."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+import skae.training.loop
+from skae import (
+    AutoencoderTransformer,
+    ConditionalVAE,
+    DenoisingAutoencoder,
+    SparseAutoencoder,
+    StackedAutoencoder,
+    StackedDAEClassifier,
+    StackedDAERegressor,
+    VAETransformer,
+)
+from skae.architectures.dense import DenseAutoencoder
+from skae.architectures.layers import ACTIVATION_GRADIENTS, ACTIVATIONS
+from skae.architectures.predictor import StackedPredictor
+from skae.likelihoods import LIKELIHOODS
+from skae.losses import (
+    LINKS,
+    LOSSES,
+    elementwise_gradient,
+    elementwise_loss,
+    softmax_log_loss,
+    softmax_log_loss_gradient,
+)
+from skae.scaling import Scaling
+from skae.training.backprop import BallTape, make_tape
+from skae.training.state import FlatParameters
+
+TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5}
+WRITTEN = sorted(set(ACTIVATIONS) - {"maxout"})
+
+
+def normal(*shape, seed=0, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=dtype)
+
+
+def disturb(network):
+    """Give every parameter and buffer some value of its own."""
+    network.initialize("xavier_uniform", torch.Generator().manual_seed(0))
+    for i, parameter in enumerate(network.parameters()):
+        parameter.data += 0.1 * normal(*parameter.shape, seed=i, dtype=parameter.dtype)
+    if network.linear_path:
+        for name in ("linear_encoder", "linear_decoder", "code_offset"):
+            buffer = getattr(network, name)
+            buffer.copy_(normal(*buffer.shape))
+        network.code_scale.fill_(1.3)
+        network.correction_scale.fill_(0.4)
+        # Some rows and codes within, some beyond.
+        network.input_radius.fill_(3.3)
+        network.code_radius.fill_(2.5)
+    return network.train()
+
+
+def assert_equal_gradients(network, x, target):
+    """Compare the gradients of a squared error, and what dropout draws."""
+    parameters = FlatParameters(network)
+    output = network(x, torch.Generator().manual_seed(1))
+    (output - target).square().sum().backward()
+    expected = parameters.gradient.clone()
+    parameters.gradient.fill_(torch.nan)  # nothing may rest on what was there
+    with torch.inference_mode():
+        tape = make_tape(network)
+        written = tape.forward(x, torch.Generator().manual_seed(1))
+        tape.backward(2 * (written - target))
+    error = (parameters.gradient - expected).abs().max() / expected.abs().max()
+    assert error < TOLERANCES[x.dtype]
+
+
+@pytest.mark.parametrize("activation", WRITTEN)
+@pytest.mark.parametrize("linear_path", [True, False])
+@pytest.mark.parametrize("tied_weights", [True, False])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("dtype", list(TOLERANCES))
+def test_dense_autoencoder(activation, linear_path, tied_weights, dropout, dtype):
+    network = DenseAutoencoder(
+        12,
+        4,
+        (9, 7),
+        activation,
+        linear_path=linear_path,
+        tied_weights=tied_weights,
+        dropout=dropout,
+        code_activation="identity" if linear_path else activation,
+    )
+    x = normal(20, 12, dtype=dtype)
+    assert_equal_gradients(disturb(network.to(dtype)), x, x)
+
+
+@pytest.mark.parametrize("linear_path", [True, False])
+def test_without_a_hidden_layer(linear_path):
+    network = DenseAutoencoder(5, 2, (), "silu", linear_path=linear_path).double()
+    x = normal(20, 5)
+    assert_equal_gradients(disturb(network), x, x)
+
+
+@pytest.mark.parametrize("activation", WRITTEN)
+@pytest.mark.parametrize("dtype", list(TOLERANCES))
+def test_stacked_predictor(activation, dtype):
+    network = StackedPredictor(6, 3, (8, 5), activation, dropout=0.2).to(dtype)
+    x, target = normal(20, 6, dtype=dtype), normal(20, 3, seed=1, dtype=dtype)
+    assert_equal_gradients(disturb(network), x, target)
+
+
+def test_rows_within_the_ball_are_left_alone():
+    rows = normal(10, 4)
+    tape = BallTape(torch.tensor(100.0))
+    assert tape.forward(rows) is rows
+    assert tape.backward(rows) is rows
+
+
+@pytest.mark.parametrize("options", [{"batch_norm": True}, {"activation": "maxout"}])
+def test_what_is_not_written_out(options):
+    options = {"activation": "silu", "linear_path": False, **options}
+    assert make_tape(DenseAutoencoder(4, 2, (3,), **options)) is None
+
+
+@pytest.mark.parametrize("activation", WRITTEN)
+@pytest.mark.parametrize("dtype", list(TOLERANCES))
+def test_activations(activation, dtype):
+    h = (3 * normal(50, 40, dtype=dtype)).requires_grad_()
+    gradient = normal(50, 40, seed=1, dtype=dtype)
+    (expected,) = torch.autograd.grad(ACTIVATIONS[activation](h), h, gradient)
+    written = ACTIVATION_GRADIENTS[activation](gradient, h.detach())
+    assert (written - expected).abs().max() < TOLERANCES[dtype]
+
+
+def pairs():
+    for loss in LOSSES:
+        own = LOSSES[loss].link
+        links = LINKS if LOSSES[loss].from_residual is not None else [own]
+        yield from ((loss, link) for link in links if link != "exp" or link == own)
+
+
+@pytest.mark.parametrize(("loss", "link"), list(pairs()))
+def test_losses(loss, link):
+    output = normal(30, 7).requires_grad_()
+    target = torch.sigmoid(normal(30, 7, seed=1))
+    value = elementwise_loss(loss, link, output, target, 1.7)
+    (expected,) = torch.autograd.grad(value.sum(), output)
+    written = elementwise_gradient(loss, link, output.detach(), target, 1.7)
+    assert (written - expected).abs().max() < 1e-12
+
+
+def test_softmax_log_loss():
+    output = normal(30, 4).requires_grad_()
+    y = torch.nn.functional.one_hot(torch.arange(30) % 4).double()
+    (expected,) = torch.autograd.grad(softmax_log_loss(output, y).sum(), output)
+    written = softmax_log_loss_gradient(output.detach(), y)
+    assert (written - expected).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_slope_of_the_outputs(link):
+    X = np.random.RandomState(0).uniform(0.1, 0.9, size=(40, 3))
+    scaling = Scaling.fit(X, link)
+    u = (3 * normal(50, 3)).requires_grad_()  # beyond the ceiling, too
+    (expected,) = torch.autograd.grad(scaling.outputs(u).sum(), u)
+    written = scaling.outputs_slope(u.detach())
+    assert (written - expected).abs().max() < 1e-12
+
+
+# ----- whole fits ----------------------------------------------------------
+
+SMALL = {
+    "hidden_layer_sizes": (20, 10),
+    "max_iter": 3,
+    "precision": "float64",
+    "early_stopping": False,
+    "learning_rate_init": 1e-3,
+    "random_state": 0,
+}
+# The textbook network: where a gradient is zero but for rounding, as it is at a linear
+# path, Adam makes steps of the rounding.
+AUTOENCODER = {**SMALL, "linear_path": None, "dropout": 0.1, "average": False}
+SPARSE = {name: AUTOENCODER[name] for name in AUTOENCODER if name != "linear_path"}
+# In nats gradients are of any size, and Adam makes steps of the smallest.
+STACKED = {**SPARSE, "tied_weights": True}
+VARIATIONAL = {**AUTOENCODER, "solver": "sgd", "learning_rate_init": 1e-5}
+CONDITIONAL = {name: v for name, v in VARIATIONAL.items() if name != "linear_path"}
+
+
+def fits():
+    for loss in LOSSES:
+        yield AutoencoderTransformer(5, loss=loss, **AUTOENCODER)
+    for activation in WRITTEN:
+        yield AutoencoderTransformer(5, activation=activation, **AUTOENCODER)
+    for link in ("logistic", "tanh"):
+        yield AutoencoderTransformer(5, out_activation=link, **AUTOENCODER)
+    for options in (
+        {"tied_weights": True},
+        {"solver": "adam", "alpha": 1.0, "l1_ratio": 0.3},
+        {"solver": "sgd", "max_norm": 1.0},
+        {"average": True},
+        {"linear_path": "pca", "solver": "sgd", "dropout": 0.0},
+    ):
+        yield AutoencoderTransformer(5, **{**AUTOENCODER, **options})
+    for emphasis in ((1, 1), (1, 0.3), (0.5, 0.5)):
+        yield DenoisingAutoencoder(5, emphasis=emphasis, **AUTOENCODER)
+    for options in (
+        {"sparsity": "kl"},
+        {"sparsity": "kl", "hidden_layer_sizes": ()},
+        {"sparsity": "l1"},
+        {"sparsity": "l1", "tied_weights": True, "hidden_layer_sizes": ()},
+    ):
+        yield SparseAutoencoder(15, **{**SPARSE, **options})
+    for likelihood in LIKELIHOODS:
+        yield VAETransformer(5, likelihood=likelihood, **VARIATIONAL)
+        yield ConditionalVAE(5, likelihood=likelihood, **CONDITIONAL)
+    yield VAETransformer(5, noise_variance="per_feature", beta=3.0, **VARIATIONAL)
+    yield VAETransformer(5, noise_variance=0.1, kl_warmup=2, **VARIATIONAL)
+    yield VAETransformer(5, **{**VARIATIONAL, "linear_path": "ppca"})
+    for loss in ("squared_error", "log_loss"):
+        yield StackedAutoencoder(5, loss=loss, pretraining=None, **STACKED)
+    yield StackedDAEClassifier(pretraining=None, **SMALL)
+    for loss in ("squared_error", "absolute_error", "huber"):
+        yield StackedDAERegressor(loss=loss, pretraining=None, **SMALL)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("estimator", list(fits()), ids=str)
+def test_fits_are_equal(estimator, weighted, monkeypatch):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200] / 16, y[:200]
+    weight = np.random.RandomState(0).uniform(size=200) if weighted else None
+    steps, gradient_step = [], skae.training.loop.gradient_step
+
+    def watched(state, batch, plan, learning_rate, tape=None):
+        steps.append(tape is not None)
+        return gradient_step(state, batch, plan, learning_rate, tape)
+
+    monkeypatch.setattr(skae.training.loop, "gradient_step", watched)
+    states, curves = [], []
+    for written_out in (True, False):
+        monkeypatch.setattr(skae.training.loop, "_WRITTEN_OUT", written_out)
+        estimator.fit(X, y, sample_weight=weight)
+        assert set(steps) == {written_out}
+        steps.clear()
+        states.append(estimator.network_.state_dict())
+        curves.append(estimator.loss_curve_)
+    assert len(curves[0]) == 4
+    np.testing.assert_allclose(*curves, rtol=1e-10)
+    for name, value in states[0].items():
+        assert (value - states[1][name]).abs().max() < 1e-10, name
