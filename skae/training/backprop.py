@@ -286,14 +286,14 @@ class VariationalTape:
         """
         network = self._network
         output = output.clone().requires_grad_()
+        # Not as `grad_outputs`, for which torch imports a compiler.
+        share = torch.as_tensor(share).to(output).reshape(-1).clone()
         with torch.enable_grad():
             log_density = likelihood(output, target, network.dispersion)
+            loss = -(log_density * share).sum()
         learnt = [p for p in (network.raw_dispersion,) if p is not None]
         learnt = [p for p in learnt if p.requires_grad]
-        of_rows = torch.as_tensor(share).to(output).reshape(-1).expand_as(log_density)
-        gradient, *of_dispersion = torch.autograd.grad(
-            log_density, [output, *learnt], -of_rows
-        )
+        gradient, *of_dispersion = torch.autograd.grad(loss, [output, *learnt])
         for parameter, value in zip(learnt, of_dispersion, strict=True):
             parameter.grad.copy_(value)
         return log_density.detach(), gradient
