@@ -10,6 +10,7 @@ corruption here has
 which is what the best linear denoiser in closed form needs.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,17 @@ class ColumnRange(NamedTuple):
 
     low: torch.Tensor
     high: torch.Tensor
+
+
+def at_level(corruption, level, column_range):
+    """Return a corruption of `CORRUPTIONS` as a function of (rows, generator)."""
+    return functools.partial(
+        _corrupt, CORRUPTIONS[corruption], level=level, column_range=column_range
+    )
+
+
+def _corrupt(corruption, x, generator, *, level, column_range):
+    return corruption(x, level, generator, column_range)
 
 
 def _mask(x, level, generator):

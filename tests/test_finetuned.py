@@ -679,3 +679,13 @@ def test_a_frozen_autoencoder_knows_its_columns():
         model.fit(X[list("dcba")], y)
     with pytest.raises(ValueError, match="X has 3 features, but .* 4"):
         model.fit(X[list("abc")], y)
+
+
+def test_a_fitted_model_reads_rows_as_its_autoencoder_does():
+    X = np.random.RandomState(0).normal(size=(60, 12))
+    X[:30, 8:] = -99
+    sequences = RecurrentAutoencoder(3, padding_value=-99, hidden_size=6, max_iter=2)
+    model = AutoencoderClassifier(sequences, max_iter=2, random_state=0)
+    before = model.fit(X, np.arange(60) % 2).predict_proba(X)
+    model.set_params(autoencoder=None)
+    assert_array_equal(model.predict_proba(X), before)

@@ -250,6 +250,16 @@ def test_an_interrupted_fit_keeps_the_layers_so_far(part, n_layers):
     assert estimator.loss_curve_[1:] == [] or part == "fine-tuning"
 
 
+def test_an_interrupted_refit_keeps_the_model_before():
+    estimator = StackedAutoencoder(6, pretrain_max_iter=2, **SMALL).fit(X)
+    before, curves = estimator.transform(X), estimator.pretraining_loss_curves_
+    estimator.set_callbacks(Recorder(interrupt="pretraining layer 2"))
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(X[:, :9])
+    assert_array_equal(estimator.transform(X), before)
+    assert estimator.pretraining_loss_curves_ == curves
+
+
 def test_an_interrupted_partial_fit_leaves_nothing(monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt

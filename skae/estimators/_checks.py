@@ -63,17 +63,21 @@ def check_samples(
     return samples, validation
 
 
-def check_rows(estimator, X, *, reset):
-    """Return validated rows of X, with NaN where no value is to be looked at."""
-    estimator._check_layout(X, "X")
+def check_rows(estimator, X, *, reset, encoder=None):
+    """Return validated rows of X, with NaN where no value is to be looked at.
+
+    `encoder` is the estimator that knows what rows there may be; None is `estimator`.
+    """
+    encoder = estimator if encoder is None else encoder
+    encoder._check_layout(X, "X")
     X = validate_data(
         estimator,
         X,
         dtype=FLOAT_DTYPES,
-        ensure_all_finite=finite_values(estimator),
+        ensure_all_finite=finite_values(encoder),
         reset=reset,
     )
-    return estimator._mark_missing(X, "X")
+    return encoder._mark_missing(X, "X")
 
 
 def set_up(estimator, samples, seed):

@@ -13,7 +13,7 @@ from skae._validation import (
     fit_context,
     reals,
 )
-from skae.corruption import CORRUPTIONS, ColumnRange
+from skae.corruption import CORRUPTIONS, ColumnRange, at_level
 from skae.estimators._base import BaseAutoencoder, solver_is_stochastic
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
 from skae.training.backprop import written_out
@@ -113,12 +113,7 @@ def make_corruption(corruption, level, rows, range_of=column_range):
     """
     if callable(corruption):
         return functools.partial(_corrupt_in_data_space, corruption, rows.scaling)
-    return functools.partial(
-        _corrupt,
-        CORRUPTIONS[corruption],
-        level=level,
-        column_range=range_of(rows),
-    )
+    return at_level(corruption, level, range_of(rows))
 
 
 def check_corruption_level(corruption, level):
@@ -251,10 +246,6 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
 
     def _make_corruption(self, rows):
         return make_corruption(self.corruption, self.corruption_level, rows)
-
-
-def _corrupt(corruption, x, generator, *, level, column_range):
-    return corruption(x, level, generator, column_range)
 
 
 def _corrupt_in_data_space(corruption, scaling, x, generator):

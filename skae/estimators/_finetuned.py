@@ -15,6 +15,7 @@ from skae._validation import (
     InvalidParameterError,
     StrOptions,
     check_hidden_layer_sizes,
+    check_is_fitted,
     check_parameters,
     integers_from,
 )
@@ -23,6 +24,7 @@ from skae.architectures.predictor import EncoderPredictor
 from skae.estimators._attributes import fitted_attributes
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._checks import (
+    check_rows,
     check_same_arguments,
     check_same_network,
     check_samples,
@@ -288,6 +290,11 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         return network.eval()
 
     # ----- what the rows may be --------------------------------------------
+
+    def _check_rows(self, X):
+        check_is_fitted(self)
+        # The parameter may have been changed since.
+        return check_rows(self, X, reset=False, encoder=self.autoencoder_)
 
     def _check_layout(self, X, name):
         self._given()._check_layout(X, name)

@@ -68,7 +68,6 @@ def fit_estimator(estimator, X, y, **given):
     # A scoring callback needs a target, and an autoencoder's is X itself.
     task = {"estimator": estimator, "X": X, "y": X if y is None else y}
     context.call_on_fit_task_begin(**task)
-
     report = Report(estimator, context, task)
 
     def monitors(trainer):
@@ -93,15 +92,27 @@ def fit_estimator(estimator, X, y, **given):
             result = fit_from_start(
                 estimator, samples, validation, setup, monitors, report
             )
-    attributes = fitted_attributes(estimator, result, samples, warm=warm)
-    # Moments triple a pickle: kept only where they are used again.
-    attributes["_training_state"] = result.state if estimator.warm_start else None
-    vars(estimator).update(attributes)
+        _keep_model_of_before(estimator, result)
+        attributes = fitted_attributes(estimator, result, samples, warm=warm)
+        # Moments triple a pickle: kept only where they are used again.
+        attributes["_training_state"] = result.state if estimator.warm_start else None
+        # Before callbacks are told of the end, and may interrupt.
+        vars(estimator).update(attributes)
     context.call_on_fit_task_end(**task, reconstruction_attributes=attributes)
     if result.interrupted is not None:
         raise result.interrupted
     estimator._warn_of_outcome()
     return estimator
+
+
+def _keep_model_of_before(estimator, result):
+    """Raise an interrupt that left less than the model that there is.
+
+    Without a linear path what is hardly begun is worth nothing.
+    """
+    hardly_begun = result.n_epochs == 0 and estimator.linear_path is None
+    if result.interrupted and hardly_begun and hasattr(estimator, "network_"):
+        raise result.interrupted
 
 
 @keep_columns_on_failure

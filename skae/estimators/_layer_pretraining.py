@@ -16,7 +16,7 @@ from skae.architectures.layers import (
     Dense,
     resolve_init,
 )
-from skae.corruption import CORRUPTIONS, ColumnRange
+from skae.corruption import ColumnRange, at_level
 from skae.data import Rows
 
 # Of a layer whose whole input is hidden: its weights stay finite and above zero.
@@ -152,12 +152,8 @@ def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
         target = rows.target
     network = LayerAutoencoder(x.shape[1], layer)
     network.initialize(resolve_init(estimator.init, layer.activation), generator)
-    corrupt = functools.partial(
-        _corrupt,
-        CORRUPTIONS[estimator.corruption],
-        level=layer.level,
-        column_range=ColumnRange(x.amin(dim=0), x.amax(dim=0)),
-    )
+    column_range = ColumnRange(x.amin(dim=0), x.amax(dim=0))
+    corrupt = at_level(estimator.corruption, layer.level, column_range)
     objective = functools.partial(
         restoration_error, corrupt=corrupt, criterion=criterion
     )
@@ -200,7 +196,3 @@ def _unscaled(network, *, center, scale, gain, is_affine=True):
         decoder_weight, decoder_bias = decoder_weight * scale, decoder_bias * scale
         decoder_bias = decoder_bias + center
     return LearntLayer(weight, bias, decoder_weight, decoder_bias)
-
-
-def _corrupt(corruption, x, generator, *, level, column_range):
-    return corruption(x, level, generator, column_range)
