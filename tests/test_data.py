@@ -106,9 +106,9 @@ def test_conditions_stay_with_their_rows():
     x = torch.arange(10.0)[:, None]
     rows = Rows(x, x, None, x + 100)
     for batch in batches_of(rows, 3):
-        assert torch.equal(batch.condition, batch.x + 100)
+        assert torch.equal(batch.y, batch.x + 100)
         assert batch.weight is None
     taken = rows.take(torch.tensor([7, 2]))
-    assert taken.condition[:, 0].tolist() == [107, 102]
+    assert taken.y[:, 0].tolist() == [107, 102]
     doubled = rows.apply(lambda tensor: tensor.repeat(2, 1))
-    assert len(doubled.condition) == len(doubled) == 20
+    assert len(doubled.y) == len(doubled) == 20
