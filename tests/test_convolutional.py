@@ -371,6 +371,14 @@ def test_a_u_net_needs_something_to_undo(digits):
 # ----- what is refused ---------------------------------------------------------
 
 
+@pytest.mark.parametrize("as_arrays", [True, False])
+def test_nested_lists_of_images_are_shown_the_reshape(as_arrays):
+    X = np.zeros((20, 4, 8))
+    X = list(X) if as_arrays else X.tolist()
+    with pytest.raises(ValueError, match=r"np.asarray\(X\).*image_shape=\(4, 8\)"):
+        ConvolutionalAutoencoder().fit(X)
+
+
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "transform", "score"])
 @pytest.mark.parametrize(
     ("shape", "remedy"),

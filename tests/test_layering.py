@@ -26,6 +26,7 @@ LAYERS = (
         "estimators._codes",
         "estimators._conditions",
         "estimators._inference",
+        "estimators._layout",
         "estimators._parameters",
         "estimators._reconstruction",
     ),

@@ -69,15 +69,20 @@ def check_rows(estimator, X, *, reset, encoder=None):
     `encoder` is the estimator that knows what rows there may be; None is `estimator`.
     """
     encoder = estimator if encoder is None else encoder
+    X = check_rows_as_given(estimator, X, reset=reset, encoder=encoder)
+    return encoder._mark_missing(X, "X")
+
+
+def check_rows_as_given(estimator, X, *, reset, encoder):
+    """Return validated rows of X, in which padding is not marked."""
     encoder._check_layout(X, "X")
-    X = validate_data(
+    return validate_data(
         estimator,
         X,
         dtype=FLOAT_DTYPES,
         ensure_all_finite=finite_values(encoder),
         reset=reset,
     )
-    return encoder._mark_missing(X, "X")
 
 
 def set_up(estimator, samples, seed):

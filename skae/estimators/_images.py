@@ -1,11 +1,11 @@
 """Images as flat rows: what shape they have, and what is refused."""
 
 import math
-import numbers
 
 import numpy as np
 
 from skae.corruption import ColumnRange
+from skae.estimators._layout import is_count, shape_of
 
 
 def resolve_image_shape(image_shape, n_features):
@@ -22,7 +22,7 @@ def resolve_image_shape(image_shape, n_features):
         side = math.isqrt(n_features)
         return (side, side, 1) if side * side == n_features else (1, n_features, 1)
     shape = tuple(np.ravel(np.asarray(image_shape, dtype=object)))
-    if len(shape) not in (2, 3) or not all(map(_is_count, shape)):
+    if len(shape) not in (2, 3) or not all(map(is_count, shape)):
         raise ValueError(
             "The 'image_shape' parameter must be (height, width) or (height, width, "
             f"channels), whole numbers of at least 1. Got {image_shape!r} instead."
@@ -42,7 +42,7 @@ def check_flat_images(X, name, whom):
 
     `X` is not validated yet; `whom` is the name of the estimator.
     """
-    shape = _shape_of(X)
+    shape = shape_of(X)
     if len(shape) not in (3, 4):
         return
     flat, image_shape = name, shape[1:]
@@ -59,19 +59,6 @@ def check_flat_images(X, name, whom):
     )
 
 
-def _is_count(length):
-    is_integer = isinstance(length, numbers.Integral) and not isinstance(length, bool)
-    return is_integer and length >= 1
-
-
-def _shape_of(X):
-    if isinstance(X, list | tuple) and len(X) > 0:
-        first = _shape_of(X[0])
-        return (len(X), *first) if len(first) > 1 else ()
-    shape = getattr(X, "shape", ())
-    return tuple(shape) if isinstance(shape, tuple) else ()
-
-
 def resolve_channels(channels):
     """Return the channels of the stages as a tuple.
 
@@ -80,8 +67,8 @@ def resolve_channels(channels):
     ValueError
         If there is none, or something else than a number of channels.
     """
-    counts = (channels,) if _is_count(channels) else tuple(np.ravel(channels).tolist())
-    if not counts or not all(map(_is_count, counts)):
+    counts = (channels,) if is_count(channels) else tuple(np.ravel(channels).tolist())
+    if not counts or not all(map(is_count, counts)):
         raise ValueError(
             "The 'channels' parameter must hold the number of channels of each stage, "
             f"at least 1, from the image towards the code. Got {channels!r} instead."
@@ -97,10 +84,10 @@ def resolve_kernel_size(kernel_size):
     ValueError
         If these are not one or two whole numbers of at least 1.
     """
-    if _is_count(kernel_size):
+    if is_count(kernel_size):
         return int(kernel_size), int(kernel_size)
     sides = tuple(np.ravel(kernel_size).tolist())
-    if len(sides) != 2 or not all(map(_is_count, sides)):
+    if len(sides) != 2 or not all(map(is_count, sides)):
         raise ValueError(
             "The 'kernel_size' parameter must be a number of pixels, or two for height "
             f"and width, at least 1. Got {kernel_size!r} instead."

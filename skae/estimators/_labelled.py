@@ -8,12 +8,11 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skae._validation import (
-    FLOAT_DTYPES,
     check_rows_like,
     check_weights,
-    finite_values,
     validate_data,
 )
+from skae.estimators._checks import check_rows_as_given
 from skae.estimators._marks import has_label, labelled_rows, take_labels
 from skae.estimators._start import Samples
 
@@ -61,7 +60,8 @@ def check_labelled(
     if y is None:
         # scikit-learn's own error.
         validate_data(estimator, X, y)
-    X = _rows(estimator, X, reset=target is None)
+    is_first = target is None
+    X = check_rows_as_given(estimator, X, reset=is_first, encoder=estimator)
     check_consistent_length(X, y)
     weight = check_weights(sample_weight, X)
     with_label = has_label(estimator, y)
@@ -113,14 +113,6 @@ def split_labelled(estimator, data, seed, *, may_split=True):
 def _marked(estimator, samples):
     X = estimator._mark_missing(samples.X, "X")
     return samples._replace(X=X, target=X)
-
-
-def _rows(estimator, X, *, reset):
-    estimator._check_layout(X, "X")
-    finite = finite_values(estimator)
-    return validate_data(
-        estimator, X, dtype=FLOAT_DTYPES, ensure_all_finite=finite, reset=reset
-    )
 
 
 def _present(X, weight):

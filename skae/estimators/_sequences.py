@@ -1,9 +1,10 @@
 """Sequences as flat rows: what shape they have, where they end, what is refused."""
 
 import math
-import numbers
 
 import numpy as np
+
+from skae.estimators._layout import is_count, shape_of
 
 # Of ``frame_length="auto"`` (measured): more are slow, and not better.
 _MOST_FRAMES = 32
@@ -22,7 +23,7 @@ def resolve_sequence_shape(sequence_shape, n_features):
     if sequence_shape is None:
         return n_features, 1
     shape = tuple(np.ravel(np.asarray(sequence_shape, dtype=object)))
-    if len(shape) != 2 or not all(map(_is_count, shape)):
+    if len(shape) != 2 or not all(map(is_count, shape)):
         raise ValueError(
             "The 'sequence_shape' parameter must be (n_timesteps, n_features), whole "
             f"numbers of at least 1. Got {sequence_shape!r} instead."
@@ -48,7 +49,7 @@ def check_flat_sequences(X, name, whom):
 
     `X` is not validated yet; `whom` is the name of the estimator.
     """
-    shape = _shape_of(X)
+    shape = shape_of(X)
     if len(shape) != 3:
         return
     is_list = isinstance(X, list | tuple)
@@ -66,14 +67,6 @@ def check_flat_sequences(X, name, whom):
         f"sequence_shape={tuple(shape[1:])} for sequences of {shape[1]} steps of "
         f"{shape[2]} features."
     )
-
-
-def _shape_of(X):
-    """Return the shape of an array, and of nested lists by the first of each."""
-    if isinstance(X, list | tuple) and len(X) > 0:
-        return (len(X), *_shape_of(X[0]))
-    shape = getattr(X, "shape", ())
-    return tuple(shape) if isinstance(shape, tuple) else ()
 
 
 def mark_padding(X, sequence_shape, padding_value, name):
@@ -127,8 +120,3 @@ def _refuse_gaps(gaps, name):
 
 def _of_all(rows, X):
     return f"So it is in {len(rows)} of {len(X)} rows."
-
-
-def _is_count(length):
-    is_integer = isinstance(length, numbers.Integral) and not isinstance(length, bool)
-    return is_integer and length >= 1

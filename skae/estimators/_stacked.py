@@ -45,10 +45,6 @@ PARAMETERS = {
     ),
     "unlabeled_label": UNLABELED_LABEL,
 }
-ATTRIBUTES = """\
-pretraining_loss_curves_ : list of list of float or None
-    For each layer the loss of each epoch of its pretraining; None without.
-"""
 
 
 class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):

@@ -5,11 +5,12 @@ from skae._validation import StrOptions
 from skae.estimators import _prediction_docs as docs
 from skae.estimators import _stacked
 from skae.estimators._prediction import RegressorOutputs
+from skae.estimators._pretraining import PRETRAINING_ATTRIBUTES
 from skae.estimators._stacked import BaseStackedDAE
 
 
 @document(
-    _stacked.ATTRIBUTES,
+    PRETRAINING_ATTRIBUTES,
     docs.ATTRIBUTES,
     **_stacked.PARAMETERS,
     loss=docs.QUANTITY_LOSS,
