@@ -22,6 +22,7 @@ from benchmarks import (
     vae,
     variations,
 )
+from benchmarks.speed import command as speed
 
 # Some eight minutes on two cores with all data sets, one with the bundled ones.
 _QUICK = {"seeds": 1, "seeds_large": 0, "components": [2, 8]}
@@ -35,6 +36,7 @@ FIGURES = (
     finetuned,
     recurrent,
     sparse,
+    speed,
     stacked,
     vae,
     variations,
