@@ -13,12 +13,16 @@ from benchmarks import (
     convolutional,
     datasets,
     deep_autoencoder,
+    devices,
     finetuned,
+    growth,
     panel,
     recurrent,
     report,
+    search,
     sparse,
     stacked,
+    time_to_quality,
     vae,
     variations,
 )
@@ -27,17 +31,21 @@ from benchmarks.speed import command as speed
 # Some eight minutes on two cores with all data sets, one with the bundled ones.
 _QUICK = {"seeds": 1, "seeds_large": 0, "components": [2, 8]}
 
-# Published figures on MNIST, each a module with `add_to(commands)`.
+# Figures and times, each a module with `add_to(commands)`.
 FIGURES = (
     conditional_vae,
     contractive,
     convolutional,
     deep_autoencoder,
+    devices,
     finetuned,
+    growth,
     recurrent,
+    search,
     sparse,
     speed,
     stacked,
+    time_to_quality,
     vae,
     variations,
 )
