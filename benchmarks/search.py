@@ -144,10 +144,20 @@ def add_to(commands):
     parser.add_argument("--candidates", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--only", choices=["searches", "starts"])
 
 
 def run(options):
     """Print the table of searches and that of starts."""
+    if options.only != "starts":
+        run_searches(options)
+    if options.only != "searches":
+        print("\nFrom the start of a process to its end, in seconds\n")
+        print(markdown(starts_table(max(5, options.rounds))))
+
+
+def run_searches(options):
+    """Print the table of searches."""
     missing = [s.title for s in SEARCHED.values() if not s.is_installed]
     if missing:
         print(f"Not installed: {', '.join(missing)}.")
@@ -170,8 +180,6 @@ def run(options):
         f"\nSearch, {options.candidates} candidates x {_N_FOLDS} folds of the digits\n"
     )
     print(markdown(search_table(results)))
-    print("\nFrom the start of a process to its end, in seconds\n")
-    print(markdown(starts_table(max(5, options.rounds))))
 
 
 def search_twice(name, started, epochs, n_candidates):
