@@ -9,6 +9,7 @@ from scipy.sparse import csr_array, vstack
 from skae._device import inference_device
 from skae._threads import choose_n_threads, limit_threads
 from skae.architectures.codec import Decoder, Encoder
+from skae.architectures.folded import fold
 from skae.architectures.work import multiplications, rows_at_once
 from skae.scaling import as_tensor
 
@@ -35,26 +36,21 @@ class Codec:
         self.n_threads = n_threads
         self.flops_per_row = 2.0 * multiplications(network)
         self._chunk = rows_at_once(network, _CHUNK)
-        self._modules = {}
-        for dtype in (torch.float32, torch.float64):
-            where = inference_device(device, dtype)
+        self._modules, self._functions, self._devices = {}, {}, {}
+        exact = None
+        for dtype in (torch.float64, torch.float32):
+            where = self._devices[dtype] = inference_device(device, dtype)
             parts = [copy.deepcopy(m) for m in (scaling, network, head)]
             parts = [m.eval().requires_grad_(False).to(where, dtype) for m in parts]
-            self._modules[dtype] = Encoder(*parts), Decoder(*parts), where
+            exact = exact or parts
+            self._modules[dtype] = Encoder(*parts), Decoder(*parts)
+            self._functions[dtype] = fold(*exact, where, dtype) or self._modules[dtype]
+        self.n_features = len(scaling.mean)
+        self.n_components = len(head.scale)
 
     def modules(self, dtype=torch.float32):
         """Return the encoder and the decoder of a dtype."""
-        return self._modules[dtype][:2]
-
-    @property
-    def n_features(self):
-        """Number of columns of X."""
-        return len(self._modules[torch.float32][0].scaling.mean)
-
-    @property
-    def n_components(self):
-        """Number of codes."""
-        return len(self._modules[torch.float32][0].head.scale)
+        return self._modules[dtype]
 
     def encode(self, X, *, options=None, **given):
         """Return codes of the rows of an array, in its dtype.
@@ -65,7 +61,7 @@ class Codec:
         def encode(encoder, decoder, x, **given):
             return encoder(x, **given, **(options or {}))
 
-        return self.map(encode, self.n_components, X, **given)
+        return self._map(self._functions, encode, self.n_components, X, given)
 
     def decode(self, Z, **given):
         """Return rows in X's units for an array of codes, in its dtype."""
@@ -73,7 +69,7 @@ class Codec:
         def decode(encoder, decoder, z, **given):
             return decoder(z, **given)
 
-        return self.map(decode, self.n_features, Z, **given)
+        return self._map(self._functions, decode, self.n_features, Z, given)
 
     def encode_sparse(self, X, **options):
         """Return codes as a `csr_array`, without all of them as a dense one."""
@@ -86,19 +82,21 @@ class Codec:
 
     def reconstruct(self, X):
         """Return the rows of an array encoded and decoded, in its dtype."""
-        return self.map(_reconstruct, self.n_features, X)
+        return self._map(self._functions, _reconstruct, self.n_features, X, {})
 
     def squared_residuals(self, X, unit=1.0):
         """Return each row's sum of squared residuals in units of `unit` squared."""
 
         def squares(encoder, decoder, x):
-            residual = (_reconstruct(encoder, decoder, x) - x) / unit
-            # NaN marks what is not to be looked at.
-            return residual.masked_fill(x.isnan(), 0).square().sum(dim=1, keepdim=True)
+            residual = _reconstruct(encoder, decoder, x).sub_(x).div_(unit)
+            missing = x.isnan()
+            if missing.any():
+                # What is not to be looked at.
+                residual.masked_fill_(missing, 0)
+            return residual.square_().sum(dim=1, keepdim=True)
 
-        return self.map(squares, 1, X)[:, 0]
+        return self._map(self._functions, squares, 1, X, {})[:, 0]
 
-    @torch.inference_mode()
     def map(self, function, width, array, **given):
         """Apply a function to the rows of an array, chunk by chunk.
 
@@ -106,7 +104,7 @@ class Codec:
         ----------
         function : callable
             ``function(encoder, decoder, rows, **given)`` returns a tensor of shape
-            (n_rows, width).
+            (n_rows, width). It is given the modules.
         width : int
         array : ndarray of shape (n_samples, n_columns)
             Its dtype is that of the modules and the result.
@@ -117,9 +115,14 @@ class Codec:
         -------
         result : ndarray of shape (n_samples, width)
         """
-        result = np.empty((len(array), width), dtype=array.dtype)
+        return self._map(self._modules, function, width, array, given)
+
+    @torch.inference_mode()
+    def _map(self, parts, function, width, array, given):
+        """Do so with the encoders and decoders, by dtype, that are `parts`."""
         dtype = torch.float32 if array.dtype == np.float32 else torch.float64
-        encoder, decoder, device = self._modules[dtype]
+        (encoder, decoder), device = parts[dtype], self._devices[dtype]
+        result = np.empty((len(array), width), dtype=array.dtype)
         flops = self.flops_per_row * min(len(array), self._chunk)
         with limit_threads(choose_n_threads(self.n_threads, flops)):
             for start in range(0, len(array), self._chunk):
@@ -135,10 +138,11 @@ class Codec:
 
 
 def _reconstruct(encoder, decoder, x):
-    if hasattr(encoder.network, "decode"):
+    network = getattr(encoder, "network", None)
+    if network is None or hasattr(network, "decode"):
         return decoder(encoder(x))
     # More passes the code than goes through it.
-    return decoder.scaling.to_data(encoder.network(encoder.scaling(x)))
+    return decoder.scaling.to_data(network(encoder.scaling(x)))
 
 
 def _parts(rows):
