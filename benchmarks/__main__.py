@@ -58,9 +58,15 @@ def main(arguments=None):
     add_panel(commands)
     for figure in FIGURES:
         figure.add_to(commands)
-    parser.set_defaults(function=lambda _: main(["panel", "--quick"]))
+    parser.set_defaults(function=run_quick)
     options = parser.parse_args(arguments)
     options.function(options)
+
+
+def run_quick(options):
+    """Run the benchmarks of speed and of reconstruction in their quick form."""
+    main(["speed", "--quick"])
+    main(["panel", "--quick"])
 
 
 def add_panel(commands):

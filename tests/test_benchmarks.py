@@ -14,6 +14,9 @@ from benchmarks import (
     vae,
     variations,
 )
+from benchmarks.speed import child, floor, rounds, table
+from benchmarks.speed.contestants import CONTESTANTS, FLOOR, Contestant
+from benchmarks.speed.workloads import WORKLOADS, Workload
 from skae import VAETransformer
 from skae.data import Rows
 from skae.scaling import Scaling
@@ -242,3 +245,134 @@ def test_few_labels_are_compared(capsys, monkeypatch):
         "| 50 labels | better, p < 0.05 | 0.910 against 0.800, p = "
         in capsys.readouterr().out
     )
+
+
+_TOY = {
+    "dense": Workload("toy", "dense", "toy", (784, 5, 2), 32, 2, 1, 70),
+    "encoder": Workload("toy", "encoder", "toy", (784, 5, 2), 32, 1, 1, 70),
+    "variational": Workload("toy", "variational", "toy", (784, 5, 2), 32, 1, 1, 70),
+    "convolutional": Workload("toy", "convolutional", "toy", (1, 3, 2), 32, 1, 1, 70),
+}
+
+
+@pytest.fixture
+def toy_folder(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.uniform(size=(80, 784)).astype(np.float32)
+    np.save(rounds.data_path(tmp_path, "toy"), images)
+    return tmp_path
+
+
+def _times(**seconds):
+    """Return rows of the CSV file, one of W1 for each contestant."""
+    fields = dict.fromkeys(rounds.FIELDS, float("nan"))
+    fields |= {"round": 0, "workload": "W1", "n_rows": 1797, "n_threads": 1}
+    return pd.DataFrame(
+        [fields | {"contestant": c, "seconds": s} for c, s in seconds.items()]
+    )
+
+
+def test_every_layer_takes_three_products_and_the_first_two():
+    toy = _TOY["dense"]
+    layers = [(784, 5), (5, 2), (2, 5), (5, 784)]
+    assert floor.dense_layers(toy) == layers
+    calls = floor.matrix_products(toy, n_rows=32)
+    for _, (left, right), keywords in calls:
+        assert keywords["out"].shape == (len(left), right.shape[1])
+    multiplications = [left.numel() * right.shape[1] for _, (left, right), _ in calls]
+    weights = [n_in * n_out for n_in, n_out in layers]
+    assert sum(multiplications) == 32 * (3 * sum(weights) - weights[0])
+
+
+def test_mean_and_variance_of_a_code_are_products_too():
+    layers = floor.dense_layers(_TOY["variational"])
+    assert layers == [(784, 5), (5, 4), (2, 5), (5, 784)]
+
+
+def test_every_convolution_goes_forwards_and_back():
+    toy = _TOY["convolutional"]
+    layers = [(1, 3, 28), (3, 2, 14), (2, 3, 14), (3, 1, 28)]
+    assert floor.convolution_layers(toy) == layers
+    outputs = [f(*args, **kwargs) for f, args, kwargs in floor.convolutions(toy, 4)]
+    shapes = [(4, n_out, side, side) for _, n_out, side in layers]
+    assert [out.shape for out in outputs[:4]] == shapes
+    of_inputs = [of_input for of_input, _, _ in outputs[4:]]
+    assert [of_input is None for of_input in of_inputs] == [False] * 3 + [True]
+
+
+def test_batches_hold_all_rows():
+    assert floor.batch_sizes(70, 32) == [32, 32, 6]
+    assert floor.batch_sizes(64, 32) == [32, 32]
+
+
+@pytest.mark.parametrize("kind", _TOY)
+@pytest.mark.parametrize(
+    "name", ["floor", "skae", "textbook", "autograd", "pca", "mlp", "naive", "good"]
+)
+def test_contestants_are_measured(name, kind, toy_folder):
+    if kind not in CONTESTANTS[name].kinds:
+        pytest.skip("takes no part")
+    path = rounds.data_path(toy_folder, "toy")
+    result = child.measure(name, _TOY[kind]._asdict(), path)
+    assert result["seconds"] > 0
+    assert result["first_fit_seconds"] > 0
+    if kind == "encoder":
+        assert 0 < result["one_row_seconds"]
+    elif name != FLOOR:
+        assert 0 < result["error"] < 1
+
+
+@pytest.mark.parametrize("name", ["floor", "textbook", "skorch", "pythae", "keras"])
+def test_a_process_returns_what_it_measured(name, toy_folder):
+    if not CONTESTANTS[name].is_installed:
+        pytest.skip("not installed")
+    result = rounds.run(rounds.Task(0, "toy", name, _TOY["dense"]), toy_folder)
+    assert set(result) <= set(rounds.FIELDS)
+    assert result["import_seconds"] > 0.01
+    assert 50 < result["peak_mb"] < 5000
+
+
+def test_a_failing_process_is_named(toy_folder, capsys):
+    impossible = _TOY["dense"]._replace(widths=(3, 2))
+    assert rounds.run(rounds.Task(0, "toy", "good", impossible), toy_folder) is None
+    assert "Failed: toy, torch, slices, fused Adam: RuntimeError" in (
+        capsys.readouterr().err
+    )
+
+
+def test_ratios_are_to_the_floor():
+    rows = pd.concat(
+        [_times(floor=0.1, skae=0.19), _times(floor=0.1, skae=0.21), _times(skae=9)]
+    )
+    workload = rounds.with_numbers(WORKLOADS["W1"], (1797, 64))
+    text = table.write(rows, {"W1": workload}, ["floor", "skae", "pca"])
+    assert "| bare products | 0.1 s |" in text
+    assert "| skae, defaults | 2.10 |" in text
+    assert "| PCA | - |" in text
+    assert "1797 rows, 64-32-8, batches of 200, epochs: 100, threads: 1" in text
+
+
+def test_missing_peers_are_named(monkeypatch):
+    absent = Contestant("Absent", "absent.fit", ("dense",), "no_such_library.models")
+    monkeypatch.setitem(CONTESTANTS, "absent", absent)
+    assert "Absent" in table.conditions({}, [FLOOR], n_rounds=1)
+
+
+def test_missing_images_leave_the_digits(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("SKAE_DATA", raising=False)
+    datasets.load.cache_clear()
+    ran = []
+    monkeypatch.setattr(
+        rounds, "run", lambda task, folder: ran.append(task) or {"seconds": 2.0}
+    )
+    output = str(tmp_path / "speed.csv")
+    command = ["speed", "--contestants", "pca,skae", "--rounds", "2"]
+    __main__.main([*command, "--output", output])
+    printed = capsys.readouterr()
+    assert "Left out: mnist" in printed.err
+    assert "| skae, defaults | 1.00 |" in printed.out
+    contestants = [task.contestant for task in ran]
+    assert contestants == ["floor", "skae", "pca"] * 2
+    assert {task.workload.n_rows for task in ran} == {1797}
+    __main__.main([*command, "--output", output])
+    assert len(ran) == 6

@@ -7,6 +7,7 @@ model and its files.
 
 import logging
 import tempfile
+from contextlib import contextmanager
 
 import torch
 
@@ -56,10 +57,8 @@ def pythae(workload, X):
     from pythae.pipelines import TrainingPipeline
     from pythae.trainers import BaseTrainerConfig
 
-    # Its modules log to the console whatever level is set.
-    logging.disable(logging.INFO)
     model = _pythae_model(workload)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _without_logs():
         config = BaseTrainerConfig(
             output_dir=folder,
             per_device_train_batch_size=workload.batch_size,
@@ -76,6 +75,16 @@ def pythae(workload, X):
         ].numpy()
 
     return Fitted(reconstruct)
+
+
+@contextmanager
+def _without_logs():
+    """Its modules log to the console whatever level is set."""
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _pythae_model(workload):

@@ -23,6 +23,7 @@ FIELDS = [
     *("seconds", "error", "one_row_seconds"),
     *("import_seconds", "first_fit_seconds", "peak_mb"),
 ]
+_ROOT = Path(__file__).parents[2]
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
@@ -129,6 +130,7 @@ def run(task, folder):
     threads = dict.fromkeys(_THREADS, str(task.workload.n_threads))
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.speed.child", json.dumps(request)],
+        cwd=_ROOT,
         env=os.environ | _ENVIRONMENT | threads,
         capture_output=True,
         text=True,

@@ -119,7 +119,7 @@ def conditions(workloads, contestants, n_rounds):
 def describe(workload):
     """Return a workload in words."""
     widths = "-".join(map(str, workload.widths))
-    epochs = f", {workload.epochs} epochs" if workload.kind != "encoder" else ""
+    epochs = f", epochs: {workload.epochs}" if workload.kind != "encoder" else ""
     return (
         f"{workload.title}: {workload.n_rows} rows, {widths}, "
         f"batches of {workload.batch_size}{epochs}, threads: {workload.n_threads}"
