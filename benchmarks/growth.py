@@ -4,6 +4,7 @@ Rows of low rank with noise. Each line is measured in processes of its own: peak
 is what a process held at most, beyond what it held once the rows were there.
 """
 
+import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +24,7 @@ _RANK = 50
 # Rows that are drawn at once, and rows of a first fit, which warms up.
 _FEW = 1000
 _EPOCHS = 3
-_FITS = 5
+_FITS = 3
 
 
 class Size(NamedTuple):
@@ -174,6 +175,7 @@ def together_table(rounds):
             seconds["two processes"] += fresh.run_together(time_fits, 2, name=name)
             seconds["joblib"] += fresh.run(time_in_workers, name=name)
         medians = {way: median(values) for way, values in seconds.items()}
+        print(f"{name}: {medians}", file=sys.stderr, flush=True)
         one = medians["one thread"]
         ratios = {
             way: f"{medians[way]:.2f} ({medians[way] / one:.2f})"

@@ -244,7 +244,7 @@ def starts_table(rounds):
         for code in codes:
             seconds[code].append(timed(_run_code, code)[0])
     return pd.DataFrame(
-        {"process": f"`{code}`", "seconds": f"{median(seconds[code]):.2f}"}
+        {"process": f"`{code}`", "median, s": f"{median(seconds[code]):.2f}"}
         for code in codes
     )
 
