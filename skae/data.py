@@ -68,5 +68,12 @@ def epoch_batches(rows, batch_size, *, shuffle, generator):
 
 
 def weighted_mean(values, weight):
-    """Mean of per-row `values`, weighted where there are weights."""
-    return values.mean() if weight is None else (values * weight).mean()
+    """Mean of `values`, one a row or one an element, weighted where there are weights.
+
+    `weight` of shape (n_rows,) has mean 1 over the training rows.
+    """
+    if weight is None:
+        return values.mean()
+    if values.ndim > 1:
+        values = values.mean(dim=1)
+    return (values * weight).mean()

@@ -66,8 +66,9 @@ class Loss(NamedTuple):
     """An elementwise loss and the link that belongs to it.
 
     `from_residual` is a function of the scaled residual, `from_output` one of
-    (output, target); exactly one of them is set. `gradient` takes the same and gives
-    the derivative by the residual or the output.
+    (output, target); exactly one of them is set. `gradient` takes the same and a
+    factor, a number or one a row, and gives the derivative by the residual or the
+    output times the factor. It may write into a residual.
     """
 
     link: str
@@ -119,21 +120,33 @@ def _kullback_leibler(output, target):
     return _poisson(output, target) + torch.xlogy(target, target) - target
 
 
-def _huber_gradient(residual):
-    return residual.clamp(-1, 1)
+def _squared_error_gradient(residual, factor):
+    return residual.mul_(2 * factor)
 
 
-def _log_loss_gradient(output, target):
-    return torch.sigmoid(output) - target
+def _absolute_error_gradient(residual, factor):
+    return residual.sign_().mul_(factor)
 
 
-def _poisson_gradient(output, target):
-    return torch.exp(output) - target
+def _huber_gradient(residual, factor):
+    return residual.clamp_(-1, 1).mul_(factor)
+
+
+def _log_loss_gradient(output, target, factor):
+    return torch.sigmoid(output).sub_(target).mul_(factor)
+
+
+def _poisson_gradient(output, target, factor):
+    return torch.exp(output).sub_(target).mul_(factor)
 
 
 LOSSES = {
-    "squared_error": Loss("identity", lambda r: 2 * r, from_residual=torch.square),
-    "absolute_error": Loss("identity", torch.sign, from_residual=torch.abs),
+    "squared_error": Loss(
+        "identity", _squared_error_gradient, from_residual=torch.square
+    ),
+    "absolute_error": Loss(
+        "identity", _absolute_error_gradient, from_residual=torch.abs
+    ),
     "huber": Loss("identity", _huber_gradient, from_residual=_huber),
     "log_loss": Loss("logistic", _log_loss_gradient, from_output=_log_loss),
     "poisson": Loss("exp", _poisson_gradient, from_output=_poisson),
@@ -183,18 +196,26 @@ def elementwise_loss(loss, link, output, target, residual_scale=1.0):
     return LOSSES[loss].from_residual(residual)
 
 
-def elementwise_gradient(loss, link, output, target, residual_scale=1.0):
-    """Return the derivative of `elementwise_loss` by each element of the output."""
-    if LOSSES[loss].from_output is not None:
-        return LOSSES[loss].gradient(output, target)
-    value = LINKS[link].apply(output)
-    residual = value - target
+def elementwise_with_gradient(
+    loss, link, output, target, residual_scale=1.0, *, factor=1.0
+):
+    """Return `elementwise_loss` and its derivative by the output times `factor`.
+
+    `factor` is a number, or one a row, of shape (n_rows, 1).
+    """
+    kind = LOSSES[loss]
+    if kind.from_output is not None:
+        value = kind.from_output(output, target)
+        return value, kind.gradient(output, target, factor)
+    linked = LINKS[link].apply(output)
+    residual = linked - target
     if residual_scale != 1.0:
-        residual = residual / residual_scale
-    gradient = LOSSES[loss].gradient(residual)
-    if link == "identity":
-        return gradient if residual_scale == 1.0 else gradient / residual_scale
-    return gradient * LINKS[link].slope(value) / residual_scale
+        residual, factor = residual.div_(residual_scale), factor / residual_scale
+    value = kind.from_residual(residual)
+    gradient = kind.gradient(residual, factor)
+    if link != "identity":
+        gradient.mul_(LINKS[link].slope(linked))
+    return value, gradient
 
 
 def softmax_log_loss(output, y):
@@ -214,6 +235,8 @@ def softmax_log_loss(output, y):
     return -(y * F.log_softmax(output, dim=1)).sum(dim=1)
 
 
-def softmax_log_loss_gradient(output, y):
-    """Return the gradient of `softmax_log_loss` by the logits, same shape."""
-    return torch.softmax(output, dim=1) - y
+def softmax_log_loss_with_gradient(output, y, factor=1.0):
+    """Return `softmax_log_loss` and its gradient by the logits times `factor`."""
+    log_probabilities = F.log_softmax(output, dim=1)
+    value = -(y * log_probabilities).sum(dim=1)
+    return value, log_probabilities.exp_().sub_(y).mul_(factor)

@@ -17,20 +17,23 @@ from skae import (
     VAETransformer,
 )
 from skae.architectures.dense import DenseAutoencoder
+from skae.architectures.layer_autoencoder import LayerAutoencoder
 from skae.architectures.layers import ACTIVATION_GRADIENTS, ACTIVATIONS
 from skae.architectures.predictor import StackedPredictor
-from skae.likelihoods import LIKELIHOODS
+from skae.architectures.variational import VariationalAutoencoder
+from skae.likelihoods import LIKELIHOODS, RowLikelihood
 from skae.losses import (
     LINKS,
     LOSSES,
-    elementwise_gradient,
     elementwise_loss,
+    elementwise_with_gradient,
     softmax_log_loss,
-    softmax_log_loss_gradient,
+    softmax_log_loss_with_gradient,
 )
 from skae.scaling import Scaling
-from skae.training.backprop import BallTape, make_tape
+from skae.training.backprop import activate
 from skae.training.state import FlatParameters
+from skae.training.tapes import BallTape, make_tape
 
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5}
 WRITTEN = sorted(set(ACTIVATIONS) - {"maxout"})
@@ -108,9 +111,18 @@ def test_stacked_predictor(activation, dtype):
     assert_equal_gradients(disturb(network), x, target)
 
 
+@pytest.mark.parametrize("activation", WRITTEN)
+@pytest.mark.parametrize("below", WRITTEN)
+def test_layer_of_a_stack(activation, below):
+    network = LayerAutoencoder(6, 9, activation, below).double()
+    network.linear_path = False  # for `disturb`
+    x = normal(20, 6)
+    assert_equal_gradients(disturb(network), x, x)
+
+
 def test_rows_within_the_ball_are_left_alone():
     rows = normal(10, 4)
-    tape = BallTape(torch.tensor(100.0))
+    tape = BallTape(100.0)
     assert tape.forward(rows) is rows
     assert tape.backward(rows) is rows
 
@@ -127,7 +139,8 @@ def test_activations(activation, dtype):
     h = (3 * normal(50, 40, dtype=dtype)).requires_grad_()
     gradient = normal(50, 40, seed=1, dtype=dtype)
     (expected,) = torch.autograd.grad(ACTIVATIONS[activation](h), h, gradient)
-    written = ACTIVATION_GRADIENTS[activation](gradient, h.detach())
+    _, of_gradient = activate(activation, h.detach().clone())
+    written = ACTIVATION_GRADIENTS[activation](gradient, of_gradient)
     assert (written - expected).abs().max() < TOLERANCES[dtype]
 
 
@@ -144,16 +157,54 @@ def test_losses(loss, link):
     target = torch.sigmoid(normal(30, 7, seed=1))
     value = elementwise_loss(loss, link, output, target, 1.7)
     (expected,) = torch.autograd.grad(value.sum(), output)
-    written = elementwise_gradient(loss, link, output.detach(), target, 1.7)
-    assert (written - expected).abs().max() < 1e-12
+    output = output.detach()
+    same, written = elementwise_with_gradient(
+        loss, link, output, target, 1.7, factor=0.3
+    )
+    torch.testing.assert_close(same, value.detach(), rtol=1e-14, atol=0)
+    assert (written - 0.3 * expected).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("per_row", [False, True])
+def test_likelihoods(likelihood, per_row):
+    X = np.random.RandomState(0).uniform(0.1, 0.9, size=(30, 7))
+    link = LIKELIHOODS[likelihood].link
+    log_density = RowLikelihood(likelihood, Scaling.fit(X, link))
+    output, target = normal(30, 7).requires_grad_(), torch.from_numpy(X)
+    dispersion = normal(7, seed=2).requires_grad_()
+    factor = normal(30, 1).abs() if per_row else 0.25
+    value = log_density(output, target, dispersion)
+    loss = (value * torch.as_tensor(factor).double().reshape(-1)).sum()
+    expected = torch.autograd.grad(loss, [output, dispersion], allow_unused=True)
+    same, *written = log_density.with_gradient(
+        output.detach(), target, dispersion.detach(), factor
+    )
+    torch.testing.assert_close(same, value.detach(), rtol=1e-14, atol=0)
+    for ours, theirs in zip(written, expected, strict=True):
+        assert (ours is None) == (theirs is None)
+        assert ours is None or (ours - theirs).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "negative_binomial"])
+def test_slope_of_the_dispersion(likelihood):
+    network = VariationalAutoencoder(
+        5, 2, (), "silu", linear_path=False, likelihood=likelihood
+    ).double()
+    with torch.no_grad():
+        network.raw_dispersion.copy_(4 * normal(*network.raw_dispersion.shape))
+    (expected,) = torch.autograd.grad(network.dispersion.sum(), network.raw_dispersion)
+    assert (network.dispersion_slope - expected).abs().max() < 1e-12
 
 
 def test_softmax_log_loss():
     output = normal(30, 4).requires_grad_()
     y = torch.nn.functional.one_hot(torch.arange(30) % 4).double()
-    (expected,) = torch.autograd.grad(softmax_log_loss(output, y).sum(), output)
-    written = softmax_log_loss_gradient(output.detach(), y)
-    assert (written - expected).abs().max() < 1e-12
+    value = softmax_log_loss(output, y)
+    (expected,) = torch.autograd.grad(value.sum(), output)
+    same, written = softmax_log_loss_with_gradient(output.detach(), y, 0.3)
+    torch.testing.assert_close(same, value.detach(), rtol=1e-14, atol=0)
+    assert (written - 0.3 * expected).abs().max() < 1e-12
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -218,6 +269,9 @@ def fits():
     yield VAETransformer(5, **{**VARIATIONAL, "linear_path": "ppca"})
     for loss in ("squared_error", "log_loss"):
         yield StackedAutoencoder(5, loss=loss, pretraining=None, **STACKED)
+    for loss in ("squared_error", "log_loss"):
+        yield StackedAutoencoder(5, loss=loss, pretrain_max_iter=2, **STACKED)
+    yield StackedDAEClassifier(pretrain_max_iter=2, **SMALL)
     yield StackedDAEClassifier(pretraining=None, **SMALL)
     for loss in ("squared_error", "absolute_error", "huber"):
         yield StackedDAERegressor(loss=loss, pretraining=None, **SMALL)
@@ -231,9 +285,9 @@ def test_fits_are_equal(estimator, weighted, monkeypatch):
     weight = np.random.RandomState(0).uniform(size=200) if weighted else None
     steps, gradient_step = [], skae.training.loop.gradient_step
 
-    def watched(state, batch, plan, learning_rate, tape=None):
-        steps.append(tape is not None)
-        return gradient_step(state, batch, plan, learning_rate, tape)
+    def watched(state, batch, plan, learning_rate, backpropagate):
+        steps.append(torch.is_inference_mode_enabled())
+        return gradient_step(state, batch, plan, learning_rate, backpropagate)
 
     monkeypatch.setattr(skae.training.loop, "gradient_step", watched)
     states, curves = [], []

@@ -1,11 +1,11 @@
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from skae.training.early_stopping import EarlyStopping, NotFinite
+from skae.training.state import FlatParameters, TrainingState
 
 
 class Run:
@@ -25,9 +25,9 @@ class Run:
         first_epoch=1,
     ):
         self.plateaus = list(plateaus)
-        self.state = SimpleNamespace(
-            epoch=0, history={"loss": [0.0]}, result=nn.Linear(1, 1)
-        )
+        network = nn.Linear(1, 1)
+        self.state = TrainingState(network, FlatParameters(network), None, None)
+        self.state.record({"loss": 0.0})
         self.stopping = EarlyStopping(
             lambda state: self.loss,
             weight=as_rows(weight),

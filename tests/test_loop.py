@@ -84,7 +84,7 @@ def test_a_step_follows_the_gradient_of_the_penalised_loss(
     loss = (values * (1.0 if rows.weight is None else rows.weight)).mean() / loss_scale
     loss = loss + elastic_net(twin.weight, alpha, l1_ratio)
     gradients = torch.autograd.grad(loss, list(twin.parameters()))
-    gradient_step(state, rows, plan, 0.05)
+    gradient_step(state, rows, plan, 0.05, plan.backpropagation(state))
     for p, q, g in zip(
         state.network.parameters(), twin.parameters(), gradients, strict=True
     ):
@@ -99,7 +99,8 @@ def test_weights_equal_repetitions_in_a_step():
     repeated = rows.apply(lambda t: t.repeat_interleave(counts, dim=0))
     states = make_state(), make_state()
     for state, data in zip(states, (weighted, repeated), strict=True):
-        gradient_step(state, data, make_plan(), 0.05)
+        plan = make_plan()
+        gradient_step(state, data, plan, 0.05, plan.backpropagation(state))
     one, other = (state.parameters.values for state in states)
     torch.testing.assert_close(one, other)
 

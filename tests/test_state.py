@@ -83,6 +83,39 @@ def test_weight_matrices_come_first():
     assert all((p == 1).all() for p in network.parameters() if p.ndim == 1)
 
 
+def test_widening_layers_are_stored_by_columns():
+    network = make_network()
+    FlatParameters(network)
+    matrices = [p for p in network.parameters() if p.ndim == 2]
+    assert {p.is_contiguous() for p in matrices} == {True, False}
+    for p in matrices:
+        widens = p.shape[0] > p.shape[1]
+        assert (p.T if widens else p).is_contiguous()
+        assert (p.grad.T if widens else p.grad).is_contiguous()
+
+
+def test_a_snapshot_restores_weights_and_buffers():
+    network = make_network(batch_norm=True)
+    flat = FlatParameters(network)
+    before, snapshot = copy.deepcopy(network).state_dict(), flat.snapshot()
+    for tensor in (flat.values, *network.buffers()):
+        tensor.fill_(7)
+    flat.restore(snapshot)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("average", [True, False])
+def test_a_kept_result_stays_as_it_was(average):
+    state = make_state(average=average)
+    train_for(state, 1)
+    before, kept = copy.deepcopy(state.result).state_dict(), state.keep_result()
+    train_for(state, 1)
+    assert kept() is kept()
+    for name, value in kept().state_dict().items():
+        assert torch.equal(value, before[name])
+
+
 def test_a_network_without_parameters_is_empty():
     flat = FlatParameters(nn.Identity())
     assert len(flat.values) == len(flat.gradient) == flat.n_weights == 0

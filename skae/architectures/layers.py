@@ -21,19 +21,37 @@ ACTIVATIONS = {
     "maxout": lambda h: h.unflatten(1, (-1, MAXOUT_PIECES)).amax(2),
 }
 
+# Those whose gradient is a function of what comes out, in place of what goes in.
+IN_PLACE = {
+    "identity": lambda h: h,
+    "logistic": torch.sigmoid_,
+    "tanh": torch.tanh_,
+    "relu": torch.relu_,
+    "leaky_relu": lambda h: F.leaky_relu(h, inplace=True),
+    "elu": lambda h: F.elu(h, inplace=True),
+}
+
 _aten = torch.ops.aten
-# By the gradient of the activation and the sum that went into it. 'maxout' has none:
-# it is no elementwise function.
+# By the gradient of what comes out, which they write into, and, for those `IN_PLACE`,
+# what came out, for the others what went in. 'maxout' has none: it is no elementwise
+# function.
 ACTIVATION_GRADIENTS = {
     "identity": lambda g, h: g,
-    "logistic": lambda g, h: _aten.sigmoid_backward(g, torch.sigmoid(h)),
-    "tanh": lambda g, h: _aten.tanh_backward(g, torch.tanh(h)),
-    "relu": lambda g, h: _aten.threshold_backward(g, h, 0),
-    "leaky_relu": lambda g, h: _aten.leaky_relu_backward(g, h, 0.01, False),
-    "elu": lambda g, h: _aten.elu_backward(g, 1, 1, 1, False, h),
-    "gelu": lambda g, h: _aten.gelu_backward(g, h),
-    "silu": lambda g, h: _aten.silu_backward(g, h),
+    "logistic": lambda g, h: _sigmoid_backward(g, h, grad_input=g),
+    "tanh": lambda g, h: _tanh_backward(g, h, grad_input=g),
+    "relu": lambda g, h: _threshold_backward(g, h, 0, grad_input=g),
+    "leaky_relu": lambda g, h: _leaky_relu_backward(g, h, 0.01, True, grad_input=g),
+    "elu": lambda g, h: _elu_backward(g, 1, 1, 1, True, h, grad_input=g),
+    "gelu": lambda g, h: _gelu_backward(g, h, grad_input=g),
+    "silu": lambda g, h: _silu_backward(g, h, grad_input=g),
 }
+_sigmoid_backward = _aten.sigmoid_backward.grad_input
+_tanh_backward = _aten.tanh_backward.grad_input
+_threshold_backward = _aten.threshold_backward.grad_input
+_leaky_relu_backward = _aten.leaky_relu_backward.grad_input
+_elu_backward = _aten.elu_backward.grad_input
+_gelu_backward = _aten.gelu_backward.grad_input
+_silu_backward = _aten.silu_backward.grad_input
 
 _RECTIFIERS = ("relu", "leaky_relu", "maxout")
 

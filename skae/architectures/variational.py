@@ -128,12 +128,23 @@ class VariationalAutoencoder(ArrayStateModule):
         """Logarithm of the likelihood's dispersion, shape (n_dispersions,), or None."""
         if not self.learn_dispersion or self.raw_dispersion is None:
             return self.raw_dispersion
-        largest = LIKELIHOODS[self.likelihood].largest_log_dispersion
-        floor = torch.full_like(self.raw_dispersion, math.log(LEAST_NOISE))
-        ceiling = torch.full_like(self.raw_dispersion, largest)
+        floor, ceiling = self._dispersion_bounds()
         # Both are soft: however far a parameter has gone, a gradient leads back.
         dispersion = torch.logaddexp(self.raw_dispersion, floor)
         return -torch.logaddexp(-dispersion, -ceiling)
+
+    @property
+    def dispersion_slope(self):
+        """Derivative of `dispersion` by what is learnt, the same without its bounds."""
+        floor, ceiling = self._dispersion_bounds()
+        dispersion = torch.logaddexp(self.raw_dispersion, floor)
+        above_floor = torch.sigmoid(self.raw_dispersion - floor)
+        return above_floor * torch.sigmoid(ceiling - dispersion)
+
+    def _dispersion_bounds(self):
+        largest = LIKELIHOODS[self.likelihood].largest_log_dispersion
+        bounds = math.log(LEAST_NOISE), largest
+        return [torch.full_like(self.raw_dispersion, bound) for bound in bounds]
 
     def posterior(self, u: Tensor, generator=None, condition=None):
         """Return mean and log variance of the codes, each (n_rows, n_components).

@@ -14,6 +14,7 @@ from skae._validation import (
     reals,
 )
 from skae.corruption import CORRUPTIONS, ColumnRange, at_level
+from skae.data import weighted_mean
 from skae.estimators._base import BaseAutoencoder, solver_is_stochastic
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
 from skae.training.backprop import written_out
@@ -58,14 +59,16 @@ CORRUPTION_TEXTS = {
 def denoising_gradient(
     tape, rows, generator, share, *, criterion, corruption, emphasis
 ):
-    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
     noisy = rows.x if corruption is None else corruption(rows.x, generator)
     output = tape.forward(noisy, generator)
-    weights = _weights(noisy, rows.x, emphasis)
-    gradient = criterion.gradient(output, rows.target).mul_(weights)
-    tape.backward(gradient.mul_(share / output.shape[1]))
-    errors = criterion(output, rows.target).mul_(weights)
-    return {"reconstruction": errors.mean(dim=1)}
+    share = share / output.shape[1]
+    errors, gradient = criterion.with_gradient(output, rows.target, share)
+    if emphasis != (1.0, 1.0):
+        weights = _weights(noisy, rows.x, emphasis)
+        errors, gradient = errors.mul_(weights), gradient.mul_(weights)
+    tape.backward(gradient)
+    return {"reconstruction": weighted_mean(errors, rows.weight)}
 
 
 @written_out(denoising_gradient)

@@ -5,6 +5,7 @@ import math
 
 import torch
 
+from skae.data import weighted_mean
 from skae.likelihoods import RowLikelihood
 from skae.losses import LINKS
 from skae.penalties import kl_to_standard_normal, kl_to_standard_normal_gradient
@@ -14,23 +15,26 @@ from skae.training.backprop import written_out
 def negative_elbo_gradient(
     tape, rows, generator, share, *, likelihood, beta, missing_share=0.0
 ):
-    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    """Leave the gradient of the sum of rows times `share`; return the mean terms."""
     condition = _hidden_in_part(rows.y, generator, missing_share)
     mean, log_variance = tape.posterior(rows.x, generator, condition)
     noise = _normal(mean.shape, mean, generator)
     deviation = torch.exp(0.5 * log_variance)
     output = tape.decode(mean + deviation * noise, generator, rows.y)
-    log_density, gradient = tape.likelihood_gradient(
-        likelihood, output, rows.target, share
+    log_density, gradient, of_dispersion = likelihood.with_gradient(
+        output, rows.target, tape.dispersion, -share
     )
-    of_codes = tape.decode_backward(gradient)
+    of_codes = tape.decode_backward(gradient, of_dispersion)
     of_mean, of_log_variance = kl_to_standard_normal_gradient(mean, log_variance)
     tape.posterior_backward(
         of_codes + beta * share * of_mean,
         0.5 * of_codes * noise * deviation + beta * share * of_log_variance,
     )
     divergence = kl_to_standard_normal(mean, log_variance).sum(dim=1)
-    return {"reconstruction": -log_density, "kl": beta * divergence}
+    return {
+        "reconstruction": -weighted_mean(log_density, rows.weight),
+        "kl": beta * weighted_mean(divergence, rows.weight),
+    }
 
 
 @written_out(negative_elbo_gradient)

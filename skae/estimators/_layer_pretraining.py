@@ -9,15 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skae.architectures.layers import (
-    ACTIVATIONS,
-    INITIALIZERS,
-    MAXOUT_PIECES,
-    Dense,
-    resolve_init,
-)
+from skae.architectures.layer_autoencoder import LayerAutoencoder
+from skae.architectures.layers import resolve_init
 from skae.corruption import ColumnRange, at_level
-from skae.data import Rows
+from skae.data import Rows, weighted_mean
+from skae.losses import elementwise_loss, elementwise_with_gradient
+from skae.training.backprop import written_out
 
 # Of a layer whose whole input is hidden: its weights stay finite and above zero.
 _LEAST_GAIN = 0.01
@@ -83,42 +80,31 @@ class LayerTask(NamedTuple):
     learnt: Callable
 
 
-class LayerAutoencoder(nn.Module):
-    """One hidden layer, and back through the activation of the layer below.
+class SquaredError(NamedTuple):
+    """Squares of residuals divided by `scale`, elementwise."""
 
-    Parameters
-    ----------
-    n_inputs : int
-    layer : LayerSpec
-    """
+    scale: float = 1.0
 
-    def __init__(self, n_inputs, layer):
-        super().__init__()
-        below = layer.below or "identity"
-        pieces, pieces_below = (
-            MAXOUT_PIECES if name == "maxout" else 1
-            for name in (layer.activation, below)
+    def __call__(self, output, target):
+        return elementwise_loss("squared_error", "identity", output, target, self.scale)
+
+    def with_gradient(self, output, target, factor):
+        """Return the loss and its derivative by each output times `factor`."""
+        return elementwise_with_gradient(
+            "squared_error", "identity", output, target, self.scale, factor=factor
         )
-        self.encoder = Dense(n_inputs, pieces * layer.width)
-        tied = pieces == pieces_below == 1
-        self.decoder = Dense(
-            layer.width,
-            pieces_below * n_inputs,
-            tied_to=self.encoder if tied else None,
-        )
-        self._activate = ACTIVATIONS[layer.activation]
-        self._activate_below = ACTIVATIONS[below]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self._activate_below(self.decoder(self._activate(self.encoder(x))))
-
-    def initialize(self, init, generator):
-        """Draw the weights that are its own; biases start at zero."""
-        for layer in (self.encoder, self.decoder):
-            if not layer.tied:
-                INITIALIZERS[init](layer.weight.data, generator)
 
 
+def restoration_gradient(tape, rows, generator, share, *, corrupt, criterion):
+    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
+    output = tape.forward(corrupt(rows.x, generator), generator)
+    share = share / output.shape[1]
+    errors, gradient = criterion.with_gradient(output, rows.target, share)
+    tape.backward(gradient)
+    return {"reconstruction": weighted_mean(errors, rows.weight)}
+
+
+@written_out(restoration_gradient)
 def restoration_error(network, rows, generator, *, corrupt, criterion):
     r"""Return the error of each row restored from a corrupted copy.
 
@@ -145,12 +131,13 @@ def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
     if layer.below is not None:
         # Through an activation, whose range is that of the codes as they are.
         target, undo = rows.x, functools.partial(undo, is_affine=False)
-        criterion = functools.partial(_squared_error, scale=scale)
+        criterion = SquaredError(scale)
     elif criterion is None:
-        criterion = _squared_error
+        criterion = SquaredError()
     else:
         target = rows.target
-    network = LayerAutoencoder(x.shape[1], layer)
+    below = layer.below or "identity"
+    network = LayerAutoencoder(x.shape[1], layer.width, layer.activation, below)
     network.initialize(resolve_init(estimator.init, layer.activation), generator)
     column_range = ColumnRange(x.amin(dim=0), x.amax(dim=0))
     corrupt = at_level(estimator.corruption, layer.level, column_range)
@@ -158,10 +145,6 @@ def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
         restoration_error, corrupt=corrupt, criterion=criterion
     )
     return LayerTask(network, Rows(x, target, rows.weight), objective, undo)
-
-
-def _squared_error(output, target, scale=1.0):
-    return ((output - target) / scale).square()
 
 
 def _moments(rows):

@@ -1,14 +1,16 @@
 """The objective of the autoencoders that only reconstruct."""
 
+from skae.data import weighted_mean
 from skae.training.backprop import written_out
 
 
 def reconstruction_gradient(tape, rows, generator, share, *, criterion):
-    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
     output = tape.forward(rows.x, generator)
-    gradient = criterion.gradient(output, rows.target)
-    tape.backward(gradient.mul_(share / output.shape[1]))
-    return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
+    share = share / output.shape[1]
+    errors, gradient = criterion.with_gradient(output, rows.target, share)
+    tape.backward(gradient)
+    return {"reconstruction": weighted_mean(errors, rows.weight)}
 
 
 @written_out(reconstruction_gradient)

@@ -1,6 +1,7 @@
 """What makes codes sparse: a penalty on them, or a limit to their number."""
 
 from skae.architectures.sparse import keep_largest
+from skae.data import weighted_mean
 from skae.penalties import (
     kl_from_target,
     kl_from_target_gradient,
@@ -11,17 +12,18 @@ from skae.training.backprop import gradient_of, written_out
 
 
 def penalised_gradient(tape, rows, generator, share, *, criterion, penalty, weight):
-    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    """Leave the gradient of the sum of rows times `share`; return the mean terms."""
     codes = tape.encode(rows.x, generator)
     output = tape.decode(codes, generator)
     n_features = output.shape[1]
-    gradient = criterion.gradient(output, rows.target).mul_(share / n_features)
-    share = weight / n_features * share
-    of_penalty = gradient_of(penalty)(codes, rows.weight, share)
+    share = share / n_features
+    errors, gradient = criterion.with_gradient(output, rows.target, share)
+    of_penalty = gradient_of(penalty)(codes, rows.weight, weight * share)
+    sparsity = weight / n_features * penalty(codes, rows.weight)
     tape.backward(gradient, of_penalty)
     return {
-        "reconstruction": criterion(output, rows.target).mean(dim=1),
-        "sparsity": weight / n_features * penalty(codes, rows.weight),
+        "reconstruction": weighted_mean(errors, rows.weight),
+        "sparsity": weighted_mean(sparsity, rows.weight),
     }
 
 

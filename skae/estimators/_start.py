@@ -13,7 +13,7 @@ from skae._random import make_generator
 from skae.architectures.layers import resolve_init
 from skae.data import Rows
 from skae.estimators._report import Report
-from skae.losses import elementwise_gradient, elementwise_loss
+from skae.losses import elementwise_loss, elementwise_with_gradient
 from skae.scaling import Scaling, as_tensor
 
 # Rows, and codes, longer than so many mean lengths of the training rows' are outliers,
@@ -141,16 +141,19 @@ class Criterion:
             self.loss, self.link, output, target, self.residual_scale
         )
 
-    def gradient(self, output, target):
-        """Return the derivative of the loss by each element of the output."""
+    def with_gradient(self, output, target, factor):
+        """Return the loss and its derivative by each element of the output.
+
+        The derivative is multiplied by `factor`, a number or one a row.
+        """
         slope = None
         if self.link != "identity":
             slope = self.scaling.outputs_slope(output)
             output = self.scaling.outputs(output)
-        gradient = elementwise_gradient(
-            self.loss, self.link, output, target, self.residual_scale
+        loss, gradient = elementwise_with_gradient(
+            self.loss, self.link, output, target, self.residual_scale, factor=factor
         )
-        return gradient if slope is None else gradient * slope
+        return loss, gradient if slope is None else gradient.mul_(slope)
 
 
 def default_hidden_layer_sizes(n_features):

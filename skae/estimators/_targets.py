@@ -6,11 +6,12 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
 from skae._validation import check_y
+from skae.data import weighted_mean
 from skae.losses import (
-    elementwise_gradient,
     elementwise_loss,
+    elementwise_with_gradient,
     softmax_log_loss,
-    softmax_log_loss_gradient,
+    softmax_log_loss_with_gradient,
 )
 from skae.training.backprop import written_out
 
@@ -131,10 +132,11 @@ class QuantityTarget:
 
 
 def label_gradient(tape, rows, generator, share):
-    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
     output = tape.forward(rows.x, generator)
-    tape.backward(softmax_log_loss_gradient(output, rows.y).mul_(share))
-    return {"log_loss": softmax_log_loss(output, rows.y)}
+    losses, gradient = softmax_log_loss_with_gradient(output, rows.y, share)
+    tape.backward(gradient)
+    return {"log_loss": weighted_mean(losses, rows.weight)}
 
 
 @written_out(label_gradient)
@@ -144,12 +146,13 @@ def label_loss(network, rows, generator):
 
 
 def quantity_gradient(tape, rows, generator, share, *, loss):
-    """Leave the gradient of the sum of rows times `share`; return the losses."""
+    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
     output = tape.forward(rows.x, generator)
-    gradient = elementwise_gradient(loss, "identity", output, rows.y)
-    tape.backward(gradient.mul_(share / output.shape[1]))
-    errors = elementwise_loss(loss, "identity", output, rows.y)
-    return {loss: errors.mean(dim=1)}
+    errors, gradient = elementwise_with_gradient(
+        loss, "identity", output, rows.y, factor=share / output.shape[1]
+    )
+    tape.backward(gradient)
+    return {loss: weighted_mean(errors, rows.weight)}
 
 
 @written_out(quantity_gradient)

@@ -225,8 +225,7 @@ class Trainer:
         self.take_epoch()
         if not math.isfinite(self.state.history["loss"][-1]):
             raise ValueError(self._describe_not_finite())
-        self.stopping.best_epoch = self.state.epoch
-        self.stopping.best_network = copy.deepcopy(self.state.result)
+        self.stopping.keep(self.state)
 
     def result(self, network=None):
         """Return the outcome as a `FitResult`, of `network` or of the best epoch."""

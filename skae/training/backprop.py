@@ -1,23 +1,25 @@
 r"""Backpropagation written out for dense layers, equal to autograd's and faster.
 
-A tape runs a network forward and keeps what the way back needs; `backward` takes the
+A tape runs layers forward and keeps what the way back needs; `backward` takes the
 gradient of the loss with respect to the output and leaves that of the parameters in
 their ``grad``. Layers know nothing of losses: those bring value and gradient side by
 side. On small layers most of a step of autograd is not arithmetic.
+
+A tape owns the memory that products are written to: what it returns is overwritten by
+its next run, and a caller may overwrite it before.
 """
 
 import functools
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
-from skae.architectures.dense import DenseAutoencoder
-from skae.architectures.layers import ACTIVATION_GRADIENTS, ACTIVATIONS, MLP
-from skae.architectures.predictor import StackedPredictor
-from skae.architectures.sparse import RectifiedAutoencoder
-from skae.architectures.unrolled import UnrolledAutoencoder
-from skae.architectures.variational import (
-    LARGEST_LOG_VARIANCE,
-    VariationalAutoencoder,
+from skae.architectures.layers import (
+    ACTIVATION_GRADIENTS,
+    ACTIVATIONS,
+    IN_PLACE,
+    MLP,
 )
 
 
@@ -26,8 +28,8 @@ def written_out(gradient):
 
     That of an objective is called as ``gradient(tape, rows, generator, share)`` and
     with the objective's keywords. It goes forward by the tape, back with the gradient
-    of the sum of the rows' losses, each times `share`, and returns what the objective
-    does.
+    of the sum of the rows' losses, each times `share`, and returns the (weighted) mean
+    of each term, a scalar tensor.
     """
 
     def decorate(function):
@@ -46,274 +48,187 @@ def gradient_of(function):
     )
 
 
-class MLPTape:
-    """The way through an `MLP` and back.
+def activate(name, h):
+    """Apply an activation; return the result and what its gradient is a function of.
+
+    `h` is overwritten where the gradient needs only the result.
+    """
+    if name in IN_PLACE:
+        h = IN_PLACE[name](h)
+        return h, h
+    return ACTIVATIONS[name](h), h
+
+
+class _Layer(NamedTuple):
+    """Views of a layer's parameters and gradients, the weight (n_outputs, n_inputs)."""
+
+    weight: Tensor
+    transposed: Tensor
+    bias: Tensor
+    weight_gradient: Tensor
+    bias_gradient: Tensor
+    beta: int
+
+
+class _Memory(NamedTuple):
+    """What the layers' products are written to, for one number of rows."""
+
+    outputs: list
+    input_gradients: list
+
+
+class LayersTape:
+    """The way through dense layers with an activation between them, and back.
 
     Parameters
     ----------
-    mlp : MLP
-        Without batch norm.
-    adds : bool
-        Whether weight gradients are added to what is there already: those of the
-        mirror image whose weights are the same.
+    layers : sequence of Dense
+    activation : str
+    dropout : float
+    written : sequence of Parameter
+        Weights whose gradients are there before this tape's: these layers add theirs.
+
+    Attributes
+    ----------
+    weights : list of Parameter
     """
 
-    def __init__(self, mlp, *, adds=False):
-        self._mlp = mlp
-        self._layers = [(layer, layer.weight, layer.bias) for layer in mlp.layers]
-        self._beta = 1 if adds else 0
-        self._activate = ACTIVATIONS[mlp.activation]
-        self._back = ACTIVATION_GRADIENTS[mlp.activation]
+    def __init__(self, layers, activation, dropout=0.0, written=()):
+        self.weights = [layer.weight for layer in layers]
+        self._activation = activation
+        self._dropout = dropout
+        self._memories = {}
+        self._layers = []
+        for layer in reversed(layers):
+            adds = any(layer.weight is weight for weight in written)
+            self._layers.insert(0, _views(layer, adds))
+            written = [*written, layer.weight]
 
     def forward(self, h, generator):
-        """Map rows as the MLP does in training, drawing the same dropout."""
-        self._inputs, self._sums, self._kept = [h], [], []
-        rate, last = self._mlp.dropout, len(self._layers) - 1
-        for i, (layer, weight, bias) in enumerate(self._layers):
-            h = torch.addmm(bias, h, weight if layer.tied else weight.T)
-            if i == last:
-                break
-            self._sums.append(h)
-            h = self._activate(h)
-            if rate > 0:
-                kept = torch.empty_like(h).bernoulli_(1.0 - rate, generator=generator)
-                self._kept.append(kept.div_(1.0 - rate))
-                h = h * kept
+        """Map rows as the layers do in training, drawing the same dropout."""
+        h, last = self.hidden(h, generator), self._layers[-1]
+        output = self._memory.outputs[-1]
+        return torch.addmm(last.bias, h, last.transposed, out=output)
+
+    def hidden(self, h, generator):
+        """Map rows to the values of the last hidden layer."""
+        self._memory = self._memory_for(h.shape[0])
+        self._inputs, self._kept, self._activated = [h], [], []
+        outputs = self._memory.outputs
+        for layer, output in zip(self._layers[:-1], outputs, strict=False):
+            h = torch.addmm(layer.bias, h, layer.transposed, out=output)
+            h, of_gradient = activate(self._activation, h)
+            self._activated.append(of_gradient)
+            if self._dropout > 0:
+                h = self._drop(h, generator)
             self._inputs.append(h)
         return h
 
     def backward(self, gradient, *, to_input):
         """Set the parameters' gradients; return that of the input if wanted."""
-        for i in reversed(range(len(self._layers))):
-            layer, weight, bias = self._layers[i]
-            torch.sum(gradient, dim=0, out=bias.grad)
-            outer = [gradient.T, self._inputs[i]]
-            if layer.tied:
-                outer = [self._inputs[i].T, gradient]
-            torch.addmm(weight.grad, *outer, beta=self._beta, out=weight.grad)
-            if i == 0 and not to_input:
-                return None
-            gradient = gradient @ (weight.T if layer.tied else weight)
-            if i > 0:
-                if self._kept:
-                    gradient.mul_(self._kept[i - 1])
-                gradient = self._back(gradient, self._sums[i - 1])
+        last = len(self._layers) - 1
+        gradient = self._layer_backward(last, gradient, to_input=to_input)
+        return self.hidden_backward(gradient, to_input=to_input)
+
+    def hidden_backward(self, gradient, *, to_input):
+        """Do so from the gradient of the last hidden layer's values."""
+        back = ACTIVATION_GRADIENTS[self._activation]
+        for i in reversed(range(len(self._layers) - 1)):
+            if self._kept:
+                gradient.mul_(self._kept[i])
+            gradient = back(gradient, self._activated[i])
+            gradient = self._layer_backward(i, gradient, to_input=to_input)
         return gradient
 
+    def _layer_backward(self, i, gradient, *, to_input):
+        layer = self._layers[i]
+        torch.sum(gradient, dim=0, out=layer.bias_gradient)
+        outer = (gradient.T, self._inputs[i])
+        if layer.beta:
+            layer.weight_gradient.addmm_(*outer)
+        else:
+            torch.mm(*outer, out=layer.weight_gradient)
+        if i == 0 and not to_input:
+            return None
+        return torch.mm(gradient, layer.weight, out=self._memory.input_gradients[i])
 
-def make_tape(network):
-    """Return the tape of a network, or None where there is none."""
-    kind = TAPES.get(type(network))
-    perceptrons = [m for m in network.modules() if isinstance(m, MLP)]
-    written = all(m.activation != "maxout" and not m.norms for m in perceptrons)
-    return kind(network) if kind is not None and written else None
+    def _drop(self, h, generator):
+        kept = torch.empty_like(h).bernoulli_(1.0 - self._dropout, generator=generator)
+        self._kept.append(kept.div_(1.0 - self._dropout))
+        return h * kept
+
+    def _memory_for(self, n_rows):
+        """Return the memory for `n_rows`; the batches of an epoch have two sizes."""
+        if n_rows not in self._memories:
+            self._memories[n_rows] = _Memory(
+                [w.new_empty(n_rows, w.shape[0]) for w, *_ in self._layers],
+                [w.new_empty(n_rows, w.shape[1]) for w, *_ in self._layers],
+            )
+        return self._memories[n_rows]
 
 
-class BallTape:
-    """The way through `within`, which shortens long rows, and back."""
+class MLPTape(LayersTape):
+    """The way through an `MLP` without batch norm, and back."""
 
-    def __init__(self, radius):
-        self._radius = radius
+    def __init__(self, mlp: MLP, written=()):
+        super().__init__(mlp.layers, mlp.activation, mlp.dropout, written)
 
-    def forward(self, rows):
-        """Return rows, those longer than the radius shortened to it."""
-        lengths = rows.norm(dim=1, keepdim=True)
-        self._is_inside = lengths.device.type == "cpu" and bool(
-            lengths.max() <= self._radius
+
+class ResidualTape(MLPTape):
+    r"""The way through an `MLP` beside a linear map of other rows, and back.
+
+    .. math:: o = D z + r \, g(x) = [D \;\; r W] \, [z; h] + r b,
+
+    where h are the values of g's last hidden layer, W and b those of its last layer:
+    one product instead of two.
+
+    Parameters
+    ----------
+    mlp : MLP
+    linear_map : Tensor of shape (n_outputs, n_codes)
+        D.
+    scale : float
+        r.
+    """
+
+    def __init__(self, mlp, linear_map, scale):
+        super().__init__(mlp)
+        last, self._scale = self._layers[-1], scale
+        self._n_codes = n_codes = linear_map.shape[1]
+        self._map = linear_map.new_empty(
+            len(linear_map), n_codes + last.weight.shape[1]
         )
-        if self._is_inside:
-            return rows
-        self._divisor = (lengths / self._radius).clamp_min(1.0)
-        self._shortened = rows / self._divisor
-        return self._shortened
+        self._map[:, :n_codes] = linear_map
+        self._of_hidden = self._map[:, n_codes:]
+
+    def forward(self, x, z, generator):
+        """Map rows x by the MLP and z by the linear map; return the sum."""
+        h, last = self.hidden(x, generator), self._layers[-1]
+        torch.mul(last.weight, self._scale, out=self._of_hidden)
+        output = self._memory.outputs[-1]
+        beside = torch.cat([z, h], dim=1)
+        return torch.addmm(last.bias, beside, self._map.T, beta=self._scale, out=output)
 
     def backward(self, gradient):
-        """Return the gradient of the rows: along a shortened one there is none."""
-        if self._is_inside:
-            return gradient
-        gradient = gradient / self._divisor
-        outside = self._divisor > 1.0
-        direction = self._shortened / self._radius
-        along = (gradient * direction).sum(dim=1, keepdim=True) * direction
-        return torch.where(outside, gradient - along, gradient)
+        """Set the parameters' gradients; return those of x and z."""
+        last = self._layers[-1]
+        torch.sum(gradient, dim=0, out=last.bias_gradient).mul_(self._scale)
+        torch.addmm(
+            last.weight_gradient,
+            gradient.T,
+            self._inputs[-1],
+            beta=0,
+            alpha=self._scale,
+            out=last.weight_gradient,
+        )
+        of_z, of_h = (gradient @ self._map).tensor_split([self._n_codes], dim=1)
+        return self.hidden_backward(of_h, to_input=True), of_z
 
 
-class DenseTape:
-    """The way through a `DenseAutoencoder` and back."""
-
-    def __init__(self, network):
-        self._network = network
-        tied = any(layer.tied for layer in network.g.layers)
-        self._f, self._g = MLPTape(network.f, adds=tied), MLPTape(network.g)
-        if network.linear_path:
-            self._near_rows = BallTape(network.input_radius)
-            self._near_codes = BallTape(network.code_radius)
-
-    def forward(self, u, generator):
-        """Reconstruct rows as the network does in training."""
-        return self.decode(self.encode(u, generator), generator)
-
-    def encode(self, u, generator):
-        """Map rows to codes."""
-        network = self._network
-        if not network.linear_path:
-            self._sums = self._f.forward(u, generator)
-            return ACTIVATIONS[network.code_activation](self._sums)
-        z = torch.addmm(network.code_offset, u, network.linear_encoder.T, beta=-1)
-        correction = self._f.forward(self._near_rows.forward(u), generator)
-        return z.addcmul_(correction, network.correction_scale)
-
-    def decode(self, z, generator):
-        """Map codes to reconstructions."""
-        network = self._network
-        if not network.linear_path:
-            return self._g.forward(z, generator)
-        near = self._near_codes.forward(z / network.code_scale)
-        correction = self._g.forward(near, generator)
-        output = z @ network.linear_decoder.T
-        return output.addcmul_(correction, network.correction_scale)
-
-    def backward(self, gradient, code_gradient=None):
-        """Set the parameters' gradients from that of the reconstruction.
-
-        `code_gradient` is added on the way, that of a penalty on the codes.
-        """
-        network = self._network
-        if not network.linear_path:
-            back = self._g.backward(gradient, to_input=True)
-            if code_gradient is not None:
-                back = back + code_gradient
-            back = ACTIVATION_GRADIENTS[network.code_activation](back, self._sums)
-            self._f.backward(back, to_input=False)
-            return
-        near = self._g.backward(gradient * network.correction_scale, to_input=True)
-        back = self._near_codes.backward(near) / network.code_scale
-        back.addmm_(gradient, network.linear_decoder)
-        if code_gradient is not None:
-            back += code_gradient
-        self._f.backward(back.mul_(network.correction_scale), to_input=False)
-
-
-class UnrolledTape(DenseTape):
-    """The way through an `UnrolledAutoencoder` and back."""
-
-    def encode(self, u, generator):
-        """Map rows to codes."""
-        return super().encode(self._network.without_link(u), generator)
-
-
-class RectifiedTape(DenseTape):
-    """The way through a `RectifiedAutoencoder` and back."""
-
-    def decode(self, z, generator):
-        """Map codes to reconstructions."""
-        self._codes, self._lengths = z, self._network.lengths()
-        return self._g.forward(z / self._lengths, generator)
-
-    def backward(self, gradient, code_gradient=None):
-        """Set the parameters' gradients from that of the reconstruction."""
-        network, lengths = self._network, self._lengths
-        layer = network.g.layers[0]
-        weight = layer.weight if layer.tied else layer.weight.T
-        back = self._g.backward(gradient, to_input=True) / lengths
-        # A code is read by weights of length 1: longer ones change nothing.
-        of_lengths = -(back * self._codes).sum(dim=0) / lengths
-        of_weight = (of_lengths / lengths).unsqueeze(1) * weight
-        layer.weight.grad += of_weight if layer.tied else of_weight.T
-        if code_gradient is not None:
-            back = back + code_gradient
-        back = ACTIVATION_GRADIENTS[network.code_activation](back, self._sums)
-        self._f.backward(back, to_input=False)
-
-
-class VariationalTape:
-    """The way through a `VariationalAutoencoder` and back, in two parts each."""
-
-    def __init__(self, network):
-        self._network = network
-        self._f, self._g = MLPTape(network.f), MLPTape(network.g)
-        if network.linear_path:
-            self._near_rows = BallTape(network.input_radius)
-            self._near_codes = BallTape(network.code_radius)
-
-    def posterior(self, u, generator, condition):
-        """Return mean and log variance of the codes."""
-        network = self._network
-        near = self._near_rows.forward(u) if network.linear_path else u
-        h = self._f.forward(network.with_given(near, condition), generator)
-        mean, log_variance = h.chunk(2, dim=1)
-        if network.linear_path:
-            mean = u @ network.linear_encoder.T + network.posterior_scale * mean
-            log_variance = log_variance + 2 * torch.log(network.posterior_scale)
-        self._inside = log_variance.abs() <= LARGEST_LOG_VARIANCE
-        bound = LARGEST_LOG_VARIANCE
-        return mean, log_variance.clamp(-bound, bound)
-
-    def posterior_backward(self, of_mean, of_log_variance):
-        """Set the encoder's gradients from those of mean and log variance."""
-        if self._network.linear_path:
-            of_mean = of_mean * self._network.posterior_scale
-        of_log_variance = of_log_variance * self._inside
-        gradient = torch.cat([of_mean, of_log_variance], dim=1)
-        self._f.backward(gradient, to_input=False)
-
-    def decode(self, z, generator, condition):
-        """Map codes, and what is given, to outputs."""
-        network = self._network
-        self._n_codes = z.shape[1]
-        if not network.linear_path:
-            given = z if condition is None else torch.cat([z, condition.to(z)], dim=1)
-            return self._g.forward(given, generator)
-        correction = self._g.forward(self._near_codes.forward(z), generator)
-        output = z @ network.linear_decoder.T
-        return output.addcmul_(correction, network.correction_scale)
-
-    def decode_backward(self, gradient):
-        """Set the decoder's gradients from that of the output; return the codes'."""
-        network = self._network
-        if not network.linear_path:
-            return self._g.backward(gradient, to_input=True)[:, : self._n_codes]
-        near = self._g.backward(gradient * network.correction_scale, to_input=True)
-        back = self._near_codes.backward(near)
-        return back.addmm(gradient, network.linear_decoder)
-
-    @torch.inference_mode(False)
-    def likelihood_gradient(self, likelihood, output, target, share):
-        """Return log densities of rows and minus their gradient by the output.
-
-        The gradient of the dispersion is set. What there is no layer in is left to
-        autograd.
-        """
-        network = self._network
-        output = output.clone().requires_grad_()
-        # Not as `grad_outputs`, for which torch imports a compiler.
-        share = torch.as_tensor(share).to(output).reshape(-1).clone()
-        with torch.enable_grad():
-            log_density = likelihood(output, target, network.dispersion)
-            loss = -(log_density * share).sum()
-        learnt = [p for p in (network.raw_dispersion,) if p is not None]
-        learnt = [p for p in learnt if p.requires_grad]
-        gradient, *of_dispersion = torch.autograd.grad(loss, [output, *learnt])
-        for parameter, value in zip(learnt, of_dispersion, strict=True):
-            parameter.grad.copy_(value)
-        return log_density.detach(), gradient
-
-
-class PredictorTape(MLPTape):
-    """The way through a `StackedPredictor` and back."""
-
-    def __init__(self, network):
-        super().__init__(network.f)
-
-    def backward(self, gradient):
-        """Set the parameters' gradients from that of the outputs."""
-        super().backward(gradient, to_input=False)
-
-
-TAPES = {
-    DenseAutoencoder: DenseTape,
-    RectifiedAutoencoder: RectifiedTape,
-    StackedPredictor: PredictorTape,
-    UnrolledAutoencoder: UnrolledTape,
-    VariationalAutoencoder: VariationalTape,
-}
+def _views(layer, adds):
+    weight, gradient = layer.weight, layer.weight.grad
+    if layer.tied:
+        weight, gradient = weight.T, gradient.T
+    return _Layer(
+        weight, weight.T, layer.bias, gradient, layer.bias.grad, 1 if adds else 0
+    )

@@ -1,6 +1,5 @@
 """When to stop, and which epoch to keep."""
 
-import copy
 import math
 
 import torch
@@ -42,8 +41,8 @@ class EarlyStopping:
 
     Attributes
     ----------
-    best_loss, best_epoch, best_network
-        Of the best epoch; None as the network means that the start is the best.
+    best_loss, best_epoch
+        Of the best epoch; 0 means that the start is the best.
     curve : list of float
         The measured loss after each epoch.
     """
@@ -71,7 +70,7 @@ class EarlyStopping:
         if baseline is not None:
             self.best_loss = self._mean(self.baseline)
         self.best_epoch = 0
-        self.best_network = None
+        self._best = None
         self.curve = []
         self._lowest = self.best_loss
         self._epochs_without_change = 0
@@ -98,9 +97,18 @@ class EarlyStopping:
             return False
         if loss < self.best_loss and self._is_evident(losses):
             self.best_loss = loss
-            self.best_epoch = state.epoch
-            self.best_network = copy.deepcopy(state.result)
+            self.keep(state)
         return self._is_plateau(loss) and not self._go_on()
+
+    @property
+    def best_network(self):
+        """The network of the best epoch; None means that the start is the best."""
+        return None if self._best is None else self._best()
+
+    def keep(self, state):
+        """Take the epoch for the best so far."""
+        self.best_epoch = state.epoch
+        self._best = state.keep_result()
 
     def _mean(self, losses):
         if self.weight is None:

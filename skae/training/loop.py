@@ -1,5 +1,6 @@
-"""The mini-batch loop: autograd, any network and objective."""
+"""The mini-batch loop: any network and objective, the gradient written out or not."""
 
+import functools
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -10,7 +11,8 @@ import torch
 from skae.architectures.work import rows_at_once
 from skae.data import epoch_batches, weighted_mean
 from skae.penalties import elastic_net, elastic_net_gradient
-from skae.training.backprop import gradient_of, make_tape
+from skae.training.backprop import gradient_of
+from skae.training.tapes import make_tape
 
 _EVALUATION_ROWS = 4096
 # False forces autograd, by which the written-out gradients are tested.
@@ -60,6 +62,15 @@ class Plan:
             return None
         return None if gradient_of(self.objective) is None else make_tape(network)
 
+    def backpropagation(self, state, tape=None):
+        """Return a function of a batch that leaves the gradient.
+
+        It returns the batch's mean of each term. Without `tape` it is autograd.
+        """
+        if tape is None:
+            return functools.partial(_autograd, state, self)
+        return functools.partial(_written_out, state, gradient_of(self.objective), tape)
+
     def autocast(self, device):
         """Return the context of the forward pass."""
         if not self.mixed_precision:
@@ -71,8 +82,9 @@ def train(state, rows, plan, max_iter, monitors):
     """Run up to `max_iter` epochs, or until a monitor answers stop."""
     # A caller's no_grad or inference_mode must not reach the loop.
     with torch.inference_mode(False), torch.enable_grad():
+        tape = plan.tape_of(state.network)
         for _ in range(max_iter):
-            run_epoch(state, rows, plan)
+            run_epoch(state, rows, plan, tape)
             if should_stop(monitors, state):
                 return
 
@@ -83,27 +95,22 @@ def should_stop(monitors, state):
     return any(answers)
 
 
-def run_epoch(state, rows, plan):
+def run_epoch(state, rows, plan, tape=None):
     """Take one pass over the rows and append its mean losses to the history.
 
-    The penalty on the weights, where there is one, is a term of the loss.
+    With a `tape` the gradient is written out, otherwise it is autograd's. The penalty
+    on the weights, where there is one, is a term of the loss.
     """
-    state.network.train()
-    totals = {}
     plan = plan.in_epoch(state.epoch)
-    n_batches = -(-len(rows) // plan.batch_size)
-    batches = epoch_batches(
-        rows, plan.batch_size, shuffle=plan.shuffle, generator=state.generator
-    )
-    tape = plan.tape_of(state.network)
-    for i, batch in enumerate(batches):
-        rate = plan.schedule.rate(state.epoch + i / n_batches)
-        terms = gradient_step(state, batch, plan, rate, tape)
-        for name, value in terms.items():
-            # Weighted by size: the batches are not all equally long.
-            totals[name] = totals.get(name, 0.0) + value.detach() * len(batch)
-    state.network.eval()
-    state.copy_buffers_to_average()
+    if tape is None:
+        state.network.train()
+        totals = _run_batches(state, rows, plan, tape)
+        state.network.eval()
+        state.copy_buffers_to_average()
+    else:
+        # Nothing of it is autograd's, which then need not keep any account.
+        with torch.inference_mode():
+            totals = _run_batches(state, rows, plan, tape)
     state.epoch += 1
     # The epoch's only wait for the device.
     means = {name: float(total) / len(rows) for name, total in totals.items()}
@@ -112,18 +119,34 @@ def run_epoch(state, rows, plan):
     state.record({"loss": math.fsum(means.values()), **means})
 
 
-def gradient_step(state, batch, plan, learning_rate, tape=None):
+def _run_batches(state, rows, plan, tape):
+    """Take the steps of an epoch; return each term's sum over the rows."""
+    totals = {}
+    n_batches = -(-len(rows) // plan.batch_size)
+    batches = epoch_batches(
+        rows, plan.batch_size, shuffle=plan.shuffle, generator=state.generator
+    )
+    backpropagate = plan.backpropagation(state, tape)
+    for i, batch in enumerate(batches):
+        rate = plan.schedule.rate(state.epoch + i / n_batches)
+        terms = gradient_step(state, batch, plan, rate, backpropagate)
+        for name, value in terms.items():
+            # Weighted by size: the batches are not all equally long.
+            total = totals.get(name)
+            if total is None:
+                totals[name] = value * len(batch)
+            else:
+                total.add_(value, alpha=len(batch))
+    return totals
+
+
+def gradient_step(state, batch, plan, learning_rate, backpropagate):
     """Take one step and return the batch's mean of each term (scalar tensors).
 
-    With a `tape` the gradient is written out, otherwise it is autograd's.
+    ``backpropagate(batch)`` leaves the gradient and returns these means.
     """
     parameters = state.parameters
-    if tape is None:
-        terms = loss_terms(state.network, batch, plan, state.generator)
-        parameters.gradient.zero_()
-        (sum(terms.values()) / state.loss_scale).backward()
-    else:
-        terms = _backpropagate(state, batch, plan, tape)
+    terms = backpropagate(batch)
     if plan.alpha > 0:
         penalised = parameters.gradient[: parameters.n_weights]
         penalised += elastic_net_gradient(parameters.weights, plan.alpha, plan.l1_ratio)
@@ -135,14 +158,20 @@ def gradient_step(state, batch, plan, learning_rate, tape=None):
     return terms
 
 
-@torch.inference_mode()
-def _backpropagate(state, batch, plan, tape):
+def _autograd(state, plan, batch):
+    """Leave autograd's gradient: the reference of what is written out."""
+    terms = loss_terms(state.network, batch, plan, state.generator)
+    state.parameters.gradient.zero_()
+    (sum(terms.values()) / state.loss_scale).backward()
+    return {name: value.detach() for name, value in terms.items()}
+
+
+def _written_out(state, gradient, tape, batch):
+    """Leave the gradient by the way through the layers and back."""
     share = 1 / (len(batch) * state.loss_scale)
     if batch.weight is not None:
         share = batch.weight.unsqueeze(1) * share
-    gradient = gradient_of(plan.objective)
-    terms = gradient(tape, batch, state.generator, share)
-    return {name: weighted_mean(t, batch.weight) for name, t in terms.items()}
+    return gradient(tape, batch, state.generator, share)
 
 
 def weight_penalty(state, plan):

@@ -1,6 +1,7 @@
 """Everything that changes while a network is trained, in one place."""
 
 import copy
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,29 +24,41 @@ class FlatParameters:
     values, gradient : Tensor of shape (n_parameters,)
     n_weights : int
         Number of leading elements that belong to weight matrices.
+    buffers : list of Tensor
+        The network's, which training may change, too.
     """
 
     def __init__(self, network: nn.Module):
         trained = [p for p in network.parameters() if p.requires_grad]
         parameters = sorted(trained, key=lambda p: p.ndim < 2)
         self.n_weights = sum(p.numel() for p in parameters if p.ndim >= 2)
-        if parameters:
-            self.values = torch.cat([p.detach().reshape(-1) for p in parameters])
-        else:
-            self.values = torch.zeros(0)
+        like = parameters[0] if parameters else torch.zeros(0)
+        self.values = like.new_empty(sum(p.numel() for p in parameters))
         self.gradient = torch.zeros_like(self.values)
         start = 0
         for p in parameters:
             end = start + p.numel()
-            p.data = self.values[start:end].view_as(p)
-            p.grad = self.gradient[start:end].view_as(p)
+            values = _shaped(self.values[start:end], p)
+            values.copy_(p.detach())
+            p.data = values
+            p.grad = _shaped(self.gradient[start:end], p)
             start = end
         self._matrices = [p for p in parameters if p.ndim >= 2]
+        self.buffers = list(network.buffers())
 
     @property
     def weights(self):
         """The slice of `values` that belongs to weight matrices."""
         return self.values[: self.n_weights]
+
+    def snapshot(self):
+        """Return copies of all that training changes, for `restore`."""
+        return [tensor.clone() for tensor in (self.values, *self.buffers)]
+
+    def restore(self, snapshot):
+        """Set the network to what it was."""
+        for tensor, value in zip((self.values, *self.buffers), snapshot, strict=True):
+            tensor.copy_(value)
 
     @torch.no_grad()
     def limit_norms(self, max_norm):
@@ -54,6 +67,16 @@ class FlatParameters:
             rows = matrix.view(len(matrix), -1)  # a kernel has more dimensions
             norms = rows.norm(dim=1, keepdim=True)
             rows.mul_((max_norm / norms.clamp_min(1e-12)).clamp_max(1.0))
+
+
+def _shaped(flat, parameter):
+    """Return a view of the parameter's shape; of a widening layer column by column.
+
+    Products with few inputs and many outputs are several times faster that way.
+    """
+    if parameter.ndim == 2 and parameter.shape[0] > parameter.shape[1]:
+        return flat.view(parameter.shape[::-1]).T
+    return flat.view(parameter.shape)
 
 
 @dataclass
@@ -111,6 +134,26 @@ class TrainingState:
         """The network to judge and keep: the average where there is one."""
         return self.network if self.average is None else self.average
 
+    def keep_result(self):
+        """Return a function that gives the result as it is now, a network.
+
+        Weights are kept, a network is made of them once it is asked for: most best
+        epochs are followed by a better one.
+        """
+        network = self.result
+        parameters = (
+            self.parameters if network is self.network else self.average_parameters
+        )
+        snapshot = parameters.snapshot()
+
+        @functools.cache
+        def kept():
+            copied = copy.deepcopy(network).eval()
+            FlatParameters(copied).restore(snapshot)
+            return copied
+
+        return kept
+
     def update_average(self):
         """Move the average towards the weights, faster in the first steps."""
         if self.average is None:
@@ -122,10 +165,9 @@ class TrainingState:
         """Give the average the running statistics of batch normalisation."""
         if self.average is None:
             return
-        for ours, theirs in zip(
-            self.network.buffers(), self.average.buffers(), strict=True
-        ):
-            theirs.copy_(ours)
+        ours, theirs = self.parameters.buffers, self.average_parameters.buffers
+        for current, average in zip(ours, theirs, strict=True):
+            average.copy_(current)
 
     def record(self, terms):
         """Append the epoch's means, a dictionary of floats, to the history."""
