@@ -29,7 +29,7 @@ _N_FOLDS, _N_JOBS = 5, 2
 # The other rows judge the best candidate.
 _N_TRAIN = 1500
 
-_FIT = "{}.fit(np.random.RandomState(0).normal(size=(200, 64)))"
+_FIT = "{}.fit(np.random.RandomState(0).normal(size=(600, 64)))"
 # What a process may begin with, by what it needs to be installed.
 STARTS = {
     "import sklearn.neural_network": "sklearn",
