@@ -11,6 +11,10 @@ import torch
 _FLOPS_WORTH_THREADS = 100e6
 
 
+# Of preparing data and of what is computed of them after a fit, roughly.
+_FLOPS_PER_NUMBER = 30
+
+
 def flops_per_step(multiplications, batch_size):
     """Floating-point operations of one training step.
 
@@ -43,3 +47,8 @@ def limit_threads(n_threads):
     finally:
         if n_threads != before:
             torch.set_num_threads(before)
+
+
+def limit_threads_for(n_threads, X):
+    """Return a context for a few operations on each number of an array."""
+    return limit_threads(choose_n_threads(n_threads, _FLOPS_PER_NUMBER * X.size))

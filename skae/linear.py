@@ -1,6 +1,7 @@
 """The best linear maps in closed form, from which the networks start.
 
-All functions work on centred numpy arrays in float64 and return a `LinearMap`.
+All functions work on centred numpy arrays and return a `LinearMap` in float64. Axes of
+rows in float32 are found in float32, as `sklearn.decomposition.PCA` finds them.
 """
 
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from sklearn.linear_model import Ridge
 
 # Share of the largest singular value below which an axis counts as rounding.
 _RANK_TOLERANCE = 1e-7
+# The same of data in float32.
+_ROUNDING = 1e-6
 _RIDGE = 1e-6
 
 
@@ -101,7 +104,8 @@ def probabilistic_pca(
     count = len(X) if sample_weight is None else 2.0
     variances = np.square(singular_values) / count
     if noise_variance is None:
-        total = weight @ np.square(X).sum(axis=1) / weight.sum()
+        squares = np.einsum("ij,ij->i", X, X)
+        total = weight @ squares / weight.sum()
         left_out = max(n_features - len(variances), 1)
         noise_variance = max(total - variances.sum(), 0.0) / left_out
     noise_variance = max(float(noise_variance), floor)
@@ -121,7 +125,18 @@ def _weighted_pca(X, n_components, rng, sample_weight):
     if not np.any(X) or len(X) == 1:
         return np.empty((0, X.shape[1])), np.empty(0)
     pca = _fit_pca(PCA(min(n_components, *X.shape), random_state=rng), X)
-    return pca.components_, pca.singular_values_
+    if X.dtype == np.float64:
+        return pca.components_, pca.singular_values_
+    return _without_rounding(X, pca.components_)
+
+
+def _without_rounding(X, rounded):
+    """Return orthonormal axes and singular values from the axes in float32."""
+    basis, triangle = np.linalg.qr(rounded.astype(np.float64).T)
+    # Of the covariance's rounding PCA's own are the root.
+    singular_values = np.linalg.norm(X @ rounded.T, axis=0).astype(np.float64)
+    singular_values[singular_values < _ROUNDING * singular_values.max()] = 0.0
+    return (basis * np.sign(np.diag(triangle))).T, singular_values
 
 
 def _weigh(X, sample_weight):
@@ -129,7 +144,8 @@ def _weigh(X, sample_weight):
 
     PCA centres what it is given: so they are the weighted rows and their negatives.
     """
-    scaled = X * np.sqrt(sample_weight / sample_weight.sum())[:, np.newaxis]
+    shares = np.sqrt(sample_weight / sample_weight.sum()).astype(X.dtype)
+    scaled = X * shares[:, np.newaxis]
     return np.vstack([scaled, -scaled])
 
 
@@ -155,6 +171,7 @@ def linear_denoiser(X, n_components, moments, rng, sample_weight=None):
     .. [1] M. Chen, Z. Xu, K. Weinberger and F. Sha, "Marginalized denoising
        autoencoders for domain adaptation", ICML 2012.
     """
+    X = X.astype(np.float64, copy=False)
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
     rows = X * np.sqrt(weight / weight.sum())[:, np.newaxis]
     ridge = max(_RIDGE * np.square(rows).sum() / X.shape[1], 1e-12)
@@ -208,6 +225,7 @@ def paired_denoiser(X_noisy, X_clean, n_components, rng, sample_weight=None):
     Ridge regression, then the principal axes of its predictions; for noise that
     is known only by examples.
     """
+    X_noisy, X_clean = (X.astype(np.float64, copy=False) for X in (X_noisy, X_clean))
     offset = np.average(X_noisy, axis=0, weights=sample_weight)
     noisy = X_noisy - offset
     squares = np.square(noisy).sum(axis=1)

@@ -14,6 +14,9 @@ from torch import Tensor
 from skae.architectures.array_state import ArrayStateModule
 from skae.losses import LINKS
 
+# What is done to them in float64 finds them in the cache again: several times faster.
+_ROWS_IN_CACHE = 256
+
 
 def as_tensor(array):
     """Return a tensor over a float array, copied only where torch needs a copy.
@@ -80,7 +83,7 @@ class Scaling(ArrayStateModule):
 
         NaN counts as not there.
         """
-        mean, residual_scale = _moments(np.asarray(X, dtype=np.float64), sample_weight)
+        mean, residual_scale = _moments(np.asarray(X), sample_weight)
         row_size = np.average((~np.isnan(X)).sum(axis=1), weights=sample_weight)
         row_size = float(row_size)
         if link == "identity":
@@ -139,28 +142,41 @@ class Scaling(ArrayStateModule):
         the whole is made.
         """
         result = torch.empty(X.shape, dtype=dtype)
-        for start in range(0, len(X), 4096):
-            rows = as_tensor(X[start : start + 4096]).to(torch.float64)
-            result[start : start + 4096] = self(rows)
+        for part, rows in _parts(X):
+            result[part] = self(torch.from_numpy(rows))
         return result
 
 
 def _moments(X, sample_weight):
     """Return weighted column means and the root mean square around them."""
-    # Divided by the largest magnitude first: squares of 1e200 would overflow.
-    largest = np.abs(X).max(initial=0.0)
-    if np.isnan(largest):
-        return _moments_of_observed(X, sample_weight)
+    low, high = X.min(axis=0), X.max(axis=0)
+    largest = float(max(-low.min(initial=0.0), high.max(initial=0.0)))
+    if np.isnan(low).any():
+        return _moments_of_observed(np.asarray(X, dtype=np.float64), sample_weight)
     if largest == 0.0:
         return np.zeros(X.shape[1]), 1.0
-    mean = np.average(X / largest, axis=0, weights=sample_weight) * largest
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    weight = weight / weight.sum()
+    # In units of the largest magnitude: squares of 1e200 would overflow.
+    mean = sum(weight[part] @ (rows / largest) for part, rows in _parts(X)) * largest
     # Without rounding, so that a constant column is zero in the network's space.
-    mean = np.where(X.min(axis=0) == X.max(axis=0), X[0], mean)
-    deviation = np.square((X - mean) / largest).mean(axis=1)
-    scale = np.sqrt(np.average(deviation, weights=sample_weight)) * largest
+    mean = np.where(low == high, X[0], mean)
+    squares = 0.0
+    for part, rows in _parts(X):
+        rows -= mean
+        rows /= largest
+        squares += weight[part] @ np.einsum("ij,ij->i", rows, rows)
+    scale = np.sqrt(squares / X.shape[1]) * largest
     # What is left of nearly constant columns is rounding, not a scale.
     negligible = 10 * np.finfo(np.float64).eps * largest
     return mean, float(scale) if scale > negligible else 1.0
+
+
+def _parts(X):
+    """Yield slices of rows, and copies of the rows in float64."""
+    for start in range(0, len(X), _ROWS_IN_CACHE):
+        part = slice(start, start + _ROWS_IN_CACHE)
+        yield part, X[part].astype(np.float64)
 
 
 def _moments_of_observed(X, sample_weight):

@@ -90,6 +90,16 @@ def test_axes_beyond_the_rank_are_orthonormal_and_inert(shape, weighted):
     np.testing.assert_allclose(codes @ linear_map.decoder.T, X, atol=1e-6)
 
 
+def test_the_rank_of_rows_in_float32_is_found():
+    X = centered(400, 12, rank=3)
+    exact, rounded = axes_of(X, 6), axes_of(X.astype(np.float32), 6)
+    assert (rounded.decoder[:, 3:] == 0).all()
+    assert_orthonormal(rounded.encoder)
+    np.testing.assert_allclose(
+        projector(rounded.encoder[:3]), projector(exact.encoder[:3]), atol=1e-5
+    )
+
+
 def test_more_components_than_features_have_unit_length():
     X = centered(p=4)
     linear_map = axes_of(X, 9)

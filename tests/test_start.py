@@ -4,9 +4,11 @@ import torch
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
+from skae.estimators import _start
 from skae.estimators._start import (
     Criterion,
     Samples,
+    ScaledRows,
     Setup,
     default_hidden_layer_sizes,
     make_rows,
@@ -161,3 +163,32 @@ def test_the_default_network_narrows_towards_the_code(n_features):
     sizes = default_hidden_layer_sizes(n_features)
     assert len(sizes) >= 1
     assert list(sizes) == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "precision", "expected"),
+    [
+        ("float32", "float32", torch.float32),
+        ("float32", "float64", torch.float64),
+        ("float64", "float32", torch.float64),
+    ],
+)
+def test_much_data_in_float32_starts_in_float32(
+    dtype, precision, expected, monkeypatch
+):
+    X = np.random.RandomState(0).randn(60, 5).astype(dtype)
+    samples = Samples(X, X)
+    scaling = Scaling.fit(X, "identity")
+    assert ScaledRows(scaling, samples, precision).x.dtype == torch.float64
+    monkeypatch.setattr(_start, "_MANY_NUMBERS", 1)
+    assert ScaledRows(scaling, samples, precision).x.dtype == expected
+
+
+def test_a_start_in_float32_is_that_in_float64(monkeypatch):
+    X = np.random.RandomState(0).randn(300, 5).astype("float32") * [1, 2, 3, 4, 5]
+    X = X.astype("float32")
+    fits = [AutoencoderTransformer(2, max_iter=1, random_state=0).fit(X)]
+    monkeypatch.setattr(_start, "_MANY_NUMBERS", 1)
+    fits.append(AutoencoderTransformer(2, max_iter=1, random_state=0).fit(X))
+    codes = [fit.network_.encode(torch.ones(1, 5)) for fit in fits]
+    torch.testing.assert_close(*codes, rtol=1e-4, atol=1e-5)

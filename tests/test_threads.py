@@ -1,8 +1,16 @@
+import numpy as np
 import pytest
 import torch
 from joblib import Parallel, delayed
 
-from skae._threads import choose_n_threads, flops_per_step, limit_threads
+from skae import AutoencoderTransformer
+from skae._threads import (
+    choose_n_threads,
+    flops_per_step,
+    limit_threads,
+    limit_threads_for,
+)
+from skae.scaling import Scaling
 
 MUCH, LITTLE = 1e12, 1e3
 
@@ -41,6 +49,25 @@ def test_the_number_of_threads_is_restored_after_an_error(two_threads):
     with pytest.raises(KeyboardInterrupt), limit_threads(1):
         raise KeyboardInterrupt
     assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(("n_rows", "n_threads"), [(10, 1), (10**6, 2)])
+def test_preparing_few_rows_takes_one_thread(two_threads, n_rows, n_threads):
+    with limit_threads_for(None, np.empty((n_rows, 10))):
+        assert torch.get_num_threads() == n_threads
+
+
+def test_a_fit_takes_no_more_threads_than_it_is_given(two_threads, monkeypatch):
+    numbers, forward = [], Scaling.forward
+
+    def watched(scaling, x):
+        numbers.append(torch.get_num_threads())
+        return forward(scaling, x)
+
+    monkeypatch.setattr(Scaling, "forward", watched)
+    X = np.random.RandomState(0).randn(50, 4)
+    AutoencoderTransformer(2, n_threads=1, max_iter=1).fit(X).transform(X)
+    assert set(numbers) == {1}
 
 
 def test_a_step_has_a_product_forwards_and_two_backwards():

@@ -2,6 +2,7 @@
 
 import torch
 
+from skae._threads import limit_threads_for
 from skae.estimators._codes import code_statistics
 from skae.estimators._inference import Codec
 
@@ -22,13 +23,14 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         Whether codes keep the form that the estimator gives them now.
     """
     network, scaling = result.network, result.scaling
-    statistics = code_statistics(
-        samples,
-        scaling,
-        network,
-        form=estimator._code_form(),
-        head=estimator.head_ if keep_head else None,
-    )
+    with limit_threads_for(estimator.n_threads, samples.X):
+        statistics = code_statistics(
+            samples,
+            scaling,
+            network,
+            form=estimator._code_form(),
+            head=estimator.head_ if keep_head else None,
+        )
     head = statistics.head
     mean = estimator.mean_ if keep_head else statistics.mean
     n_components = len(statistics.explained_variance)

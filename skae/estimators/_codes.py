@@ -12,7 +12,7 @@ from skae.architectures.codec import Head
 from skae.architectures.work import rows_at_once
 from skae.scaling import as_tensor
 
-_CHUNK = 4096
+_CHUNK = 1024
 # Numbers in a matrix of codes and features, 512 MB; rows whose inner products fit.
 _LARGEST_READOUT, _LARGEST_GRAM = 2**26, 8192
 # Share of the largest variance that is rounding.
@@ -63,7 +63,7 @@ def code_statistics(samples, scaling, network, *, form, head=None):
     """
     weight = samples.weight
     weight = np.ones(len(samples.X)) if weight is None else weight
-    codes, squared_residual = _encode_and_compare(samples, scaling, network, weight)
+    codes, seen = _encode_and_compare(samples, scaling, network, weight)
     count = weight.sum()
     # Weights of a smaller sum are shares, not repetitions.
     degrees = count - 1 if count >= 2 else count
@@ -75,11 +75,12 @@ def code_statistics(samples, scaling, network, *, form, head=None):
     squares = np.einsum("i,ij,ij->j", weight, codes, codes)
     active = squares > _INERT * max(squares.max(), 0.0)
     variances = np.where(active, squares, 0.0) / degrees
-    given = samples.target, scaling, codes, weight
-    if rotation is None and codes.shape[1] * len(scaling.mean) > _LARGEST_READOUT:
-        explained, total, mean = _explained_by_maps(*given)
+    total, mean = seen.variation(scaling)
+    if seen.readout is None:
+        explained = _explained_by_maps(samples.target, scaling, codes, weight)
     else:
-        readout, total, mean = _readout(*given)
+        readout = seen.readout - np.outer(code_mean, seen.shift)
+        readout = readout if rotation is None else rotation @ readout
         explained = np.square(readout).sum(axis=1)
         if rotation is not None and head is None:
             rotation[active] *= _signs(readout[active])
@@ -91,7 +92,7 @@ def code_statistics(samples, scaling, network, *, form, head=None):
         head = _make_head(form, code_mean, rotation, variances, unit)
     with np.errstate(over="ignore"):  # 1e200 squared is infinite, but no error
         variances = variances * unit * unit
-    unexplained = squared_residual / degrees
+    unexplained = seen.squared_residual / degrees
     return CodeStatistics(head, mean, code_mean, variances, ratio, unexplained)
 
 
@@ -142,77 +143,117 @@ def _chunks(X, n_rows=None):
         yield slice(start, start + n_rows)
 
 
+class _Sums:
+    """What is summed over the rows, beside their codes, in one pass.
+
+    Rows are those of X centred, c, in scaled units and zero where X is NaN. The scaling
+    may know the mean of other rows (of those that early stopping trained on), which is
+    close enough to start from.
+
+    Attributes
+    ----------
+    squared_residual : float
+        Of the reconstruction, in X's units.
+    readout : ndarray of shape (n_components, n_features) or None
+        z^T c, not formed where it would be too large.
+    squares : float
+        ||c||^2.
+    shift, count : ndarray of shape (n_features,)
+        The sum of c, and of the weights of what is observed.
+    """
+
+    def __init__(self, with_readout):
+        self.readout = 0.0 if with_readout else None
+        self.squared_residual = self.squares = 0.0
+        self.shift = self.count = 0.0
+
+    def add(self, centered, residual, codes, weight):
+        """Add rows, tensors in float64; `centered` and `residual` may have NaN."""
+        observed = ~centered.isnan()
+        if bool(observed.all()):
+            self.count = self.count + float(weight.sum())
+        else:
+            self.count = self.count + (weight @ observed.to(weight)).numpy()
+            centered = centered.masked_fill(~observed, 0)
+            residual = residual.masked_fill(~observed, 0)
+        self.squared_residual += float(weight @ residual.square_().sum(dim=1))
+        self.squares += float(weight @ (centered * centered).sum(dim=1))
+        self.shift = self.shift + (weight @ centered).numpy()
+        if self.readout is not None:
+            weighted = codes * weight.unsqueeze(1)
+            self.readout = self.readout + (weighted.T @ centered).numpy()
+
+    def variation(self, scaling):
+        """Return the sum of squares around the mean in scaled units, and the mean."""
+        count = np.broadcast_to(self.count, self.shift.shape)
+        shift = np.zeros_like(self.shift)
+        np.divide(self.shift, count, out=shift, where=count > 0)
+        total = self.squares - np.sum(count * np.square(shift))
+        return total, scaling.mean + shift * scaling.residual_scale
+
+
 @torch.inference_mode()
 def _encode_and_compare(samples, scaling, network, weight):
-    """Return codes in float64 and the weighted sum of squared residuals."""
+    """Return codes in float64 and the `_Sums` of the rows."""
     parameter = next(network.parameters())
-    codes, total = None, 0.0
+    unit, mean = scaling.residual_scale, as_tensor(scaling.mean)
+    codes, sums = None, None
     # Without one more passes the code than goes through it.
     has_decoder = hasattr(network, "decode")
     for rows in _chunks(samples.X, rows_at_once(network, _CHUNK)):
         x = as_tensor(samples.X[rows]).to(torch.float64)
-        target = as_tensor(samples.target[rows]).to(torch.float64)
         given = {}
         if samples.y is not None:
             given["condition"] = as_tensor(samples.y[rows]).to(parameter)
-        u = scaling(x).to(parameter)
+        scaled = scaling(x)
+        u = scaled.to(parameter)
         z = network.encode(u)
         u_rec = network.decode(z, **given) if has_decoder else network(u)
-        x_rec = scaling.to_data(u_rec.to("cpu", torch.float64))
-        # Scaled before it is squared: 1e200 squared would overflow.
-        residual = (target - x_rec) / scaling.residual_scale
-        residual = residual.masked_fill(target.isnan(), 0).square().sum(dim=1)
-        total += float(residual @ as_tensor(weight[rows]))
+        u_rec, z = u_rec.to("cpu", torch.float64), z.to("cpu", torch.float64)
         if codes is None:
             # Of many codes, one copy is as much as there is room for.
             codes = np.empty((len(samples.X), z.shape[1]))
-        codes[rows] = z.cpu().numpy()
-    unit = scaling.residual_scale
-    return codes, total * unit * unit
-
-
-def _readout(X, scaling, codes, weight):
-    """Return codes^T Xc (n_components, n_features), ||Xc||^2 and the mean of X.
-
-    Xc is X centred, in scaled units, and zero where X is NaN. The scaling may know the
-    mean of other rows (of those that early stopping trained on), which is close enough
-    to start from.
-    """
-    readout, total, shift, count = 0.0, 0.0, 0.0, 0.0
-    for rows in _chunks(X):
-        centered = (X[rows] - scaling.mean) / scaling.residual_scale
-        observed = ~np.isnan(centered)
-        centered[~observed] = 0.0
-        weighted = centered * weight[rows, np.newaxis]
-        readout = readout + codes[rows].T @ weighted
-        total += np.sum(weighted * centered)
-        shift = shift + weighted.sum(axis=0)
-        count = count + weight[rows] @ observed
-    shift = np.divide(shift, count, out=np.zeros_like(shift), where=count > 0)
-    total -= np.sum(count * np.square(shift))
-    return readout, total, scaling.mean + shift * scaling.residual_scale
+            sums = _Sums(z.shape[1] * len(scaling.mean) <= _LARGEST_READOUT)
+        codes[rows] = z.numpy()
+        if scaling.link == "identity" and not samples.paired:
+            centered, residual = scaled, scaled - u_rec
+        else:
+            target = as_tensor(samples.target[rows]).to(torch.float64)
+            # Scaled before it is squared: 1e200 squared would overflow.
+            centered = (target - mean) / unit
+            residual = (target - scaling.to_data(u_rec)) / unit
+        sums.add(centered, residual, z, as_tensor(weight[rows]))
+    sums.squared_residual *= unit * unit
+    return codes, sums
 
 
 def _explained_by_maps(X, scaling, codes, weight):
-    """Return the sums of squares of `_readout`, its total and its mean.
+    """Return the sums of squares of codes^T c, codes centred.
 
     Of many codes of many features, as feature maps of large images have them, without
     a matrix of both: by the inner products of the rows or, of many rows, by parts.
     """
-    _, total, mean = _readout(X, scaling, codes[:, :0], weight)
+    weighted = codes * weight[:, np.newaxis]
     if len(X) > _LARGEST_GRAM:
         n_codes = max(1, _LARGEST_READOUT // X.shape[1])
-        parts = np.array_split(codes, -(-codes.shape[1] // n_codes), axis=1)
-        readouts = (_readout(X, scaling, part, weight)[0] for part in parts)
-        squares = [np.square(readout).sum(axis=1) for readout in readouts]
-        return np.concatenate(squares), total, mean
+        squares = []
+        for part in np.array_split(weighted, -(-codes.shape[1] // n_codes), axis=1):
+            readout = sum(
+                part[rows].T @ _centered(X[rows], scaling) for rows in _chunks(X)
+            )
+            squares.append(np.square(readout).sum(axis=1))
+        return np.concatenate(squares)
     products = 0.0
     for columns in _chunks(X.T):
-        centered = (X[:, columns] - scaling.mean[columns]) / scaling.residual_scale
-        centered[np.isnan(centered)] = 0.0
+        centered = _centered(X, scaling, columns)
         products = products + centered @ centered.T
-    weighted = codes * weight[:, np.newaxis]
-    return np.einsum("ij,ij->j", weighted, products @ weighted), total, mean
+    return np.einsum("ij,ij->j", weighted, products @ weighted)
+
+
+def _centered(X, scaling, columns=slice(None)):
+    centered = (X[:, columns] - scaling.mean[columns]) / scaling.residual_scale
+    centered[np.isnan(centered)] = 0.0
+    return centered
 
 
 def _signs(rows):

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from skae._random import make_generator
+from skae._threads import limit_threads_for
 from skae.architectures.layers import resolve_init
 from skae.data import Rows
 from skae.estimators._report import Report
@@ -19,6 +20,8 @@ from skae.scaling import Scaling, as_tensor
 # Rows, and codes, longer than so many mean lengths of the training rows' are outliers,
 # to which no perceptron is extrapolated (measured). Codes move outwards in training.
 _INPUT_RADIUS, _CODE_RADIUS = 3.0, 6.0
+_ROWS_IN_CACHE = 1024
+_MANY_NUMBERS = 2**22
 # From this many columns on a larger network pays for its time (measured).
 _MANY_COLUMNS = 256
 
@@ -91,7 +94,10 @@ class Samples(NamedTuple):
 
 
 class ScaledRows:
-    """The training rows in the network's space, in float64, made when asked for.
+    """The training rows in the network's space, made when asked for.
+
+    In float64, but for much data in float32 that a network of float32 is trained on,
+    where that costs twice the time and memory.
 
     Attributes
     ----------
@@ -101,20 +107,23 @@ class ScaledRows:
         `target` is `x` itself unless the fit was given pairs.
     """
 
-    def __init__(self, scaling, samples):
+    def __init__(self, scaling, samples, precision="float64"):
         self.scaling = scaling
         self.weight = samples.weight
         self._samples = samples
+        is_large = samples.X.size > _MANY_NUMBERS and precision != "float64"
+        rounded = is_large and samples.X.dtype == np.float32
+        self._dtype = torch.float32 if rounded else torch.float64
 
     @functools.cached_property
     def x(self):
-        return self.scaling.to_network(self._samples.X, torch.float64)
+        return self.scaling.to_network(self._samples.X, self._dtype)
 
     @functools.cached_property
     def target(self):
         if not self._samples.paired:
             return self.x
-        return self.scaling.to_network(self._samples.target, torch.float64)
+        return self.scaling.to_network(self._samples.target, self._dtype)
 
 
 class Criterion:
@@ -186,12 +195,17 @@ def make_start(estimator, samples, setup, report=None):
     `_linear_map`, `_make_corruption` and `_pretrain`, which tells `report` of what it
     does.
     """
+    with limit_threads_for(estimator.n_threads, samples.X):
+        return _make_start(estimator, samples, setup, report or Report(estimator))
+
+
+def _make_start(estimator, samples, setup, report):
     dtype = training_dtype(estimator.precision)
     network = estimator._build_network(samples.X.shape, setup.n_components).to(dtype)
     init = resolve_init(estimator.init, estimator.activation)
     network.initialize(init, make_generator(setup.seed))
     scaling = Scaling.fit(samples.target, setup.link, samples.weight)
-    rows = ScaledRows(scaling, samples)
+    rows = ScaledRows(scaling, samples, estimator.precision)
     corruption = None if samples.paired else estimator._make_corruption(rows)
     linear_map = None
     if estimator.linear_path is not None:
@@ -202,7 +216,6 @@ def make_start(estimator, samples, setup, report=None):
             noisy = corruption(rows.x, make_generator(setup.seed))
         _set_linear_path(network, linear_map, noisy, rows.target, rows.weight)
     estimator._finish_start(network, scaling, linear_map)
-    report = report or Report(estimator)
     pretraining = estimator._pretrain(network, scaling, samples, setup.seed, report)
     return Start(scaling, network.eval(), corruption, pretraining)
 
@@ -212,7 +225,8 @@ def current_start(estimator, samples):
     scaling = estimator.scaling_
     corruption = None
     if not samples.paired:
-        corruption = estimator._make_corruption(ScaledRows(scaling, samples))
+        rows = ScaledRows(scaling, samples, estimator.precision)
+        corruption = estimator._make_corruption(rows)
     network = copy.deepcopy(estimator.network_)
     return Start(scaling, network.to(training_dtype(estimator.precision)), corruption)
 
@@ -224,21 +238,26 @@ def training_dtype(precision):
 
 def _set_linear_path(network, linear_map, x, target, weight):
     """Hand the map to the network with the sizes of its codes and residual."""
-    x, mean_of = x.numpy(), functools.partial(np.average, axis=0, weights=weight)
-    codes = (x - linear_map.offset) @ linear_map.encoder.T
+    x, target = x.numpy(), target.numpy()
+    mean_of = functools.partial(np.average, axis=0, weights=weight)
+    encoder, decoder = (m.astype(x.dtype) for m in linear_map[:2])
+    codes = np.empty((len(x), len(encoder)))
+    residual_squares, lengths = np.empty(len(x)), np.empty(len(x))
+    for start in range(0, len(x), _ROWS_IN_CACHE):
+        rows = slice(start, start + _ROWS_IN_CACHE)
+        part = (x[rows] - linear_map.offset.astype(x.dtype)) @ encoder.T
+        residual = part @ decoder.T - target[rows]
+        codes[rows] = part
+        residual_squares[rows] = np.einsum("ij,ij->i", residual, residual)
+        lengths[rows] = np.linalg.norm(x[rows], axis=1)
     variances = mean_of(np.square(codes - mean_of(codes)))
     inert = variances <= 1e-14 * variances.max()
     code_scale = np.sqrt(np.where(inert, 1.0, variances))
-    residual = codes @ linear_map.decoder.T - target.numpy()
+    code_lengths = np.linalg.norm(codes / code_scale, axis=1)
     network.set_linear_path(
         linear_map,
         code_scale,
-        correction_scale=np.sqrt(mean_of(np.square(residual).mean(axis=1))),
-        input_radius=_INPUT_RADIUS * _mean_length(x, weight),
-        code_radius=_CODE_RADIUS * _mean_length(codes / code_scale, weight),
+        correction_scale=np.sqrt(mean_of(residual_squares) / target.shape[1]),
+        input_radius=_INPUT_RADIUS * (mean_of(lengths) or np.inf),
+        code_radius=_CODE_RADIUS * (mean_of(code_lengths) or np.inf),
     )
-
-
-def _mean_length(rows, weight):
-    """Return the mean length of rows, infinite where they are all at the centre."""
-    return np.average(np.linalg.norm(rows, axis=1), weights=weight) or np.inf

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from skae._random import make_generator
-from skae._threads import limit_threads
+from skae._threads import limit_threads, limit_threads_for
 from skae._warnings import warn_caller
 from skae.data import weighted_mean
 from skae.estimators._plan import (
@@ -144,7 +144,7 @@ class Trainer:
         device, self._n_threads = resources(estimator, start.network, len(samples.X))
         start.network.to(device)
         dtype = training_dtype(estimator.precision)
-        self._rows = make_rows(start.scaling, samples, dtype, device)
+        self._rows = self._make_rows(samples, dtype, device)
         scaling = copy.deepcopy(start.scaling).to(device, dtype)
         objective = estimator._make_objective(
             estimator._make_criterion(scaling), start.corruption
@@ -154,7 +154,7 @@ class Trainer:
         )
         self.start_loss = self._mean_loss(start.network)
         if isinstance(validation, Samples):
-            rows = make_rows(start.scaling, validation, dtype, device)
+            rows = self._make_rows(validation, dtype, device)
             validation = HeldOut(rows, self._plan, seed)
         self.judge = validation
         # A copy: a fit that fails must leave the estimator's own as it was.
@@ -267,6 +267,10 @@ class Trainer:
         with limit_threads(self._n_threads):
             losses = row_losses(network, self._rows, self._plan, self._seed)
         return float(weighted_mean(losses, self._rows.weight))
+
+    def _make_rows(self, samples, dtype, device):
+        with limit_threads_for(self.estimator.n_threads, samples.X):
+            return make_rows(self.start.scaling, samples, dtype, device)
 
     def _begin(self, device, count):
         """Return a new `TrainingState` at the start."""

@@ -14,7 +14,7 @@ from skae.penalties import elastic_net, elastic_net_gradient
 from skae.training.backprop import gradient_of
 from skae.training.tapes import make_tape
 
-_EVALUATION_ROWS = 4096
+_EVALUATION_ROWS = 1024
 # False forces autograd, by which the written-out gradients are tested.
 _WRITTEN_OUT = True
 
