@@ -21,12 +21,15 @@ class Rows(NamedTuple):
     y : Tensor of shape (n_rows, n_outputs) or None
         What is known of the rows beside their features, in numbers: what a
         conditional model is given and what a predictor is to predict.
+    codes : Tensor of shape (n_rows, n_components) or None
+        What `x` is on the linear path, where that is known beforehand.
     """
 
     x: Tensor
     target: Tensor
     weight: Tensor | None = None
     y: Tensor | None = None
+    codes: Tensor | None = None
 
     def take(self, index: Tensor) -> "Rows":
         """Return the rows at `index`, in its order."""
@@ -36,8 +39,12 @@ class Rows(NamedTuple):
         """Return rows with `function` applied to each tensor, once to shared ones."""
         x = function(self.x)
         target = x if self.target is self.x else function(self.target)
-        others = (self.weight, self.y)
+        others = (self.weight, self.y, self.codes)
         return Rows(x, target, *(None if t is None else function(t) for t in others))
+
+    def with_codes(self, codes: Tensor) -> "Rows":
+        """Return the same rows with codes on the linear path."""
+        return Rows(self.x, self.target, self.weight, self.y, codes)
 
     def split(self, n_parts: int) -> Iterator["Rows"]:
         """Yield `n_parts` consecutive parts of near-equal size."""
@@ -46,7 +53,7 @@ class Rows(NamedTuple):
         target = x if shared else torch.tensor_split(self.target, n_parts)
         others = [
             [None] * n_parts if t is None else torch.tensor_split(t, n_parts)
-            for t in (self.weight, self.y)
+            for t in (self.weight, self.y, self.codes)
         ]
         return map(Rows, x, target, *others)
 

@@ -18,7 +18,7 @@ from skae import (
 )
 from skae.architectures.dense import DenseAutoencoder
 from skae.architectures.layer_autoencoder import LayerAutoencoder
-from skae.architectures.layers import ACTIVATION_GRADIENTS, ACTIVATIONS
+from skae.architectures.layers import ACTIVATION_GRADIENTS, ACTIVATIONS, activate
 from skae.architectures.predictor import StackedPredictor
 from skae.architectures.variational import VariationalAutoencoder
 from skae.likelihoods import LIKELIHOODS, RowLikelihood
@@ -31,7 +31,6 @@ from skae.losses import (
     softmax_log_loss_with_gradient,
 )
 from skae.scaling import Scaling
-from skae.training.backprop import activate
 from skae.training.state import FlatParameters
 from skae.training.tapes import BallTape, make_tape
 

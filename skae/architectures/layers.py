@@ -32,9 +32,8 @@ IN_PLACE = {
 }
 
 _aten = torch.ops.aten
-# By the gradient of what comes out, which they write into, and, for those `IN_PLACE`,
-# what came out, for the others what went in. 'maxout' has none: it is no elementwise
-# function.
+# By the gradient of what comes out, which they write into, and what `activate` kept.
+# 'maxout' has none: it is no elementwise function.
 ACTIVATION_GRADIENTS = {
     "identity": lambda g, h: g,
     "logistic": lambda g, h: _sigmoid_backward(g, h, grad_input=g),
@@ -43,7 +42,7 @@ ACTIVATION_GRADIENTS = {
     "leaky_relu": lambda g, h: _leaky_relu_backward(g, h, 0.01, True, grad_input=g),
     "elu": lambda g, h: _elu_backward(g, 1, 1, 1, True, h, grad_input=g),
     "gelu": lambda g, h: _gelu_backward(g, h, grad_input=g),
-    "silu": lambda g, h: _silu_backward(g, h, grad_input=g),
+    "silu": lambda g, slope: g.mul_(slope),
 }
 _sigmoid_backward = _aten.sigmoid_backward.grad_input
 _tanh_backward = _aten.tanh_backward.grad_input
@@ -51,7 +50,23 @@ _threshold_backward = _aten.threshold_backward.grad_input
 _leaky_relu_backward = _aten.leaky_relu_backward.grad_input
 _elu_backward = _aten.elu_backward.grad_input
 _gelu_backward = _aten.gelu_backward.grad_input
-_silu_backward = _aten.silu_backward.grad_input
+
+
+def activate(name, h):
+    """Apply an activation; return the result and what its gradient is a function of.
+
+    `h` is overwritten where the gradient needs only the result.
+    """
+    if name in IN_PLACE:
+        h = IN_PLACE[name](h)
+        return h, h
+    if name == "silu":
+        # y = h s with s = logistic(h), whose slope s + y (1 - s) takes no exponential.
+        share = torch.sigmoid(h)
+        y = h.mul_(share)
+        return y, torch.addcmul(share, y, share, value=-1).add_(y)
+    return ACTIVATIONS[name](h), h
+
 
 _RECTIFIERS = ("relu", "leaky_relu", "maxout")
 

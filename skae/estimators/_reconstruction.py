@@ -6,7 +6,7 @@ from skae.training.backprop import written_out
 
 def reconstruction_gradient(tape, rows, generator, share, *, criterion):
     """Leave the gradient of the sum of rows times `share`; return the mean loss."""
-    output = tape.forward(rows.x, generator)
+    output = tape.forward(rows.x, generator, rows.codes)
     share = share / output.shape[1]
     errors, gradient = criterion.with_gradient(output, rows.target, share)
     tape.backward(gradient)

@@ -15,12 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skae.architectures.layers import (
-    ACTIVATION_GRADIENTS,
-    ACTIVATIONS,
-    IN_PLACE,
-    MLP,
-)
+from skae.architectures.layers import ACTIVATION_GRADIENTS, MLP, activate
 
 
 def written_out(gradient):
@@ -48,17 +43,6 @@ def gradient_of(function):
     )
 
 
-def activate(name, h):
-    """Apply an activation; return the result and what its gradient is a function of.
-
-    `h` is overwritten where the gradient needs only the result.
-    """
-    if name in IN_PLACE:
-        h = IN_PLACE[name](h)
-        return h, h
-    return ACTIVATIONS[name](h), h
-
-
 class _Layer(NamedTuple):
     """Views of a layer's parameters and gradients, the weight (n_outputs, n_inputs)."""
 
@@ -77,7 +61,23 @@ class _Memory(NamedTuple):
     input_gradients: list
 
 
-class LayersTape:
+def _products(views, n_rows):
+    """Return the memory for what goes into and comes out of layers."""
+    return _Memory(
+        [layer.bias.new_empty(n_rows, layer.weight.shape[0]) for layer in views],
+        [layer.bias.new_empty(n_rows, layer.weight.shape[1]) for layer in views],
+    )
+
+
+class Tape:
+    """The way through a network and back."""
+
+    def prepare(self, rows):
+        """Return the rows of a fit with what is known of them before its epochs."""
+        return rows
+
+
+class LayersTape(Tape):
     """The way through dense layers with an activation between them, and back.
 
     Parameters
@@ -160,10 +160,7 @@ class LayersTape:
     def _memory_for(self, n_rows):
         """Return the memory for `n_rows`; the batches of an epoch have two sizes."""
         if n_rows not in self._memories:
-            self._memories[n_rows] = _Memory(
-                [w.new_empty(n_rows, w.shape[0]) for w, *_ in self._layers],
-                [w.new_empty(n_rows, w.shape[1]) for w, *_ in self._layers],
-            )
+            self._memories[n_rows] = _products(self._layers, n_rows)
         return self._memories[n_rows]
 
 

@@ -83,6 +83,9 @@ def train(state, rows, plan, max_iter, monitors):
     # A caller's no_grad or inference_mode must not reach the loop.
     with torch.inference_mode(False), torch.enable_grad():
         tape = plan.tape_of(state.network)
+        if tape is not None:
+            with torch.inference_mode():
+                rows = tape.prepare(rows)
         for _ in range(max_iter):
             run_epoch(state, rows, plan, tape)
             if should_stop(monitors, state):

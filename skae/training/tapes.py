@@ -6,7 +6,7 @@ import torch
 
 from skae.architectures.dense import DenseAutoencoder
 from skae.architectures.layer_autoencoder import LayerAutoencoder
-from skae.architectures.layers import ACTIVATION_GRADIENTS, MLP
+from skae.architectures.layers import ACTIVATION_GRADIENTS, MLP, activate
 from skae.architectures.predictor import StackedPredictor
 from skae.architectures.sparse import RectifiedAutoencoder
 from skae.architectures.unrolled import UnrolledAutoencoder
@@ -14,7 +14,7 @@ from skae.architectures.variational import (
     LARGEST_LOG_VARIANCE,
     VariationalAutoencoder,
 )
-from skae.training.backprop import LayersTape, MLPTape, ResidualTape, activate
+from skae.training.backprop import LayersTape, MLPTape, ResidualTape, Tape
 
 
 def make_tape(network):
@@ -41,16 +41,26 @@ class BallTape:
 
     def forward(self, rows):
         """Return rows, those longer than the radius shortened to it."""
-        lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-        # Where to look is to wait for the device, all are divided.
-        self._is_inside = self._radius == math.inf or (
-            lengths.device.type == "cpu" and lengths.max().item() <= self._radius
-        )
+        lengths = self._lengths(rows)
+        self._is_inside = self._are_within(lengths)
         if self._is_inside:
             return rows
         self._divisor = (lengths / self._radius).clamp_min_(1.0)
         self._shortened = rows / self._divisor
         return self._shortened
+
+    def holds(self, rows):
+        """Whether no row is known to be longer than the radius."""
+        return self._are_within(self._lengths(rows))
+
+    def _lengths(self, rows):
+        return torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+
+    def _are_within(self, lengths):
+        if self._radius == math.inf:
+            return True
+        # On a GPU, where to look is to wait for it, all rows are divided.
+        return lengths.device.type == "cpu" and lengths.max().item() <= self._radius
 
     def backward(self, gradient):
         """Return the gradient of the rows: along a shortened one there is none."""
@@ -63,7 +73,7 @@ class BallTape:
         return torch.where(outside, gradient - along, gradient)
 
 
-class DenseTape:
+class DenseTape(Tape):
     """The way through a `DenseAutoencoder` without linear path, and back."""
 
     def __init__(self, network):
@@ -71,7 +81,7 @@ class DenseTape:
         self._g = MLPTape(network.g)
         self._f = MLPTape(network.f, written=self._g.weights)
 
-    def forward(self, u, generator):
+    def forward(self, u, generator, linear_codes=None):
         """Reconstruct rows as the network does in training."""
         return self.decode(self.encode(u, generator), generator)
 
@@ -99,39 +109,54 @@ class DenseTape:
         self._f.backward(back(of_codes, self._activated), to_input=False)
 
 
-class LinearPathTape:
+class LinearPathTape(Tape):
     """The way through a `DenseAutoencoder` around a linear map, and back."""
 
     def __init__(self, network):
-        self._network = network
         self._scale = float(network.correction_scale)
         self._g = ResidualTape(network.g, network.linear_decoder, self._scale)
         self._f = MLPTape(network.f, written=self._g.weights)
+        self._encoder = network.linear_encoder.T
+        self._offset = network.code_offset
+        self._code_scale = network.code_scale
         self._near_rows = BallTape(network.input_radius)
         self._near_codes = BallTape(network.code_radius)
 
-    def forward(self, u, generator):
-        """Reconstruct rows as the network does in training."""
-        return self.decode(self.encode(u, generator), generator)
+    def prepare(self, rows):
+        """Return the rows with their codes on the linear path, which do not change."""
+        if not self._near_rows.holds(rows.x):
+            return rows
+        return rows.with_codes(self._linear_codes(rows.x))
 
-    def encode(self, u, generator):
+    def forward(self, u, generator, linear_codes=None):
+        """Reconstruct rows as the network does in training.
+
+        `linear_codes` are those of `prepare`.
+        """
+        return self.decode(self.encode(u, generator, linear_codes), generator)
+
+    def encode(self, u, generator, linear_codes=None):
         """Map rows to codes."""
-        network = self._network
-        z = torch.addmm(network.code_offset, u, network.linear_encoder.T, beta=-1)
-        correction = self._f.forward(self._near_rows.forward(u), generator)
-        return z.add_(correction, alpha=self._scale)
+        near = u
+        if linear_codes is None:
+            linear_codes, near = self._linear_codes(u), self._near_rows.forward(u)
+        correction = self._f.forward(near, generator)
+        return torch.add(linear_codes, correction, alpha=self._scale)
 
     def decode(self, z, generator):
         """Map codes to reconstructions."""
-        near = self._near_codes.forward(z / self._network.code_scale)
+        near = self._near_codes.forward(z / self._code_scale)
         return self._g.forward(near, z, generator)
 
     def backward(self, gradient):
         """Set the parameters' gradients from that of the reconstruction."""
         of_near, of_codes = self._g.backward(gradient)
         near = self._near_codes.backward(of_near)
-        of_codes = of_codes.addcdiv(near, self._network.code_scale)
+        of_codes = of_codes.addcdiv(near, self._code_scale)
         self._f.backward(of_codes.mul_(self._scale), to_input=False)
+
+    def _linear_codes(self, u):
+        return torch.addmm(self._offset, u, self._encoder, beta=-1)
 
 
 def _dense_tape(network):
@@ -166,7 +191,7 @@ class RectifiedTape(DenseTape):
         self._encoder_backward(back, code_gradient)
 
 
-class VariationalTape:
+class VariationalTape(Tape):
     """The way through a `VariationalAutoencoder` and back, in two parts each."""
 
     def __init__(self, network):
