@@ -36,21 +36,34 @@ class Codec:
         self.n_threads = n_threads
         self.flops_per_row = 2.0 * multiplications(network)
         self._chunk = rows_at_once(network, _CHUNK)
-        self._modules, self._functions, self._devices = {}, {}, {}
-        exact = None
-        for dtype in (torch.float64, torch.float32):
-            where = self._devices[dtype] = inference_device(device, dtype)
-            parts = [copy.deepcopy(m) for m in (scaling, network, head)]
-            parts = [m.eval().requires_grad_(False).to(where, dtype) for m in parts]
-            exact = exact or parts
-            self._modules[dtype] = Encoder(*parts), Decoder(*parts)
-            self._functions[dtype] = fold(*exact, where, dtype) or self._modules[dtype]
+        self._parts = scaling, network, head
+        self._device = device
+        # Made where they are first used: most fits of a search use one dtype, if any.
+        self._modules, self._functions = {}, {}
         self.n_features = len(scaling.mean)
         self.n_components = len(head.scale)
 
+    @torch.inference_mode(False)
     def modules(self, dtype=torch.float32):
         """Return the encoder and the decoder of a dtype."""
+        if dtype not in self._modules:
+            parts = self._copies(inference_device(self._device, dtype), dtype)
+            self._modules[dtype] = Encoder(*parts), Decoder(*parts)
         return self._modules[dtype]
+
+    @torch.inference_mode(False)
+    def _functions_of(self, dtype):
+        """Return what does what the modules do, in fewer operations if there is any."""
+        if dtype not in self._functions:
+            exact = inference_device(self._device, torch.float64)
+            device = inference_device(self._device, dtype)
+            folded = fold(*self._copies(exact, torch.float64), device, dtype)
+            self._functions[dtype] = folded or self.modules(dtype)
+        return self._functions[dtype]
+
+    def _copies(self, device, dtype):
+        copies = [copy.deepcopy(part) for part in self._parts]
+        return [m.eval().requires_grad_(False).to(device, dtype) for m in copies]
 
     def encode(self, X, *, options=None, **given):
         """Return codes of the rows of an array, in its dtype.
@@ -61,7 +74,7 @@ class Codec:
         def encode(encoder, decoder, x, **given):
             return encoder(x, **given, **(options or {}))
 
-        return self._map(self._functions, encode, self.n_components, X, given)
+        return self._map(self._functions_of, encode, self.n_components, X, given)
 
     def decode(self, Z, **given):
         """Return rows in X's units for an array of codes, in its dtype."""
@@ -69,7 +82,7 @@ class Codec:
         def decode(encoder, decoder, z, **given):
             return decoder(z, **given)
 
-        return self._map(self._functions, decode, self.n_features, Z, given)
+        return self._map(self._functions_of, decode, self.n_features, Z, given)
 
     def encode_sparse(self, X, **options):
         """Return codes as a `csr_array`, without all of them as a dense one."""
@@ -82,7 +95,7 @@ class Codec:
 
     def reconstruct(self, X):
         """Return the rows of an array encoded and decoded, in its dtype."""
-        return self._map(self._functions, _reconstruct, self.n_features, X, {})
+        return self._map(self._functions_of, _reconstruct, self.n_features, X, {})
 
     def squared_residuals(self, X, unit=1.0):
         """Return each row's sum of squared residuals in units of `unit` squared."""
@@ -95,7 +108,7 @@ class Codec:
                 residual.masked_fill_(missing, 0)
             return residual.square_().sum(dim=1, keepdim=True)
 
-        return self._map(self._functions, squares, 1, X, {})[:, 0]
+        return self._map(self._functions_of, squares, 1, X, {})[:, 0]
 
     def map(self, function, width, array, **given):
         """Apply a function to the rows of an array, chunk by chunk.
@@ -115,16 +128,17 @@ class Codec:
         -------
         result : ndarray of shape (n_samples, width)
         """
-        return self._map(self._modules, function, width, array, given)
+        return self._map(self.modules, function, width, array, given)
 
     @torch.inference_mode()
     def _map(self, parts, function, width, array, given):
-        """Do so with the encoders and decoders, by dtype, that are `parts`."""
+        """Do so with what ``parts(dtype)`` returns, an encoder and a decoder."""
         dtype = torch.float32 if array.dtype == np.float32 else torch.float64
-        (encoder, decoder), device = parts[dtype], self._devices[dtype]
+        device = inference_device(self._device, dtype)
         result = np.empty((len(array), width), dtype=array.dtype)
         flops = self.flops_per_row * min(len(array), self._chunk)
         with limit_threads(choose_n_threads(self.n_threads, flops)):
+            encoder, decoder = parts(dtype)
             for start in range(0, len(array), self._chunk):
                 chunk = slice(start, start + self._chunk)
                 rows = as_tensor(array[chunk]).to(device)
