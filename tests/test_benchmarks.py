@@ -342,13 +342,18 @@ def test_a_failing_process_is_named(toy_folder, capsys):
 
 def test_ratios_are_to_the_floor():
     rows = pd.concat(
-        [_times(floor=0.1, skae=0.19), _times(floor=0.1, skae=0.21), _times(skae=9)]
+        [
+            _times(floor=0.1, skae=0.19),
+            _times(floor=0.1, skae=0.21),
+            _times(floor=0.3, skae=9),
+        ]
     )
     workload = rounds.with_numbers(WORKLOADS["W1"], (1797, 64))
     text = table.write(rows, {"W1": workload}, ["floor", "skae", "pca"])
     assert "| bare products | 0.1 s |" in text
     assert "| skae, defaults | 2.10 |" in text
     assert "| PCA | - |" in text
+    assert "Bare products in all rounds: W1 0.1 to 0.3 s." in text
     assert "1797 rows, 64-32-8, batches of 200, epochs: 100, threads: 1" in text
 
 

@@ -31,6 +31,7 @@ def write(rows, workloads, contestants):
         parts += [
             "Time of a fit, as a ratio to the bare products of the same shapes:",
             markdown(ratios(medians, fits, contestants)),
+            *spreads(rows, fits),
             "Mean squared error of the reconstruction of training rows afterwards:",
             markdown(errors(medians, fits, contestants)),
         ]
@@ -56,6 +57,20 @@ def ratios(medians, names, contestants):
         return f"{seconds / floor:.2f}"
 
     return _table(cell, names, contestants)
+
+
+def spreads(rows, names):
+    """Return a sentence on the rounds of the floor where there are several.
+
+    A floor that was disturbed makes everybody look fast.
+    """
+    floors = rows[rows["contestant"] == FLOOR].groupby("workload")["seconds"]
+    ranges = [
+        f"{name} {floors.min()[name]:.3g} to {floors.max()[name]:.3g} s"
+        for name in names
+        if name in floors.groups and floors.count()[name] > 1
+    ]
+    return [f"Bare products in all rounds: {', '.join(ranges)}."] if ranges else []
 
 
 def errors(medians, names, contestants):
