@@ -10,7 +10,6 @@ corruption here has
 which is what the best linear denoiser in closed form needs.
 """
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -26,13 +25,23 @@ class ColumnRange(NamedTuple):
 
 def at_level(corruption, level, column_range):
     """Return a corruption of `CORRUPTIONS` as a function of (rows, generator)."""
-    return functools.partial(
-        _corrupt, CORRUPTIONS[corruption], level=level, column_range=column_range
-    )
+    return _AtLevel(CORRUPTIONS[corruption], level, column_range)
 
 
-def _corrupt(corruption, x, generator, *, level, column_range):
-    return corruption(x, level, generator, column_range)
+class _AtLevel:
+    def __init__(self, corrupt, level, column_range):
+        self._corrupt = corrupt
+        self._level = level
+        self._range = column_range
+        # By device and dtype: not to be sent to a GPU with each batch.
+        self._ranges = {}
+
+    def __call__(self, x, generator):
+        place = x.device, x.dtype
+        if place not in self._ranges:
+            low, high = self._range
+            self._ranges[place] = ColumnRange(low.to(x), high.to(x))
+        return self._corrupt(x, self._level, generator, self._ranges[place])
 
 
 def _mask(x, level, generator):
@@ -54,9 +63,8 @@ def gaussian(x, level, generator, column_range=None):
 
 def salt_and_pepper(x, level, generator, column_range):
     """Set each value, with probability `level`, to its column's low or high."""
-    salt = torch.where(
-        _mask(x, 0.5, generator), column_range.high.to(x), column_range.low.to(x)
-    )
+    is_high = _mask(x, 0.5, generator)
+    salt = torch.where(is_high, column_range.high, column_range.low)
     return torch.where(_mask(x, level, generator), salt, x)
 
 

@@ -63,9 +63,11 @@ def jacobian_norm(function, x):
     Exact, by a backward pass for each column of what `function` returns, in which no
     row may depend on another. Differentiable where gradients are enabled.
     """
-    return _squared_products(
-        function, x, lambda outputs: torch.eye(outputs.shape[1]).to(outputs)
-    )
+    return _squared_products(function, x, _identity_of)
+
+
+def _identity_of(outputs):
+    return torch.eye(outputs.shape[1], dtype=outputs.dtype, device=outputs.device)
 
 
 def estimate_jacobian_norm(function, x, n_projections, generator):

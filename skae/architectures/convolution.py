@@ -12,7 +12,6 @@ pixel (i, j) becomes
 where h is zero outside the map.
 """
 
-import functools
 import math
 
 import numpy as np
@@ -102,14 +101,14 @@ class UpsamplingConvolution(Convolution):
     def __init__(self, n_inputs, n_outputs, kernel_size, size):
         super().__init__(n_inputs, n_outputs, kernel_size, size)
         self.factor = factors(size)
+        sides = zip(("down", "across"), self.weight.shape[2:], self.factor, strict=True)
+        for name, length, factor in sides:
+            places = torch.tensor(_places(length, factor), dtype=torch.float32)
+            self.register_buffer(name, places, persistent=False)
 
     def forward(self, h: Tensor) -> Tensor:
         weight, (a, b) = self.weight, self.factor
-        down, across = (
-            torch.from_numpy(_places(length, factor)).to(weight)
-            for length, factor in zip(weight.shape[2:], self.factor, strict=True)
-        )
-        kernels = torch.einsum("ask,oikl,btl->aboist", down, weight, across)
+        kernels = torch.einsum("ask,oikl,btl->aboist", self.down, weight, self.across)
         kernels = kernels.flatten(0, 2)
         padding = kernels.shape[2] // 2, kernels.shape[3] // 2
         h = F.conv2d(h, kernels, self.bias.repeat(a * b), padding=padding)
@@ -160,7 +159,6 @@ def _cut(h, size):
     return h[:, :, : size[0], : size[1]]
 
 
-@functools.cache
 def _places(length, factor):
     """Return which places of a kernel read one pixel, once each is repeated.
 

@@ -125,7 +125,7 @@ class TopKAutoencoder(DenseAutoencoder):
     def note_active(self, codes):
         """Count a batch of codes."""
         self.rows_since_active += len(codes)
-        self.rows_since_active[(codes != 0).any(dim=0)] = 0
+        self.rows_since_active.masked_fill_((codes != 0).any(dim=0), 0)
 
 
 def keep_largest(scores, k):
