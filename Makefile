@@ -2,6 +2,7 @@
 # uses, once, and again when pyproject.toml or constraints.txt changes.
 
 PYTHON ?= python3
+GPU_PYTHON ?= python
 WORKERS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -17,19 +18,28 @@ EXTRAS_docs := docs
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test test-gpu lint bench docs clean
 .DELETE_ON_ERROR:
 # Keeps the stamps, which make would remove as intermediate files.
 .SECONDARY:
 
 help:
-	@echo "make demo | test | lint | bench | docs | clean"
+	@echo "make demo | test | test-gpu | lint | bench | docs | clean"
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-test
 	MPLBACKEND=Agg $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+# In an environment that has a torch for the GPU, which the one made here may lack
+# (constraints.txt), and pytest: make test-gpu GPU_PYTHON=/path/to/python
+test-gpu:
+	@$(GPU_PYTHON) -c "import sys, torch; torch.cuda.is_available() or sys.exit( \
+	    'torch ' + torch.__version__ + ' of $(GPU_PYTHON) finds no CUDA device: ' \
+	    'make test-gpu GPU_PYTHON=/path/to/python')"
+	MPLBACKEND=Agg PYTHONPATH=. $(GPU_PYTHON) -m pytest -m gpu -p no:xdist \
+	    tests/test_gpu.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
