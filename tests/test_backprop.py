@@ -276,6 +276,16 @@ def fits():
         yield StackedDAERegressor(loss=loss, pretraining=None, **SMALL)
 
 
+def test_a_criterion_without_gradient_is_left_to_autograd():
+    class Cubes(AutoencoderTransformer):
+        def _make_criterion(self, scaling):
+            return lambda output, target: (output - target).abs() ** 3
+
+    X = np.random.RandomState(0).randn(60, 5)
+    curve = Cubes(2, **AUTOENCODER).fit(X).loss_curve_
+    assert curve[-1] < curve[0]
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("estimator", list(fits()), ids=str)
 def test_fits_are_equal(estimator, weighted, monkeypatch):

@@ -68,7 +68,10 @@ class BaseAutoencoder(
         return 1
 
     def _make_criterion(self, scaling):
-        """Return the elementwise loss, a function of (output, target)."""
+        """Return the elementwise loss, a function of (output, target).
+
+        With a method `with_gradient`, as `Criterion` has, it needs no autograd.
+        """
         return Criterion(self.loss, scaling)
 
     def _link(self):

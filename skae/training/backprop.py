@@ -35,12 +35,17 @@ def written_out(gradient):
 
 
 def gradient_of(function):
-    """Return the gradient of a decorated function, or of a partial of one, or None."""
+    """Return the gradient of a decorated function, or of a partial of one.
+
+    None where there is none, be it of the ``criterion`` that a partial is given.
+    """
     gradient = getattr(getattr(function, "func", function), "gradient", None)
-    keywords = getattr(function, "keywords", None)
-    return (
-        functools.partial(gradient, **keywords) if gradient and keywords else gradient
-    )
+    keywords = getattr(function, "keywords", {})
+    if gradient is None or not keywords:
+        return gradient
+    if "criterion" in keywords and not hasattr(keywords["criterion"], "with_gradient"):
+        return None
+    return functools.partial(gradient, **keywords)
 
 
 class _Layer(NamedTuple):
