@@ -7,6 +7,10 @@ import torch
 from torch import Tensor
 
 
+# A shuffled copy of more than that is read from memory again, batch by batch.
+_BYTES_IN_CACHE = 2**22
+
+
 class Rows(NamedTuple):
     """Aligned rows of a data set or of a batch.
 
@@ -68,10 +72,16 @@ def epoch_batches(rows, batch_size, *, shuffle, generator):
     Near-equal sizes leave no batch of one row behind, which batch
     normalisation could not take.
     """
-    if shuffle:
-        order = torch.randperm(len(rows), generator=generator, device=rows.x.device)
-        rows = rows.take(order)
-    yield from rows.split(-(-len(rows) // batch_size))
+    n_batches = -(-len(rows) // batch_size)
+    if not shuffle:
+        yield from rows.split(n_batches)
+        return
+    order = torch.randperm(len(rows), generator=generator, device=rows.x.device)
+    if rows.x.nbytes <= _BYTES_IN_CACHE:
+        yield from rows.take(order).split(n_batches)
+    else:
+        for part in torch.tensor_split(order, n_batches):
+            yield rows.take(part)
 
 
 def weighted_mean(values, weight):

@@ -2,6 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import skae.data
 from skae.data import Rows, epoch_batches, weighted_mean
 
 SIZES = st.integers(1, 60)
@@ -59,6 +60,17 @@ def test_the_order_is_the_generators_own():
     rows = numbered_rows(50)
     assert numbers(batches_of(rows, 7)) == numbers(batches_of(rows, 7))
     assert numbers(batches_of(rows, 7)) != numbers(batches_of(rows, 7, seed=1))
+
+
+def test_batches_are_the_same_with_and_without_a_shuffled_copy(monkeypatch):
+    rows = numbered_rows(50)
+    copied = batches_of(rows, 7)
+    monkeypatch.setattr(skae.data, "_BYTES_IN_CACHE", 0)
+    gathered = batches_of(rows, 7)
+    for one, other in zip(copied, gathered, strict=True):
+        assert torch.equal(one.x, other.x)
+        assert torch.equal(one.target, other.target)
+        assert torch.equal(one.weight, other.weight)
 
 
 def test_a_second_epoch_has_another_order():
