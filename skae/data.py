@@ -6,7 +6,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-
 # A shuffled copy of more than that is read from memory again, batch by batch.
 _BYTES_IN_CACHE = 2**22
 

@@ -84,8 +84,7 @@ class Scaling(ArrayStateModule):
         NaN counts as not there.
         """
         mean, residual_scale = _moments(np.asarray(X), sample_weight)
-        row_size = np.average((~np.isnan(X)).sum(axis=1), weights=sample_weight)
-        row_size = float(row_size)
+        row_size = _mean_row_size(X, sample_weight)
         if link == "identity":
             return cls(
                 mean, mean, residual_scale, residual_scale, link, row_size=row_size
@@ -100,7 +99,7 @@ class Scaling(ArrayStateModule):
     def forward(self, x: Tensor) -> Tensor:
         """Map rows of X into the network's space, same shape."""
         linked = LINKS[self.link].invert_shrunk(x, self.link_mean)
-        return ((linked - self.center) - self.center_rest) / self.scale
+        return (linked - self.center).sub_(self.center_rest).div_(self.scale)
 
     def outputs(self, u: Tensor) -> Tensor:
         """Map the network's output to values before the link.
@@ -145,6 +144,15 @@ class Scaling(ArrayStateModule):
         for part, rows in _parts(X):
             result[part] = self(torch.from_numpy(rows))
         return result
+
+
+def _mean_row_size(X, sample_weight):
+    """Return the mean number of values a row, without those that are NaN."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        may_miss_any = np.isnan(X.sum(axis=1)).any()  # a NaN makes a NaN of its sum
+    if not may_miss_any:
+        return float(X.shape[1])
+    return float(np.average((~np.isnan(X)).sum(axis=1), weights=sample_weight))
 
 
 def _moments(X, sample_weight):

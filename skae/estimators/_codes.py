@@ -13,6 +13,7 @@ from skae.architectures.work import rows_at_once
 from skae.scaling import as_tensor
 
 _CHUNK = 1024
+_NUMBERS_IN_CACHE = 2**18
 # Numbers in a matrix of codes and features, 512 MB; rows whose inner products fit.
 _LARGEST_READOUT, _LARGEST_GRAM = 2**26, 8192
 # Share of the largest variance that is rounding.
@@ -169,15 +170,18 @@ class _Sums:
 
     def add(self, centered, residual, codes, weight):
         """Add rows, tensors in float64; `centered` and `residual` may have NaN."""
-        observed = ~centered.isnan()
-        if bool(observed.all()):
+        lengths = torch.linalg.vector_norm(centered, dim=1)
+        if not bool(lengths.isnan().any()):
             self.count = self.count + float(weight.sum())
         else:
-            self.count = self.count + (weight @ observed.to(weight)).numpy()
-            centered = centered.masked_fill(~observed, 0)
-            residual = residual.masked_fill(~observed, 0)
-        self.squared_residual += float(weight @ residual.square_().sum(dim=1))
-        self.squares += float(weight @ (centered * centered).sum(dim=1))
+            missing = centered.isnan()
+            self.count = self.count + (weight @ (~missing).to(weight)).numpy()
+            centered = centered.masked_fill(missing, 0)
+            residual = residual.masked_fill(missing, 0)
+            lengths = torch.linalg.vector_norm(centered, dim=1)
+        residuals = torch.linalg.vector_norm(residual, dim=1)
+        self.squared_residual += float(weight @ residuals.square())
+        self.squares += float(weight @ lengths.square())
         self.shift = self.shift + (weight @ centered).numpy()
         if self.readout is not None:
             weighted = codes * weight.unsqueeze(1)
@@ -200,7 +204,8 @@ def _encode_and_compare(samples, scaling, network, weight):
     codes, sums = None, None
     # Without one more passes the code than goes through it.
     has_decoder = hasattr(network, "decode")
-    for rows in _chunks(samples.X, rows_at_once(network, _CHUNK)):
+    n_rows = min(_CHUNK, max(1, _NUMBERS_IN_CACHE // samples.X.shape[1]))
+    for rows in _chunks(samples.X, rows_at_once(network, n_rows)):
         x = as_tensor(samples.X[rows]).to(torch.float64)
         given = {}
         if samples.y is not None:
