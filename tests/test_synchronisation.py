@@ -24,11 +24,11 @@ _LAYERS = {"hidden_layer_sizes": (6,)}
 _OWN = {
     "ConvolutionalAutoencoder": {"image_shape": (4, 4), "channels": (2,)},
     "RecurrentAutoencoder": {"sequence_shape": (4, 4), "hidden_size": 3},
-    "StackedAutoencoder": {**_LAYERS, "pretraining": None},
-    "StackedDAEClassifier": {**_LAYERS, "pretraining": None},
-    "StackedDAERegressor": {**_LAYERS, "pretraining": None},
-    "AutoencoderClassifier": {"pretrain": False},
-    "AutoencoderRegressor": {"pretrain": False},
+    "StackedAutoencoder": {**_LAYERS, "pretrain_max_iter": 1},
+    "StackedDAEClassifier": {**_LAYERS, "pretrain_max_iter": 1},
+    "StackedDAERegressor": {**_LAYERS, "pretrain_max_iter": 1},
+    "AutoencoderClassifier": {},
+    "AutoencoderRegressor": {},
 }
 _MORE = [
     skae.AutoencoderTransformer(2, **_LAYERS, linear_path=None, dropout=0.1),
@@ -40,6 +40,9 @@ _MORE = [
         for name in ("masking", "gaussian", "salt_and_pepper", "swap")
     ),
     skae.SparseAutoencoder(8, sparsity="kl"),
+    skae.StackedAutoencoder(
+        2, **_LAYERS, pretraining="rbm", activation="logistic", pretrain_max_iter=1
+    ),
     skae.SparseAutoencoder(8, sparsity="l1"),
     skae.VAETransformer(2, **_LAYERS, n_importance_samples=3, likelihood="poisson"),
     skae.ConvolutionalAutoencoder(
@@ -97,8 +100,8 @@ def test_an_epoch_waits_once_a_term_and_sends_nothing(estimator, counted):
     estimator.set_params(
         batch_size=8, max_iter=2, early_stopping=False, random_state=0
     ).fit(X, y)
-    assert counted.n_epochs == 2
+    assert counted.n_epochs >= 2
     # The packed sequences of torch ask for the lengths of each batch's rows.
     n_waits = 12 if isinstance(estimator, skae.RecurrentAutoencoder) else 0
-    assert counted.waits <= 2 * (n_waits + _MOST_TERMS)
+    assert counted.waits <= counted.n_epochs * (n_waits + _MOST_TERMS)
     assert counted.sent == 0
