@@ -320,7 +320,7 @@ class BaseAutoencoder(
         unexplained = codec.squared_residuals(X, unit).sum(dtype=np.float64)
         total = sum(
             np.nansum(np.square((rows - self.mean_) / unit))
-            for rows in np.array_split(X, -(-len(X) // 4096))
+            for rows in np.array_split(X, -(-len(X) // 256))
         )
         if total == 0:
             return 1.0 if unexplained < 1e-12 * X.size else 0.0
