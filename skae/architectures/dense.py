@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from skae.architectures.array_state import ArrayStateModule
-from skae.architectures.layers import ACTIVATIONS, MLP, within
+from skae.architectures.layers import ACTIVATIONS, MLP, apply_linear, within
 
 
 class DenseAutoencoder(ArrayStateModule):
@@ -91,7 +91,7 @@ class DenseAutoencoder(ArrayStateModule):
         """Map rows (n_rows, n_features) to codes (n_rows, n_components)."""
         if not self.linear_path:
             return ACTIVATIONS[self.code_activation](self.f(u, generator))
-        linear = u @ self.linear_encoder.T - self.code_offset
+        linear = apply_linear(u, self.linear_encoder) - self.code_offset
         near = within(u, self.input_radius)
         return linear + self.correction_scale * self.f(near, generator)
 
@@ -100,9 +100,8 @@ class DenseAutoencoder(ArrayStateModule):
         if not self.linear_path:
             return self.g(z, generator)
         near = within(z / self.code_scale, self.code_radius)
-        return z @ self.linear_decoder.T + self.correction_scale * self.g(
-            near, generator
-        )
+        linear = apply_linear(z, self.linear_decoder)
+        return linear + self.correction_scale * self.g(near, generator)
 
     def forward(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Reconstruct rows."""

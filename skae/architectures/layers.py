@@ -135,6 +135,17 @@ def within(rows, radius):
     return rows / (lengths / radius).clamp_min(1.0)
 
 
+def apply_linear(rows, matrix):
+    """Return ``rows @ matrix.T``, within autocast too in the dtype of the rows.
+
+    What a linear path leaves unexplained can be less than the rounding of bfloat16.
+    """
+    if not torch.is_autocast_enabled(rows.device.type):
+        return rows @ matrix.T
+    with torch.autocast(rows.device.type, enabled=False):
+        return rows @ matrix.T
+
+
 class Dense(nn.Module):
     """An affine layer, optionally with the transposed weight of another one.
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from skae.architectures.array_state import ArrayStateModule
-from skae.architectures.layers import MLP, within
+from skae.architectures.layers import MLP, apply_linear, within
 from skae.likelihoods import LIKELIHOODS
 
 # In units of the data's variance: where a row is reconstructed without an error, the
@@ -156,7 +156,7 @@ class VariationalAutoencoder(ArrayStateModule):
         h = self.f(self.with_given(near, condition), generator)
         mean, log_variance = h.chunk(2, dim=1)
         if self.linear_path:
-            mean = u @ self.linear_encoder.T + self.posterior_scale * mean
+            mean = apply_linear(u, self.linear_encoder) + self.posterior_scale * mean
             log_variance = log_variance + 2 * torch.log(self.posterior_scale)
         bound = LARGEST_LOG_VARIANCE
         return mean, log_variance.clamp(-bound, bound)
@@ -171,9 +171,8 @@ class VariationalAutoencoder(ArrayStateModule):
             given = z if condition is None else torch.cat([z, condition.to(z)], dim=1)
             return self.g(given, generator)
         near = within(z, self.code_radius)
-        return z @ self.linear_decoder.T + self.correction_scale * self.g(
-            near, generator
-        )
+        linear = apply_linear(z, self.linear_decoder)
+        return linear + self.correction_scale * self.g(near, generator)
 
     def forward(self, u: Tensor, generator=None, condition=None) -> Tensor:
         """Reconstruct rows from the means of their codes."""
