@@ -212,8 +212,10 @@ PARAMETERS = {
     "precision": (
         "{'float32', 'float64', 'bfloat16'}",
         """
-        Precision of training ('bfloat16' for the matrix products alone). It does not
-        change the dtype of what is returned: float32 for float32 X, float64 otherwise.
+        Precision of training. 'bfloat16' is for the products of the layers alone: on
+        processors that have it a little faster for layers of hundreds of units and for
+        large maps, slower for small networks. It does not change the dtype of what is
+        returned: float32 for float32 X, float64 otherwise.
         """,
     ),
     "n_threads": (
