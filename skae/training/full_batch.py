@@ -78,7 +78,7 @@ class _Objective:
         gradient = parameters.gradient.cpu().to(torch.float64, copy=True)
         gradient[: parameters.n_weights] += elastic_net_gradient(
             parameters.weights, plan.alpha, plan.l1_ratio
-        )
+        ).cpu()
         self._evaluated = values.copy()
         self._terms = {name: term.item() for name, term in terms.items()}
         if plan.alpha > 0:
