@@ -108,7 +108,9 @@ def _rotation(form, centered, weight):
     if form == "ordered":
         order = np.argsort(-(weight @ np.square(centered)), kind="stable")
         return np.eye(len(order))[order]
-    return _decorrelate((centered.T * weight) @ centered)
+    # By torch, whose threads are limited, not numpy's.
+    rows = as_tensor(centered)
+    return _decorrelate(((rows.T * as_tensor(weight)) @ rows).numpy())
 
 
 def _make_head(form, mean, rotation, variances, unit):
