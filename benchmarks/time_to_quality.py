@@ -190,13 +190,8 @@ def draw(table, path):
     axes = figure.add_subplot()
     for name in [n for n in [*_OURS, *_PEERS] if n in set(table["contestant"])]:
         curve = table[table["contestant"] == name]
-        marker = "." if name in _OURS else "o"
-        axes.plot(
-            curve["seconds"],
-            curve["error"],
-            marker=marker,
-            label=CONTESTANTS[name].title,
-        )
+        form, label = ".-" if name in _OURS else "o", CONTESTANTS[name].title
+        axes.plot(curve["seconds"], curve["error"], form, label=label)
     axes.set(xscale="log", yscale="log")
     axes.set(xlabel="seconds of fitting", ylabel="mean squared error, test part")
     axes.legend()
