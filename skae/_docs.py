@@ -213,8 +213,8 @@ PARAMETERS = {
         "{'float32', 'float64', 'bfloat16'}",
         """
         Precision of training. 'bfloat16' is for the products of the layers alone: on
-        processors that have it a quarter faster for layers of hundreds of units, and two
-        to four times slower for small networks. It does not change the dtype of what is
+        processors that have it a quarter faster for layers of hundreds of units, two to
+        four times slower for small networks. It does not change the dtype of what is
         returned: float32 for float32 X, float64 otherwise.
         """,
     ),
