@@ -272,6 +272,19 @@ def _times(**seconds):
     )
 
 
+def test_twice_the_epochs_tell_what_the_epochs_take(toy_folder):
+    path = rounds.data_path(toy_folder, "toy")
+    once = child.measure(FLOOR, _TOY["dense"]._asdict(), path)
+    twice = child.measure(FLOOR, _TOY["dense"]._asdict(), path, twice=True)
+    assert set(twice) - set(once) == {"epochs_seconds"}
+    rows = _times(**{FLOOR: 3.0, "skae": 4.0})
+    rows["epochs_seconds"] = [2.0, 5.0]
+    report = table.write(rows, {"W1": WORKLOADS["W1"]}, [FLOOR, "skae"])
+    alone = report.split("epochs alone")[1]
+    assert "| 2 s |" in alone
+    assert "| 2.50 |" in alone
+
+
 def test_every_layer_takes_three_products_and_the_first_two():
     toy = _TOY["dense"]
     layers = [(784, 5), (5, 2), (2, 5), (5, 784)]

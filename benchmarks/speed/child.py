@@ -1,9 +1,10 @@
 """One contestant in a process of its own, which prints what it measured as JSON.
 
 ``python -m benchmarks.speed.child REQUEST`` with the request as JSON: the keys
-"contestant", "imports", "workload" (the fields of a `Workload`) and "path" of the rows
-(.npy). What is imported before the contestant's own library is told from it, so that
-this module imports nothing that the library would.
+"contestant", "imports", "workload" (the fields of a `Workload`), "path" of the rows
+(.npy) and "twice", whether to fit with twice the epochs, too. What is imported before
+the contestant's own library is told from it, so that this module imports nothing that
+the library would.
 """
 
 import importlib
@@ -22,12 +23,17 @@ def main():
     """Run what the command line asks for."""
     request = json.loads(sys.argv[1])
     seconds, _ = timed(importlib.import_module, request["imports"])
-    result = measure(request["contestant"], request["workload"], request["path"])
+    result = measure(
+        *(request[key] for key in ("contestant", "workload", "path", "twice"))
+    )
     print(json.dumps({"import_seconds": seconds, **result, "peak_mb": peak_memory()}))
 
 
-def measure(name, fields, path):
-    """Fit three batches, then all rows, or encode them; return the seconds."""
+def measure(name, fields, path, twice=False):
+    """Fit three batches, then all rows, or encode them; return the seconds.
+
+    With `twice` also how much longer a fit with twice the epochs takes.
+    """
     import numpy as np
 
     from benchmarks.speed.contestants import CONTESTANTS
@@ -42,9 +48,12 @@ def measure(name, fields, path):
         return result | time_encoding(fitted.encode, X)
     result["seconds"], fitted = timed(fit, workload, X)
     if fitted.reconstruct is not None:
-        X = X[:_N_JUDGED]
-        error = np.square(X - fitted.reconstruct(X), dtype=np.float64).mean()
+        some = X[:_N_JUDGED]
+        error = np.square(some - fitted.reconstruct(some), dtype=np.float64).mean()
         result["error"] = float(error)
+    if twice:
+        longer, _ = timed(fit, workload._replace(epochs=2 * workload.epochs), X)
+        result["epochs_seconds"] = longer - result["seconds"]
     return result
 
 

@@ -25,6 +25,9 @@ def add_to(commands):
     parser.add_argument("--rows", type=int, help="of MNIST, for a quick look")
     parser.add_argument("--threads", type=int, help="W1: 1, others: all cores")
     parser.add_argument("--openml", action="store_true", help="may download MNIST")
+    parser.add_argument(
+        "--twice", action="store_true", help="twice the epochs, too: epochs alone"
+    )
     parser.add_argument("--output", help="CSV file; its rows are not run again")
     parser.add_argument("--quick", action="store_true", help="a round, 6,000 rows")
 
@@ -51,7 +54,9 @@ def run(options):
             if name in names and workload.data in shapes
         }
         done = set(rounds.read(path)[rounds.KEY].itertuples(index=False, name=None))
-        remaining = rounds.tasks(workloads, installed, options.rounds, done)
+        remaining = rounds.tasks(
+            workloads, installed, options.rounds, done, twice=options.twice
+        )
         rounds.run_all(remaining, folder, path)
         print(table.write(rounds.read(path, workloads), workloads, installed))
 

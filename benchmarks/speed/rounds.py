@@ -20,7 +20,7 @@ from benchmarks.speed.workloads import WORKLOADS
 KEY = ["round", "workload", "contestant", "n_rows", "n_threads"]
 FIELDS = [
     *KEY,
-    *("seconds", "error", "one_row_seconds"),
+    *("seconds", "epochs_seconds", "error", "one_row_seconds"),
     *("import_seconds", "first_fit_seconds", "peak_mb"),
 ]
 _ROOT = Path(__file__).parents[2]
@@ -39,6 +39,7 @@ class Task(NamedTuple):
     name: str
     contestant: str
     workload: tuple
+    twice: bool = False
 
     @property
     def key(self):
@@ -50,7 +51,7 @@ class Task(NamedTuple):
         )
 
 
-def tasks(workloads, contestants, n_rounds, done=()):
+def tasks(workloads, contestants, n_rounds, done=(), *, twice=False):
     """Yield what is not done: round by round, the contestants of a workload in turn.
 
     Parameters
@@ -62,11 +63,13 @@ def tasks(workloads, contestants, n_rounds, done=()):
     n_rounds : int
     done : container of tuple
         Values of the columns `KEY`.
+    twice : bool
+        Whether to fit with twice the epochs, too.
     """
     for i in range(n_rounds):
         for name, workload in workloads.items():
             for contestant in contestants:
-                task = Task(i, name, contestant, workload)
+                task = Task(i, name, contestant, workload, twice)
                 takes_part = workload.kind in CONTESTANTS[contestant].kinds
                 if takes_part and task.key not in done:
                     yield task
@@ -126,6 +129,7 @@ def run(task, folder):
         "imports": CONTESTANTS[task.contestant].imports,
         "workload": task.workload._asdict(),
         "path": str(data_path(folder, task.workload.data)),
+        "twice": task.twice,
     }
     threads = dict.fromkeys(_THREADS, str(task.workload.n_threads))
     done = subprocess.run(

@@ -35,6 +35,9 @@ def write(rows, workloads, contestants):
             "Mean squared error of the reconstruction of training rows afterwards:",
             markdown(errors(medians, fits, contestants)),
         ]
+    if fits and medians["epochs_seconds"].notna().any():
+        title = "Time of the epochs alone: the difference of twice the epochs and once:"
+        parts += [title, markdown(ratios(medians, fits, contestants, "epochs_seconds"))]
     if _ENCODER in workloads:
         title = "Transform of all rows, as a ratio to the bare products, and of one:"
         parts += [title, markdown(transforms(medians, contestants))]
@@ -44,14 +47,14 @@ def write(rows, workloads, contestants):
     return "\n\n".join(parts)
 
 
-def ratios(medians, names, contestants):
-    """Return the medians of the seconds over that of the floor, whose own are first."""
+def ratios(medians, names, contestants, field="seconds"):
+    """Return the medians of a field over that of the floor, whose own are first."""
 
     def cell(contestant, name):
-        floor = _value(medians, FLOOR, name, "seconds")
+        floor = _value(medians, FLOOR, name, field)
         if contestant == FLOOR:
             return _text(floor, "{:.3g} s")
-        seconds = _value(medians, contestant, name, "seconds")
+        seconds = _value(medians, contestant, name, field)
         if floor is None or seconds is None:
             return "-"
         return f"{seconds / floor:.2f}"
