@@ -33,7 +33,11 @@ def make(workload, **parameters):
     } | parameters
     if workload.kind == "convolutional":
         return ConvolutionalAutoencoder(
-            image_shape=(SIDE, SIDE), channels=workload.widths[1:], **parameters
+            image_shape=(SIDE, SIDE),
+            channels=workload.widths[1:],
+            pooling="max",
+            upsampling="nearest",
+            **parameters,
         )
     _, *hidden, n_codes = workload.widths
     cls = AutoencoderTransformer

@@ -1,9 +1,11 @@
 """Threads by the work of a step, set for the time of a fit and put back after it."""
 
+import functools
 import multiprocessing
 from contextlib import contextmanager
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 # Measured on two cores: a second thread is a loss below 25 MFLOP a step and gains a
 # fifth at 40, a third at 100. Where other work holds a core it costs ten times the
@@ -49,6 +51,22 @@ def limit_threads(n_threads):
             torch.set_num_threads(before)
 
 
+@contextmanager
 def limit_threads_for(n_threads, X):
-    """Return a context for a few operations on each number of an array."""
-    return limit_threads(choose_n_threads(n_threads, _FLOPS_PER_NUMBER * X.size))
+    """Run the block, a few operations on each number of an array, in few threads.
+
+    Those of numpy and SciPy, too, where one is enough.
+    """
+    n_threads = choose_n_threads(n_threads, _FLOPS_PER_NUMBER * X.size)
+    with limit_threads(n_threads):
+        if n_threads > 1:
+            yield
+        else:
+            with _linear_algebra().limit(limits=1):
+                yield
+
+
+@functools.cache
+def _linear_algebra():
+    # To look for the libraries takes some milliseconds.
+    return ThreadpoolController().select(user_api="blas")

@@ -97,6 +97,8 @@ def probabilistic_pca(
     .. [1] M. E. Tipping and C. M. Bishop, "Probabilistic principal component
        analysis", JRSS B 61, 1999.
     """
+    # The noise is a small difference of sums.
+    X = X.astype(np.float64, copy=False)
     n_features = X.shape[1]
     axes, singular_values = _weighted_pca(X, n_components, rng, sample_weight)
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
@@ -134,7 +136,7 @@ def _without_rounding(X, rounded):
     """Return orthonormal axes and singular values from the axes in float32."""
     basis, triangle = np.linalg.qr(rounded.astype(np.float64).T)
     # Of the covariance's rounding PCA's own are the root.
-    singular_values = np.linalg.norm(X @ rounded.T, axis=0).astype(np.float64)
+    singular_values = np.linalg.norm((X @ rounded.T).astype(np.float64), axis=0)
     singular_values[singular_values < _ROUNDING * singular_values.max()] = 0.0
     return (basis * np.sign(np.diag(triangle))).T, singular_values
 

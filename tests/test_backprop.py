@@ -286,12 +286,35 @@ def test_a_criterion_without_gradient_is_left_to_autograd():
     assert curve[-1] < curve[0]
 
 
+def test_an_objective_of_an_epoch_without_gradient_is_left_to_autograd():
+    class Annealed(AutoencoderTransformer):
+        def _anneal(self, objective, epoch):
+            return lambda *rows: objective(*rows)
+
+    X = np.random.RandomState(0).randn(60, 5)
+    annealed = Annealed(2, **AUTOENCODER).fit(X).loss_curve_
+    plain = AutoencoderTransformer(2, **AUTOENCODER).fit(X).loss_curve_
+    np.testing.assert_allclose(annealed, plain, rtol=1e-10)
+
+
+@pytest.mark.parametrize("far", [1, 100])
+def test_rows_beyond_the_radius_have_codes_on_the_linear_path_too(far, monkeypatch):
+    X = np.random.RandomState(0).randn(60, 5)
+    X[0] *= far
+    options = {**AUTOENCODER, "linear_path": "pca", "solver": "sgd", "dropout": 0.0}
+    curves = []
+    for written_out in (True, False):
+        monkeypatch.setattr(skae.training.loop, "_WRITTEN_OUT", written_out)
+        curves.append(AutoencoderTransformer(2, **options).fit(X).loss_curve_)
+    np.testing.assert_allclose(*curves, rtol=1e-10)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("estimator", list(fits()), ids=str)
 def test_fits_are_equal(estimator, weighted, monkeypatch):
     X, y = load_digits(return_X_y=True)
-    X, y = X[:200] / 16, y[:200]
-    weight = np.random.RandomState(0).uniform(size=200) if weighted else None
+    X, y = X[:190] / 16, y[:190]  # batches of 64 and 63 rows
+    weight = np.random.RandomState(0).uniform(size=190) if weighted else None
     steps, gradient_step = [], skae.training.loop.gradient_step
 
     def watched(state, batch, plan, learning_rate, backpropagate):

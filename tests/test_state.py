@@ -112,6 +112,7 @@ def test_a_kept_result_stays_as_it_was(average):
     before, kept = copy.deepcopy(state.result).state_dict(), state.keep_result()
     train_for(state, 1)
     assert kept() is kept()
+    assert all(p.grad is None and p.is_contiguous() for p in kept().parameters())
     for name, value in kept().state_dict().items():
         assert torch.equal(value, before[name])
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_info
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, linear
 from skae._threads import (
     choose_n_threads,
     flops_per_step,
@@ -68,6 +69,22 @@ def test_a_fit_takes_no_more_threads_than_it_is_given(two_threads, monkeypatch):
     X = np.random.RandomState(0).randn(50, 4)
     AutoencoderTransformer(2, n_threads=1, max_iter=1).fit(X).transform(X)
     assert set(numbers) == {1}
+
+
+def test_one_thread_is_one_thread_of_numpy_too(monkeypatch):
+    numbers, fit_pca = [], linear._fit_pca
+
+    def watched(pca, X):
+        pools = threadpool_info()
+        numbers.extend(p["num_threads"] for p in pools if p["user_api"] == "blas")
+        return fit_pca(pca, X)
+
+    monkeypatch.setattr(linear, "_fit_pca", watched)
+    X = np.random.RandomState(0).randn(50, 4)
+    before = threadpool_info()
+    AutoencoderTransformer(2, n_threads=1, max_iter=1).fit(X)
+    assert set(numbers) == {1}
+    assert threadpool_info() == before
 
 
 def test_a_step_has_a_product_forwards_and_two_backwards():

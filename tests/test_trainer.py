@@ -1,4 +1,3 @@
-import functools
 import math
 
 import numpy as np
@@ -242,26 +241,3 @@ def test_a_monitor_from_outside_ends_the_fit():
         return [lambda state: state.epoch == 2]
 
     assert fit(make_estimator(), curved(), curved(seed=1), report).n_epochs == 2
-
-
-def test_a_random_start_of_many_rows_is_judged_by_some(monkeypatch):
-    X = np.random.RandomState(0).randn(1000, 4)
-    fit = functools.partial(AutoencoderTransformer, 2, max_iter=1, random_state=0)
-
-    def starts():
-        models = [fit(linear_path=path).fit(X) for path in (None, "pca")]
-        return [model.loss_curve_[0] for model in models]
-
-    (exact, pca), seen = starts(), []
-    monkeypatch.setattr(_trainer, "_ROWS_FOR_A_RANDOM_START", 100)
-    judge = _trainer.row_losses
-
-    def watched(network, rows, *given):
-        seen.append(len(rows))
-        return judge(network, rows, *given)
-
-    monkeypatch.setattr(_trainer, "row_losses", watched)
-    estimated, pca_again = starts()
-    assert seen[0] == 100  # of 900 every ninth
-    assert estimated == pytest.approx(exact, rel=0.2)
-    assert pca_again == pca

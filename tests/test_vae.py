@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import ConditionalVAE, VAETransformer
-from skae.estimators import _variational
+from skae.estimators import _start, _variational
 
 P, K, NOISE = 6, 2, 0.5
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 5, "random_state": 0}
@@ -714,3 +714,17 @@ def test_counts_with_heavy_tails(cls, likelihood):
         independent = stats.poisson.logpmf(rows, train.mean(axis=0) + 1e-3).sum(axis=1)
         assert vae.score(rows) > independent.mean()
     assert np.isfinite(vae.score_samples(1e4 * train)).all()
+
+
+def test_much_data_in_float32_has_the_noise_of_float64(monkeypatch):
+    rng = np.random.RandomState(0)
+    X = rng.randn(4000, 3) @ rng.randn(3, 20) + 3e-3 * rng.randn(4000, 20)
+    X = X.astype(np.float32)
+    fit = {"max_iter": 1, "hidden_layer_sizes": (), "random_state": 0}
+    exact = VAETransformer(3, **fit).fit(X)
+    monkeypatch.setattr(_start, "_MANY_NUMBERS", 1)
+    rounded = VAETransformer(3, **fit).fit(X)
+    np.testing.assert_allclose(
+        rounded.noise_variance_, exact.noise_variance_, rtol=0.02
+    )
+    assert abs(rounded.score(X) - exact.score(X)) < 0.1

@@ -11,20 +11,15 @@ in float64 and rounded once. Most of the time of one row is not arithmetic, and 
 rows each operation that is no product reads and writes all of them once more.
 """
 
+import functools
+
 import torch
 import torch.nn.functional as F
 
 from skae.architectures.dense import DenseAutoencoder
-from skae.architectures.layers import ACTIVATIONS, within
+from skae.architectures.layers import ACTIVATIONS, IN_PLACE, within
 
-_IN_PLACE = ACTIVATIONS | {
-    "logistic": torch.sigmoid_,
-    "tanh": torch.tanh_,
-    "relu": torch.relu_,
-    "leaky_relu": lambda h: F.leaky_relu(h, inplace=True),
-    "elu": lambda h: F.elu(h, inplace=True),
-    "silu": lambda h: F.silu(h, inplace=True),
-}
+_IN_PLACE = ACTIVATIONS | IN_PLACE | {"silu": functools.partial(F.silu, inplace=True)}
 
 
 def fold(scaling, network, head, device, dtype):

@@ -36,9 +36,10 @@ class Codec:
         self.n_threads = n_threads
         self.flops_per_row = 2.0 * multiplications(network)
         self._chunk = rows_at_once(network, _CHUNK)
-        self._parts = scaling, network, head
+        # Of the model as it is now; the dtypes' own are made where they are first used:
+        # most fits of a search use one, if any.
+        self._parts = [copy.deepcopy(part) for part in (scaling, network, head)]
         self._device = device
-        # Made where they are first used: most fits of a search use one dtype, if any.
         self._modules, self._functions = {}, {}
         self.n_features = len(scaling.mean)
         self.n_components = len(head.scale)

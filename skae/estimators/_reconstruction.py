@@ -13,7 +13,7 @@ def reconstruction_gradient(tape, rows, generator, share, *, criterion):
     return {"reconstruction": weighted_mean(errors, rows.weight)}
 
 
-@written_out(reconstruction_gradient)
+@written_out(reconstruction_gradient, reads_linear_codes=True)
 def reconstruction_error(network, rows, generator, *, criterion):
     r"""Return :math:`\ell(g(f(x)), x)` of each row, a mean over the features."""
     output = network(rows.x, generator)

@@ -251,7 +251,8 @@ def _set_linear_path(network, linear_map, x, target, weight):
         residual_squares[rows] = np.einsum("ij,ij->i", residual, residual)
         lengths[rows] = np.linalg.norm(x[rows], axis=1)
     variances = mean_of(np.square(codes - mean_of(codes)))
-    inert = variances <= 1e-14 * variances.max()
+    rounding = 1e-14 if x.dtype == np.float64 else 1e-12
+    inert = variances <= rounding * variances.max()
     code_scale = np.sqrt(np.where(inert, 1.0, variances))
     code_lengths = np.linalg.norm(codes / code_scale, axis=1)
     network.set_linear_path(

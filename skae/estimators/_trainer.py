@@ -29,7 +29,6 @@ from skae.training.state import TrainingState
 
 # Share of the variance that is rounding in float32, not signal.
 _NEGLIGIBLE_LOSS = 1e-10
-_ROWS_FOR_A_RANDOM_START = 4096
 
 
 class Progress(NamedTuple):
@@ -129,8 +128,7 @@ class Trainer:
     stopping : EarlyStopping
         Knows the best epoch and its network.
     start_loss : float
-        Of the training rows before the first epoch; of a random network that of some
-        thousands of them, evenly spaced.
+        Of the training rows before the first epoch.
     """
 
     def __init__(
@@ -154,7 +152,7 @@ class Trainer:
         self._plan = make_plan(
             estimator, objective, batch_size, samples.count, previous.n_epochs
         )
-        self.start_loss = self._mean_loss(start.network, self._rows_for_start())
+        self.start_loss = self._mean_loss(start.network)
         if isinstance(validation, Samples):
             rows = self._make_rows(validation, dtype, device)
             validation = HeldOut(rows, self._plan, seed)
@@ -264,18 +262,11 @@ class Trainer:
             or self.previous.n_epochs > 0
         )
 
-    def _rows_for_start(self):
-        """Return the rows to judge the start by: of a random network not all."""
-        step = len(self._rows) // _ROWS_FOR_A_RANDOM_START
-        if step < 2 or self._rows.weight is not None or self._has_usable_start():
-            return self._rows
-        return self._rows.apply(lambda tensor: tensor[::step])
-
-    def _mean_loss(self, network, rows):
-        """Return the mean loss of a network over rows."""
+    def _mean_loss(self, network):
+        """Return the mean loss of a network over the training rows."""
         with limit_threads(self._n_threads):
-            losses = row_losses(network, rows, self._plan, self._seed)
-        return float(weighted_mean(losses, rows.weight))
+            losses = row_losses(network, self._rows, self._plan, self._seed)
+        return float(weighted_mean(losses, self._rows.weight))
 
     def _make_rows(self, samples, dtype, device):
         with limit_threads_for(self.estimator.n_threads, samples.X):
@@ -330,7 +321,7 @@ class Trainer:
         return self.previous.n_epochs > 0 and self.state.average is not None
 
     def _loss_of_result(self, state):
-        return self._mean_loss(state.result, self._rows)
+        return self._mean_loss(state.result)
 
     def _run_solver(self, monitors):
         estimator = self.estimator

@@ -18,17 +18,19 @@ from torch import Tensor
 from skae.architectures.layers import ACTIVATION_GRADIENTS, MLP, activate
 
 
-def written_out(gradient):
+def written_out(gradient, *, reads_linear_codes=False):
     """Decorate an objective, or a penalty, with its gradient.
 
     That of an objective is called as ``gradient(tape, rows, generator, share)`` and
     with the objective's keywords. It goes forward by the tape, back with the gradient
     of the sum of the rows' losses, each times `share`, and returns the (weighted) mean
-    of each term, a scalar tensor.
+    of each term, a scalar tensor. `reads_linear_codes` says that it hands the rows as
+    they are, and their `codes`, to the tape.
     """
 
     def decorate(function):
         function.gradient = gradient
+        function.reads_linear_codes = reads_linear_codes
         return function
 
     return decorate
@@ -48,6 +50,11 @@ def gradient_of(function):
     return functools.partial(gradient, **keywords)
 
 
+def reads_linear_codes(function):
+    """Whether a decorated function, or a partial of one, reads ``rows.codes``."""
+    return getattr(getattr(function, "func", function), "reads_linear_codes", False)
+
+
 class _Layer(NamedTuple):
     """Views of a layer's parameters and gradients, the weight (n_outputs, n_inputs)."""
 
@@ -56,7 +63,7 @@ class _Layer(NamedTuple):
     bias: Tensor
     weight_gradient: Tensor
     bias_gradient: Tensor
-    beta: int
+    adds: bool
 
 
 class _Memory(NamedTuple):
@@ -149,7 +156,7 @@ class LayersTape(Tape):
         layer = self._layers[i]
         torch.sum(gradient, dim=0, out=layer.bias_gradient)
         outer = (gradient.T, self._inputs[i])
-        if layer.beta:
+        if layer.adds:
             layer.weight_gradient.addmm_(*outer)
         else:
             torch.mm(*outer, out=layer.weight_gradient)
@@ -231,6 +238,4 @@ def _views(layer, adds):
     weight, gradient = layer.weight, layer.weight.grad
     if layer.tied:
         weight, gradient = weight.T, gradient.T
-    return _Layer(
-        weight, weight.T, layer.bias, gradient, layer.bias.grad, 1 if adds else 0
-    )
+    return _Layer(weight, weight.T, layer.bias, gradient, layer.bias.grad, adds)

@@ -11,7 +11,7 @@ import torch
 from skae.architectures.work import rows_at_once
 from skae.data import epoch_batches, weighted_mean
 from skae.penalties import elastic_net, elastic_net_gradient
-from skae.training.backprop import gradient_of
+from skae.training.backprop import gradient_of, reads_linear_codes
 from skae.training.tapes import make_tape
 
 _EVALUATION_ROWS = 1024
@@ -83,7 +83,7 @@ def train(state, rows, plan, max_iter, monitors):
     # A caller's no_grad or inference_mode must not reach the loop.
     with torch.inference_mode(False), torch.enable_grad():
         tape = plan.tape_of(state.network)
-        if tape is not None:
+        if tape is not None and reads_linear_codes(plan.objective):
             with torch.inference_mode():
                 rows = tape.prepare(rows)
         for _ in range(max_iter):
@@ -105,9 +105,9 @@ def run_epoch(state, rows, plan, tape=None):
     on the weights, where there is one, is a term of the loss.
     """
     plan = plan.in_epoch(state.epoch)
-    if tape is None:
+    if tape is None or gradient_of(plan.objective) is None:
         state.network.train()
-        totals = _run_batches(state, rows, plan, tape)
+        totals = _run_batches(state, rows, plan, None)
         state.network.eval()
         state.copy_buffers_to_average()
     else:

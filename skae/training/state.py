@@ -150,7 +150,8 @@ class TrainingState:
         def kept():
             copied = copy.deepcopy(network).eval()
             FlatParameters(copied).restore(snapshot)
-            return copied
+            # Without the gradients, and the layout, of one that is trained.
+            return copy.deepcopy(copied)
 
         return kept
 

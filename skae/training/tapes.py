@@ -124,8 +124,7 @@ class LinearPathTape(Tape):
 
     def prepare(self, rows):
         """Return the rows with their codes on the linear path, which do not change."""
-        if not self._near_rows.holds(rows.x):
-            return rows
+        self._all_are_near = self._near_rows.holds(rows.x)
         return rows.with_codes(self._linear_codes(rows.x))
 
     def forward(self, u, generator, linear_codes=None):
@@ -139,7 +138,10 @@ class LinearPathTape(Tape):
         """Map rows to codes."""
         near = u
         if linear_codes is None:
-            linear_codes, near = self._linear_codes(u), self._near_rows.forward(u)
+            linear_codes = self._linear_codes(u)
+            near = self._near_rows.forward(u)
+        elif not self._all_are_near:
+            near = self._near_rows.forward(u)
         correction = self._f.forward(near, generator)
         return torch.add(linear_codes, correction, alpha=self._scale)
 
