@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks`` and ``python -m benchmarks panel``."""
+"""Benchmarks: a quick look without a sub-command, or one of them in full."""
 
 import argparse
 import sys

@@ -1,5 +1,7 @@
 """The one place that decides on which device a fit runs."""
 
+from contextlib import ExitStack, contextmanager
+
 import torch
 
 # A transfer and the launches of kernels cost more than a fit below this.
@@ -45,3 +47,13 @@ def inference_device(device, dtype):
     if device.type == "mps" and dtype == torch.float64:
         return torch.device("cpu")
     return device
+
+
+@contextmanager
+def without_autocast():
+    """Run a block, or a decorated function, in the precision that skae chose."""
+    with ExitStack() as stack:
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield

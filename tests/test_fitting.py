@@ -11,6 +11,21 @@ from skae.estimators import _fitting
 X = np.random.RandomState(0).randn(120, 5)
 
 
+@pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_callers_autocast_changes_nothing(cls, dtype):
+    def coded():
+        estimator = cls(2, max_iter=3, random_state=0).fit(X.astype(dtype))
+        return estimator.transform(X.astype(dtype)), estimator.loss_curve_
+
+    expected = coded()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = coded()
+        assert torch.is_autocast_enabled("cpu")
+    for ours, theirs in zip(inside, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_a_callers_grad_mode_changes_nothing(method, mode):

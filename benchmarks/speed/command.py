@@ -17,11 +17,16 @@ def add_to(commands):
     parser = commands.add_parser("speed", help="time of fits against every peer")
     parser.set_defaults(function=run)
     names = sorted([*WORKLOADS, START])
-    parser.add_argument("--workloads", type=_from(names), default=names)
     parser.add_argument(
-        "--contestants", type=_from(CONTESTANTS), default=list(CONTESTANTS)
+        "--workloads", type=_from(names), default=names, help=", ".join(names)
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--contestants",
+        type=_from(CONTESTANTS),
+        default=list(CONTESTANTS),
+        help=", ".join(CONTESTANTS),
+    )
+    parser.add_argument("--rounds", type=_positive, default=5, help="default: 5")
     parser.add_argument("--rows", type=int, help="of MNIST, for a quick look")
     parser.add_argument("--threads", type=int, help="W1: 1, others: all cores")
     parser.add_argument("--openml", action="store_true", help="may download MNIST")
@@ -59,6 +64,13 @@ def run(options):
         )
         rounds.run_all(remaining, folder, path)
         print(table.write(rounds.read(path, workloads), workloads, installed))
+
+
+def _positive(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
 
 
 def _from(known):

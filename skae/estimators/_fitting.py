@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import numpy as np
 import torch
 
+from skae._device import without_autocast
 from skae._random import draw_seed
 from skae._warnings import warn_caller
 from skae.estimators._attributes import fitted_attributes
@@ -23,8 +24,19 @@ from skae.estimators._trainer import Progress
 from skae.training.callbacks import CallbackMonitor
 from skae.training.optimizers import OPTIMIZERS
 
-# Under a caller's inference_mode there would be no gradient, then or later.
-trainable = torch.inference_mode(False)
+
+def trainable(fit):
+    """Decorate a fit so that no mode of torch that a caller is in reaches it.
+
+    Under inference_mode there would be no gradient, then or later.
+    """
+
+    @functools.wraps(fit)
+    def guarded(*args, **kwargs):
+        with torch.inference_mode(False), without_autocast():
+            return fit(*args, **kwargs)
+
+    return guarded
 
 
 def keep_columns_on_failure(fit):
