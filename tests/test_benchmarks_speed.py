@@ -152,14 +152,6 @@ def test_memory_is_that_of_the_largest_arrays():
     assert peak_memory() - before >= 0.9 * growth._megabytes(array)
 
 
-@pytest.mark.slow
-def test_two_fits_at_once(monkeypatch):
-    name = "digits, 64-32-8"
-    monkeypatch.setattr(growth, "FITS", {name: growth.FITS[name]})
-    table = growth.together_table(rounds=1)
-    assert list(table.columns)[1:] == ["one thread", "alone", "two processes", "joblib"]
-
-
 # Devices
 
 

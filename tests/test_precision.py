@@ -17,7 +17,10 @@ from skae.estimators._reconstruction import reconstruction_error
 from skae.training.loop import Plan, row_losses
 from skae.training.schedules import SCHEDULES
 
+_FINETUNED = {"autoencoder": skae.AutoencoderTransformer(max_iter=3)}
 _OWN = {
+    "AutoencoderClassifier": _FINETUNED,
+    "AutoencoderRegressor": _FINETUNED,
     "ConvolutionalAutoencoder": {"image_shape": (8, 8), "channels": (4,)},
     "RecurrentAutoencoder": {"sequence_shape": (8, 8), "hidden_size": 8},
 }
