@@ -252,7 +252,7 @@ class Trainer:
         if self._has_usable_start():
             return self.start.network
         # Interrupted within the first epoch: what there is, is the best.
-        return self.state.result
+        return self.state.keep_result()()
 
     def _has_usable_start(self):
         """Whether the start is a result, not a random network."""
