@@ -16,6 +16,7 @@ from time import perf_counter
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -68,5 +69,8 @@ right.axhline(curve[0], color="0.6", linestyle=":", label="PCA")
 right.set(
     xlabel="seconds of training", ylabel="unexplained share, new rows", xscale="log"
 )
+right.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+right.xaxis.set_major_formatter("{x:g}")
+right.minorticks_off()
 right.legend(frameon=False)
 plt.show()
