@@ -83,17 +83,24 @@ class Scaling(ArrayStateModule):
 
         NaN counts as not there.
         """
-        mean, residual_scale = _moments(np.asarray(X), sample_weight)
+        X = np.asarray(X)
+        mean, residual_scale = _moments(X, sample_weight)
         row_size = _mean_row_size(X, sample_weight)
         if link == "identity":
             return cls(
                 mean, mean, residual_scale, residual_scale, link, row_size=row_size
             )
         mean_ = torch.from_numpy(mean)
-        linked = LINKS[link].invert_shrunk(as_tensor(X).to(torch.float64), mean_)
-        center, scale = _moments(linked.numpy(), sample_weight)
-        # Of the largest count seen.
-        ceiling = float(np.nanmax(linked)) if link == "exp" else np.inf
+
+        def linked(rows):
+            return LINKS[link].invert_shrunk(torch.from_numpy(rows), mean_).numpy()
+
+        center, scale = _moments(X, sample_weight, linked)
+        ceiling = np.inf
+        if link == "exp":
+            # Of the largest count seen: the link's inverse grows with it.
+            largest = np.nanmax(X, axis=0, initial=0.0).astype(np.float64)
+            ceiling = float(linked(largest).max())
         return cls(mean, center, scale, residual_scale, link, ceiling, row_size)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -155,22 +162,30 @@ def _mean_row_size(X, sample_weight):
     return float(np.average((~np.isnan(X)).sum(axis=1), weights=sample_weight))
 
 
-def _moments(X, sample_weight):
-    """Return weighted column means and the root mean square around them."""
-    low, high = X.min(axis=0), X.max(axis=0)
-    largest = float(max(-low.min(initial=0.0), high.max(initial=0.0)))
+def _unchanged(rows):
+    return rows
+
+
+def _moments(X, sample_weight, transform=_unchanged):
+    """Return weighted column means and the root mean square around them.
+
+    They are of ``transform(X)``, a function of float64 that grows in each column.
+    """
+    low, high = (transform(x.astype(np.float64)) for x in (X.min(axis=0), X.max(axis=0)))
     if np.isnan(low).any():
-        return _moments_of_observed(np.asarray(X, dtype=np.float64), sample_weight)
+        return _moments_of_observed(transform(X.astype(np.float64)), sample_weight)
+    largest = float(max(-low.min(initial=0.0), high.max(initial=0.0)))
     if largest == 0.0:
         return np.zeros(X.shape[1]), 1.0
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
     weight = weight / weight.sum()
     # In units of the largest magnitude: squares of 1e200 would overflow.
-    mean = sum(weight[part] @ (rows / largest) for part, rows in _parts(X)) * largest
+    parts = _parts(X, transform)
+    mean = sum(weight[part] @ (rows / largest) for part, rows in parts) * largest
     # Without rounding, so that a constant column is zero in the network's space.
-    mean = np.where(low == high, X[0], mean)
+    mean = np.where(low == high, low, mean)
     squares = 0.0
-    for part, rows in _parts(X):
+    for part, rows in _parts(X, transform):
         rows -= mean
         rows /= largest
         squares += weight[part] @ np.einsum("ij,ij->i", rows, rows)
@@ -180,11 +195,11 @@ def _moments(X, sample_weight):
     return mean, float(scale) if scale > negligible else 1.0
 
 
-def _parts(X):
-    """Yield slices of rows, and copies of the rows in float64."""
+def _parts(X, transform=_unchanged):
+    """Yield slices of rows, and ``transform`` of copies of the rows in float64."""
     for start in range(0, len(X), _ROWS_IN_CACHE):
         part = slice(start, start + _ROWS_IN_CACHE)
-        yield part, X[part].astype(np.float64)
+        yield part, transform(X[part].astype(np.float64))
 
 
 def _moments_of_observed(X, sample_weight):

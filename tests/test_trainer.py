@@ -72,6 +72,27 @@ def test_the_start_loss_is_the_share_that_pca_does_not_explain():
     assert trainer.start_loss == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_first_loss_of_a_random_start_is_of_a_sample_and_scales_nothing(
+    monkeypatch,
+):
+    monkeypatch.setattr(_trainer, "_ROWS_OF_RANDOM_START", 2000)
+    X = curved(6000)
+    X[0] *= 1e4  # nearly all of the variance, which this sample misses
+    parameters = {"linear_path": None, "early_stopping": False}
+    trainer = make_trainer(make_estimator(**parameters), X)
+    assert trainer.start_loss < 0.5
+    assert trainer.state.loss_scale == 1.0
+    # What is to be beaten is compared on all the rows.
+    assert make_trainer(make_estimator(), X).state.loss_scale < 1e-3
+
+    X = curved(6000)
+    sample = make_trainer(make_estimator(**parameters), X).start_loss
+    monkeypatch.undo()
+    everything = make_trainer(make_estimator(**parameters), X).start_loss
+    assert sample == pytest.approx(everything, rel=0.1)
+    assert sample != everything
+
+
 def test_training_on_given_validation_rows_lowers_their_loss():
     result = fit(make_estimator(max_iter=30), curved(), curved(seed=1))
     curve = result.validation_loss_curve

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sklearn.exceptions import ConvergenceWarning
+import torch
 from torch import nn
 
 from skae._random import make_generator
@@ -29,6 +30,8 @@ from skae.training.state import TrainingState
 
 # Share of the variance that is rounding in float32, not signal.
 _NEGLIGIBLE_LOSS = 1e-10
+# By which an untrained network is judged: nothing but a curve's first point is.
+_ROWS_OF_RANDOM_START = 8192
 
 
 class Progress(NamedTuple):
@@ -152,7 +155,7 @@ class Trainer:
         self._plan = make_plan(
             estimator, objective, batch_size, samples.count, previous.n_epochs
         )
-        self.start_loss = self._mean_loss(start.network)
+        self.start_loss = self._mean_loss(start.network, self._rows_of_start())
         if isinstance(validation, Samples):
             rows = self._make_rows(validation, dtype, device)
             validation = HeldOut(rows, self._plan, seed)
@@ -262,11 +265,20 @@ class Trainer:
             or self.previous.n_epochs > 0
         )
 
-    def _mean_loss(self, network):
-        """Return the mean loss of a network over the training rows."""
+    def _mean_loss(self, network, rows):
+        """Return the mean loss of a network over rows."""
         with limit_threads(self._n_threads):
-            losses = row_losses(network, self._rows, self._plan, self._seed)
-        return float(weighted_mean(losses, self._rows.weight))
+            losses = row_losses(network, rows, self._plan, self._seed)
+        return float(weighted_mean(losses, rows.weight))
+
+    def _rows_of_start(self):
+        """Return the training rows that the first loss is of."""
+        rows = self._rows
+        if self._has_usable_start() or len(rows) <= _ROWS_OF_RANDOM_START:
+            return rows
+        order = make_generator(self._seed, rows.x.device)
+        index = torch.randperm(len(rows), generator=order, device=rows.x.device)
+        return rows.take(index[:_ROWS_OF_RANDOM_START])
 
     def _make_rows(self, samples, dtype, device):
         with limit_threads_for(self.estimator.n_threads, samples.X):
@@ -286,8 +298,8 @@ class Trainer:
 
     def _loss_scale(self):
         """Return what the loss is divided by, so that small residuals are learnt."""
-        if self.estimator._loss_is_of_residuals() and not self.nothing_to_learn():
-            return self.start_loss
+        if self._has_usable_start() and self.estimator._loss_is_of_residuals():
+            return 1.0 if self.nothing_to_learn() else self.start_loss
         return 1.0
 
     def _make_stopping(self):
@@ -321,7 +333,7 @@ class Trainer:
         return self.previous.n_epochs > 0 and self.state.average is not None
 
     def _loss_of_result(self, state):
-        return self._mean_loss(state.result)
+        return self._mean_loss(state.result, self._rows)
 
     def _run_solver(self, monitors):
         estimator = self.estimator
