@@ -1,4 +1,6 @@
+import gc
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -110,3 +112,19 @@ def test_a_warm_start_refuses_another_likelihood(cls, before, after, message):
         estimator.fit(X)
     # What is fitted stays what it is.
     assert estimator.score(X) == score
+
+
+def test_no_network_outlives_its_successor():
+    # What only the garbage collector frees is memory anew for each call.
+    estimator = AutoencoderTransformer(2, hidden_layer_sizes=(8,), random_state=0)
+    X = np.random.RandomState(0).randn(40, 5)
+    estimator.partial_fit(X).partial_fit(X)
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        network = weakref.ref(estimator._training_state.network)
+        estimator.partial_fit(X)
+        assert network() is None
+    finally:
+        if was_enabled:
+            gc.enable()

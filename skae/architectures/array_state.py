@@ -36,8 +36,15 @@ class ArrayStateModule(nn.Module):
         self.load_state_dict(tensors)
         self.eval()
 
+    @torch.inference_mode(False)
     def __deepcopy__(self, memo):
-        copied = type(self).__new__(type(self))
-        copied.__setstate__(self.__getstate__())
-        device = next(iter(self.state_dict().values())).device
-        return copied.to(device).train(self.training)
+        # Made anew, as from a pickle, but ten times as fast as by one.
+        copied = type(self)(**self.arguments)
+        pairs = [(copied.parameters(), self.parameters())]
+        pairs.append((copied.buffers(), self.buffers()))
+        for theirs, ours in pairs:
+            for tensor, original in zip(theirs, ours, strict=True):
+                tensor.data = original.detach().clone(
+                    memory_format=torch.contiguous_format
+                )
+        return copied.train(self.training)

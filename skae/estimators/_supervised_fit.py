@@ -13,7 +13,7 @@ from skae.estimators._fitting import keep_columns_on_failure, progress_of, train
 from skae.estimators._labelled import check_labelled, split_labelled
 from skae.estimators._report import Report
 from skae.estimators._start import Start, training_dtype
-from skae.estimators._trainer import HeldOut, Progress, Trainer
+from skae.estimators._trainer import Judge, Progress, Trainer
 
 _CHUNK = 4096
 
@@ -23,7 +23,7 @@ class ScoreMonitor:
 
     Parameters
     ----------
-    judge : HeldOut or None
+    judge : Judge or None
     target : ClassTarget or QuantityTarget
 
     Attributes
@@ -34,7 +34,7 @@ class ScoreMonitor:
 
     def __init__(self, judge, target):
         self.target = target
-        self.rows = judge.rows if isinstance(judge, HeldOut) else None
+        self.rows = judge.rows if isinstance(judge, Judge) else None
         self.scores = None if self.rows is None else []
 
     def __call__(self, state):

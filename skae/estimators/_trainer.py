@@ -84,8 +84,8 @@ class FitResult:
     pretraining: Pretraining | None = None
 
 
-class HeldOut:
-    """Judges a network by rows that it is not trained on.
+class Judge:
+    """Judges a network by rows, those set apart above all.
 
     Parameters
     ----------
@@ -108,6 +108,10 @@ class HeldOut:
         """Return the losses of the rows after an epoch."""
         return row_losses(state.result, self.rows, self._plan, self._seed)
 
+    def mean_loss(self, state):
+        """Return the rows' mean loss after an epoch."""
+        return float(weighted_mean(self.measure(state), self.weight))
+
 
 class Trainer:
     """Trains a model on samples with an estimator's parameters.
@@ -126,7 +130,7 @@ class Trainer:
 
     Attributes
     ----------
-    judge : HeldOut, Folds or None
+    judge : Judge, Folds or None
         What judges the epochs.
     stopping : EarlyStopping
         Knows the best epoch and its network.
@@ -158,7 +162,7 @@ class Trainer:
         self.start_loss = self._mean_loss(start.network, self._rows_of_start())
         if isinstance(validation, Samples):
             rows = self._make_rows(validation, dtype, device)
-            validation = HeldOut(rows, self._plan, seed)
+            validation = Judge(rows, self._plan, seed)
         self.judge = validation
         # A copy: a fit that fails must leave the estimator's own as it was.
         self.state = (
@@ -317,7 +321,8 @@ class Trainer:
         if self.judge is None and self._goes_on_from_average():
             # The epochs' own losses are of weights that are not averaged: like with
             # like, the average's.
-            measure, best_loss = self._loss_of_result, self.start_loss
+            judge = Judge(self._rows, self._plan, self._seed)
+            measure, best_loss = judge.mean_loss, self.start_loss
         return EarlyStopping(
             measure,
             weight=weight,
@@ -331,9 +336,6 @@ class Trainer:
 
     def _goes_on_from_average(self):
         return self.previous.n_epochs > 0 and self.state.average is not None
-
-    def _loss_of_result(self, state):
-        return self._mean_loss(state.result, self._rows)
 
     def _run_solver(self, monitors):
         estimator = self.estimator

@@ -177,14 +177,20 @@ class TrainingState:
 
     def copy_to(self, device):
         """Return a copy on `device`, whose training leaves this state as it is."""
-        copied = copy.deepcopy(self)
-        copied.network.to(device)
-        if copied.average is not None:
-            copied.average.to(device)
+        copied = type(self)(
+            _copy_on(device, self.network),
+            None,
+            copy.deepcopy(self.optimizer),
+            torch.Generator(device),
+            self.loss_scale,
+            None if self.average is None else _copy_on(device, self.average),
+            epoch=self.epoch,
+            step=self.step,
+            history={name: list(values) for name, values in self.history.items()},
+        )
         if copied.optimizer is not None:
             copied.optimizer.to(device)
         copied._set_parameters()
-        copied.generator = torch.Generator(device)
         if device.type == self.generator.device.type:
             copied.generator.set_state(self.generator.get_state())
         else:
@@ -215,3 +221,11 @@ class TrainingState:
             # Saved with a GPU's generator, whose state no other takes.
             self.generator.manual_seed(self.step)
         self._set_parameters()
+
+
+def _copy_on(device, network):
+    copied = copy.deepcopy(network)
+    parameter = next(network.parameters(), None)
+    stays = parameter is None or parameter.device == device
+    # To ask each tensor takes as long as to copy a small network.
+    return copied if stays else copied.to(device)
