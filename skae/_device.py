@@ -50,10 +50,15 @@ def inference_device(device, dtype):
 
 
 @contextmanager
-def without_autocast():
-    """Run a block, or a decorated function, in the precision that skae chose."""
+def own_defaults():
+    """Run a block, or a decorated function, in the precision and on the device of skae.
+
+    Neither a caller's autocast nor a default device other than the CPU reaches it.
+    """
     with ExitStack() as stack:
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
         yield

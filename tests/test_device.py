@@ -1,5 +1,10 @@
+import pickle
+
+import numpy as np
 import pytest
 import torch
+from instances import CLASSES, PREDICTORS, make_instances, make_predictors
+from sklearn.base import clone
 
 from skae._device import inference_device, resolve_device
 
@@ -54,3 +59,33 @@ def test_float64_runs_on_the_cpu_where_the_device_lacks_it():
     assert inference_device(mps, torch.float64) == CPU
     assert inference_device(mps, torch.float32) == mps
     assert inference_device(torch.device("cuda"), torch.float64).type == "cuda"
+
+
+def first_of_each_class():
+    found = {}
+    for estimator in make_instances() + make_predictors():
+        found.setdefault(type(estimator), estimator)
+    assert set(found) == {*CLASSES, *PREDICTORS}
+    return list(found.values())
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("estimator", first_of_each_class(), ids=repr)
+def test_a_callers_default_device_reaches_nothing(estimator):
+    rng = np.random.RandomState(0)
+    X, y = rng.uniform(0.1, 0.9, (60, 16)), rng.randint(2, size=60)
+    predict = "predict" if type(estimator) in PREDICTORS else "transform"
+
+    def outcome():
+        fitted = clone(estimator).set_params(max_iter=2).fit(X, y)
+        fitted = pickle.loads(pickle.dumps(fitted))
+        return getattr(fitted, predict)(X)
+
+    expected = outcome()
+    torch.set_default_device("meta")  # where nothing can be computed
+    try:
+        inside, device = outcome(), torch.get_default_device()
+    finally:
+        torch.set_default_device(None)
+    np.testing.assert_array_equal(inside, expected)
+    assert device.type == "meta"

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from skae._device import own_defaults
+
 
 class ArrayStateModule(nn.Module):
     """A module whose pickle is its constructor's arguments and numpy arrays.
@@ -27,6 +29,7 @@ class ArrayStateModule(nn.Module):
         return {"arguments": self.arguments, "arrays": arrays}
 
     # Read under a caller's inference_mode, weights must still take gradients later.
+    @own_defaults()
     @torch.inference_mode(False)
     def __setstate__(self, state):
         self.__init__(**state["arguments"])
@@ -36,6 +39,7 @@ class ArrayStateModule(nn.Module):
         self.load_state_dict(tensors)
         self.eval()
 
+    @own_defaults()
     @torch.inference_mode(False)
     def __deepcopy__(self, memo):
         # Made anew, as from a pickle, but ten times as fast as by one.

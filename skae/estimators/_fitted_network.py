@@ -1,5 +1,6 @@
 """What every fitted estimator with a network has in common."""
 
+from skae._device import own_defaults
 from skae._validation import check_is_fitted
 from skae.architectures.summary import network_summary
 from skae.estimators._attributes import make_codec
@@ -39,6 +40,7 @@ class FittedNetworkMixin:
         state.pop("_codec", None)
         return state
 
+    @own_defaults()
     def __setstate__(self, state):
         super().__setstate__(state)
         if "network_" in state:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import numpy as np
 import torch
 
-from skae._device import without_autocast
+from skae._device import own_defaults
 from skae._random import draw_seed
 from skae._warnings import warn_caller
 from skae.estimators._attributes import fitted_attributes
@@ -33,7 +33,7 @@ def trainable(fit):
 
     @functools.wraps(fit)
     def guarded(*args, **kwargs):
-        with torch.inference_mode(False), without_autocast():
+        with torch.inference_mode(False), own_defaults():
             return fit(*args, **kwargs)
 
     return guarded

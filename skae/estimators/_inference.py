@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array, vstack
 
-from skae._device import inference_device, without_autocast
+from skae._device import inference_device, own_defaults
 from skae._threads import choose_n_threads, limit_threads
 from skae.architectures.codec import Decoder, Encoder
 from skae.architectures.folded import fold
@@ -131,7 +131,7 @@ class Codec:
         """
         return self._map(self.modules, function, width, array, given)
 
-    @without_autocast()
+    @own_defaults()
     @torch.inference_mode()
     def _map(self, parts, function, width, array, given):
         """Do so with what ``parts(dtype)`` returns, an encoder and a decoder."""
