@@ -57,10 +57,9 @@ PARAMETERS = {
         "'kaiming_normal', 'orthogonal', 'truncated_normal', 'uniform', 'normal', "
         "'constant', 'zeros', 'ones'}",
         """
-        How the hidden layers' weights are drawn. 'auto' is 'kaiming_uniform' for
-        relu, leaky_relu and maxout, and 'xavier_uniform' otherwise. 'uniform',
-        'normal' and 'truncated_normal' scale by 1 / sqrt(inputs), 'constant' is
-        1 / inputs.
+        How the hidden layers' weights are drawn. 'auto' is 'xavier_uniform', whatever
+        the activation. 'uniform', 'normal' and 'truncated_normal' scale by
+        1 / sqrt(inputs), 'constant' is 1 / inputs.
         """,
     ),
     "tied_weights": (

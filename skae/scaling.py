@@ -171,7 +171,8 @@ def _moments(X, sample_weight, transform=_unchanged):
 
     They are of ``transform(X)``, a function of float64 that grows in each column.
     """
-    low, high = (transform(x.astype(np.float64)) for x in (X.min(axis=0), X.max(axis=0)))
+    ends = X.min(axis=0), X.max(axis=0)
+    low, high = (transform(end.astype(np.float64)) for end in ends)
     if np.isnan(low).any():
         return _moments_of_observed(transform(X.astype(np.float64)), sample_weight)
     largest = float(max(-low.min(initial=0.0), high.max(initial=0.0)))

@@ -68,9 +68,6 @@ def activate(name, h):
     return ACTIVATIONS[name](h), h
 
 
-_RECTIFIERS = ("relu", "leaky_relu", "maxout")
-
-
 def _fan_in(weight):
     # Of a unit, or of all the places that a kernel reads.
     return 1.0 / math.sqrt(weight[0].numel())
@@ -113,13 +110,8 @@ INITIALIZERS = {
     "zeros": lambda w, g: nn.init.zeros_(w),
     "ones": lambda w, g: nn.init.ones_(w),
 }
-
-
-def resolve_init(init, activation):
-    """Return the initializer's name: "auto" is He's for rectifiers, else Glorot's."""
-    if init != "auto":
-        return init
-    return "kaiming_uniform" if activation in _RECTIFIERS else "xavier_uniform"
+# Of autoencoders it ends below He's for rectifiers, too (measured).
+INITIALIZERS["auto"] = INITIALIZERS["xavier_uniform"]
 
 
 def dropout(h, rate, generator):

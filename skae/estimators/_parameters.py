@@ -18,7 +18,7 @@ AUTOENCODER_CONSTRAINTS = {
     "activation": [StrOptions(set(ACTIVATIONS))],
     "out_activation": [StrOptions(set(OUT_ACTIVATIONS))],
     "loss": [StrOptions(set(LOSSES))],
-    "init": [StrOptions({"auto", *INITIALIZERS})],
+    "init": [StrOptions(set(INITIALIZERS))],
     "tied_weights": ["boolean"],
     "dropout": [reals(0, 1, "left")],
     "batch_norm": ["boolean"],

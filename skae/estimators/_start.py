@@ -11,7 +11,6 @@ from torch import nn
 
 from skae._random import make_generator
 from skae._threads import limit_threads_for
-from skae.architectures.layers import resolve_init
 from skae.data import Rows
 from skae.estimators._report import Report
 from skae.losses import elementwise_loss, elementwise_with_gradient
@@ -202,8 +201,7 @@ def make_start(estimator, samples, setup, report=None):
 def _make_start(estimator, samples, setup, report):
     dtype = training_dtype(estimator.precision)
     network = estimator._build_network(samples.X.shape, setup.n_components).to(dtype)
-    init = resolve_init(estimator.init, estimator.activation)
-    network.initialize(init, make_generator(setup.seed))
+    network.initialize(estimator.init, make_generator(setup.seed))
     scaling = Scaling.fit(samples.target, setup.link, samples.weight)
     rows = ScaledRows(scaling, samples, estimator.precision)
     corruption = None if samples.paired else estimator._make_corruption(rows)

@@ -5,8 +5,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sklearn.exceptions import ConvergenceWarning
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from skae._random import make_generator
