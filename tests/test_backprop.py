@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+import skae.estimators._start
 import skae.training.loop
 from skae import (
     AutoencoderTransformer,
@@ -307,6 +308,45 @@ def test_rows_beyond_the_radius_have_codes_on_the_linear_path_too(far, monkeypat
         monkeypatch.setattr(skae.training.loop, "_WRITTEN_OUT", written_out)
         curves.append(AutoencoderTransformer(2, **options).fit(X).loss_curve_)
     np.testing.assert_allclose(*curves, rtol=1e-10)
+
+
+def with_linear_path():
+    options = {**AUTOENCODER, "linear_path": "pca"}
+    yield AutoencoderTransformer(5, **options)
+    yield AutoencoderTransformer(5, **{**options, "tied_weights": True})
+    yield DenoisingAutoencoder(5, **options)
+    for likelihood in LIKELIHOODS:
+        options = {**VARIATIONAL, "linear_path": "ppca"}
+        yield VAETransformer(5, likelihood=likelihood, **options)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("estimator", [*fits(), *with_linear_path()], ids=str)
+def test_gradients_of_a_fit_are_equal(estimator, precision, monkeypatch):
+    # Some rows, and some codes, are beyond.
+    monkeypatch.setattr(skae.estimators._start, "_INPUT_RADIUS", 0.8)
+    monkeypatch.setattr(skae.estimators._start, "_CODE_RADIUS", 0.8)
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:190] / 16, y[:190]
+    loop, errors = skae.training.loop, []
+
+    def compared(state, batch, plan, learning_rate, backpropagate):
+        before, gradient = state.generator.get_state(), state.parameters.gradient
+        gradient.fill_(torch.nan)  # nothing may rest on what was there
+        backpropagate(batch)
+        written = gradient.clone()
+        state.generator.set_state(before)
+        with torch.inference_mode(False), torch.enable_grad():
+            state.network.train()
+            loop._autograd(state, plan, batch.apply(torch.clone))
+        errors.append(float((written - gradient).abs().max() / gradient.abs().max()))
+        state.optimizer.step(state.parameters, learning_rate)
+        return {"reconstruction": torch.zeros(())}
+
+    monkeypatch.setattr(loop, "gradient_step", compared)
+    estimator.set_params(precision=precision).fit(X, y)
+    assert len(errors) >= 9
+    assert max(errors) < {"float64": 1e-12, "float32": 1e-5}[precision]
 
 
 @pytest.mark.parametrize("weighted", [False, True])
