@@ -83,6 +83,9 @@ def check_probabilities(estimator, X, y):
     assert_allclose(np.exp(estimator.predict_log_proba(X)), probabilities)
     best = estimator.classes_[probabilities.argmax(axis=1)]
     assert_array_equal(best, estimator.predict(X))
+    far = 1e6 * X  # where all but one class are all but impossible
+    logarithms = np.log(estimator.predict_proba(far))
+    assert_allclose(estimator.predict_log_proba(far), logarithms, rtol=1e-6, atol=1e-6)
 
 
 def check_curves(estimator, X, y):

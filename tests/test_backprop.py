@@ -32,8 +32,9 @@ from skae.losses import (
     softmax_log_loss_with_gradient,
 )
 from skae.scaling import Scaling
+from skae.training.dense_tapes import BallTape
 from skae.training.state import FlatParameters
-from skae.training.tapes import BallTape, make_tape
+from skae.training.tapes import make_tape
 
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5}
 WRITTEN = sorted(set(ACTIVATIONS) - {"maxout"})

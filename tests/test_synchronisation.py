@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import skae
 from skae.training import loop
-from skae.training.tapes import BallTape
+from skae.training.dense_tapes import BallTape
 
 aten = torch.ops.aten
 # Under inference_mode the names are those of the calls.

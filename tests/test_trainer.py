@@ -9,8 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 from skae import AutoencoderTransformer
 from skae.estimators import _trainer
 from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
+from skae.estimators._fit_result import Progress
 from skae.estimators._start import Samples, Setup, make_rows, make_start
-from skae.estimators._trainer import Progress, Trainer
+from skae.estimators._trainer import Trainer
 
 SETUP = Setup("identity", 2, seed=0)
 

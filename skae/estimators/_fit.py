@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from skae.estimators._fit_result import FitResult
 from skae.estimators._folds import Folds
 from skae.estimators._start import make_start
-from skae.estimators._trainer import FitResult, Trainer
+from skae.estimators._trainer import Trainer
 from skae.training.optimizers import OPTIMIZERS
 
 # With fewer rows a mean improvement and its standard error say little.

@@ -18,9 +18,9 @@ from skae.estimators._checks import (
     set_up,
 )
 from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
+from skae.estimators._fit_result import Progress
 from skae.estimators._report import Report
 from skae.estimators._start import current_start, make_start, training_dtype
-from skae.estimators._trainer import Progress
 from skae.training.callbacks import CallbackMonitor
 from skae.training.optimizers import OPTIMIZERS
 

@@ -119,7 +119,9 @@ class ClassifierOutputs(ClassifierMixin):
         log_probabilities : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        return log_softmax(self._outputs(X), axis=1)
+        logarithms = log_softmax(self._outputs(X), axis=1)
+        # Those of `predict_proba`, but for its rounding.
+        return logarithms.clip(min=np.log(np.finfo(logarithms.dtype).tiny))
 
     def score(self, X, y, sample_weight=None):
         """Return the accuracy on the rows of X that have a label.

@@ -9,11 +9,13 @@ from skae.architectures.codec import Head
 from skae.architectures.work import rows_at_once
 from skae.estimators._attributes import curves, make_codec
 from skae.estimators._checks import check_same_arguments
+from skae.estimators._fit_result import Progress
 from skae.estimators._fitting import keep_columns_on_failure, progress_of, trainable
+from skae.estimators._judge import Judge
 from skae.estimators._labelled import check_labelled, split_labelled
 from skae.estimators._report import Report
 from skae.estimators._start import Start, training_dtype
-from skae.estimators._trainer import Judge, Progress, Trainer
+from skae.estimators._trainer import Trainer
 
 _CHUNK = 4096
 

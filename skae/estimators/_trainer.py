@@ -2,25 +2,23 @@
 
 import copy
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from torch import nn
 
 from skae._random import make_generator
 from skae._threads import limit_threads, limit_threads_for
 from skae._warnings import warn_caller
 from skae.data import weighted_mean
+from skae.estimators._fit_result import FitResult, Progress
+from skae.estimators._judge import Judge
 from skae.estimators._plan import (
     batch_size_for,
     make_optimizer,
     make_plan,
     resources,
 )
-from skae.estimators._start import Pretraining, Samples, make_rows, training_dtype
-from skae.scaling import Scaling
+from skae.estimators._start import Samples, make_rows, training_dtype
 from skae.training.callbacks import VerboseMonitor
 from skae.training.early_stopping import EarlyStopping, NotFinite
 from skae.training.full_batch import METHODS, minimize
@@ -33,84 +31,7 @@ _NEGLIGIBLE_LOSS = 1e-10
 # By which an untrained network is judged: nothing but a curve's first point is.
 _ROWS_OF_RANDOM_START = 8192
 
-
-class Progress(NamedTuple):
-    """What earlier fits of the same model left.
-
-    Attributes
-    ----------
-    n_epochs, best_epoch : int
-    state : TrainingState or None
-        None where the moments were not kept.
-    """
-
-    n_epochs: int = 0
-    best_epoch: int = 0
-    state: TrainingState | None = None
-
-
 _NO_PROGRESS = Progress()
-
-
-@dataclass
-class FitResult:
-    """What a fit hands to the estimator.
-
-    Attributes
-    ----------
-    scaling : Scaling
-    network : nn.Module
-    best_epoch, n_epochs : int
-        Counted from the first fit of the model.
-    loss_curve, validation_loss_curve : list of float
-        From the start of this fit on, before its first epoch; the second is
-        None without validation rows.
-    state : TrainingState or None
-        For a later `partial_fit` or warm start.
-    interrupted : KeyboardInterrupt or None
-        To be raised again once the estimator is fitted.
-    pretraining : Pretraining or None
-        Of the network that this fit began with.
-    """
-
-    scaling: Scaling
-    network: nn.Module
-    best_epoch: int
-    n_epochs: int
-    loss_curve: list
-    validation_loss_curve: list | None = None
-    state: TrainingState | None = None
-    interrupted: KeyboardInterrupt | None = None
-    pretraining: Pretraining | None = None
-
-
-class Judge:
-    """Judges a network by rows, those set apart above all.
-
-    Parameters
-    ----------
-    rows : Rows
-    plan : Plan
-    seed : int
-        Of the noise, the same in each epoch.
-    """
-
-    def __init__(self, rows, plan, seed):
-        self.rows = rows
-        self.weight = rows.weight
-        self._plan, self._seed = plan, seed
-
-    def start_losses(self, network):
-        """Return the losses of the rows before the first epoch."""
-        return row_losses(network, self.rows, self._plan, self._seed)
-
-    def measure(self, state):
-        """Return the losses of the rows after an epoch."""
-        return row_losses(state.result, self.rows, self._plan, self._seed)
-
-    def mean_loss(self, state):
-        """Return the rows' mean loss after an epoch."""
-        return float(weighted_mean(self.measure(state), self.weight))
 
 
 class Trainer:

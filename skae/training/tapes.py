@@ -1,8 +1,4 @@
-"""The way through each network of dense layers, and back."""
-
-import math
-
-import torch
+"""The networks that backpropagation is written out for, by their tapes."""
 
 from skae.architectures.dense import DenseAutoencoder
 from skae.architectures.layer_autoencoder import LayerAutoencoder
@@ -10,11 +6,15 @@ from skae.architectures.layers import ACTIVATION_GRADIENTS, MLP, activate
 from skae.architectures.predictor import StackedPredictor
 from skae.architectures.sparse import RectifiedAutoencoder
 from skae.architectures.unrolled import UnrolledAutoencoder
-from skae.architectures.variational import (
-    LARGEST_LOG_VARIANCE,
-    VariationalAutoencoder,
+from skae.architectures.variational import VariationalAutoencoder
+from skae.training.backprop import LayersTape, MLPTape
+from skae.training.dense_tapes import (
+    DenseTape,
+    LinearPathTape,
+    RectifiedTape,
+    UnrolledTape,
 )
-from skae.training.backprop import LayersTape, MLPTape, ResidualTape, Tape
+from skae.training.variational_tape import VariationalTape
 
 
 def make_tape(network):
@@ -33,228 +33,8 @@ def _is_elementwise(network):
     return all(m.activation != "maxout" and not m.norms for m in perceptrons)
 
 
-class BallTape:
-    """The way through `within`, which shortens long rows, and back."""
-
-    def __init__(self, radius):
-        self._radius = float(radius)
-
-    def forward(self, rows):
-        """Return rows, those longer than the radius shortened to it."""
-        lengths = self._lengths(rows)
-        self._is_inside = self._are_within(lengths)
-        if self._is_inside:
-            return rows
-        self._divisor = (lengths / self._radius).clamp_min_(1.0)
-        self._shortened = rows / self._divisor
-        return self._shortened
-
-    def holds(self, rows):
-        """Whether no row is known to be longer than the radius."""
-        return self._are_within(self._lengths(rows))
-
-    def _lengths(self, rows):
-        return torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-
-    def _are_within(self, lengths):
-        if self._radius == math.inf:
-            return True
-        # On a GPU, where to look is to wait for it, all rows are divided.
-        return lengths.device.type == "cpu" and lengths.max().item() <= self._radius
-
-    def backward(self, gradient):
-        """Return the gradient of the rows: along a shortened one there is none."""
-        if self._is_inside:
-            return gradient
-        gradient = gradient / self._divisor
-        outside = self._divisor > 1.0
-        direction = self._shortened / self._radius
-        along = (gradient * direction).sum(dim=1, keepdim=True) * direction
-        return torch.where(outside, gradient - along, gradient)
-
-
-class DenseTape(Tape):
-    """The way through a `DenseAutoencoder` without linear path, and back."""
-
-    def __init__(self, network):
-        self._network = network
-        self._g = MLPTape(network.g)
-        self._f = MLPTape(network.f, written=self._g.weights)
-
-    def forward(self, u, generator, linear_codes=None):
-        """Reconstruct rows as the network does in training."""
-        return self.decode(self.encode(u, generator), generator)
-
-    def encode(self, u, generator):
-        """Map rows to codes."""
-        sums = self._f.forward(u, generator)
-        codes, self._activated = activate(self._network.code_activation, sums)
-        return codes
-
-    def decode(self, z, generator):
-        """Map codes to reconstructions."""
-        return self._g.forward(z, generator)
-
-    def backward(self, gradient, code_gradient=None):
-        """Set the parameters' gradients from that of the reconstruction.
-
-        `code_gradient` is added on the way, that of a penalty on the codes.
-        """
-        self._encoder_backward(self._g.backward(gradient, to_input=True), code_gradient)
-
-    def _encoder_backward(self, of_codes, code_gradient):
-        if code_gradient is not None:
-            of_codes = of_codes.add_(code_gradient)
-        back = ACTIVATION_GRADIENTS[self._network.code_activation]
-        self._f.backward(back(of_codes, self._activated), to_input=False)
-
-
-class LinearPathTape(Tape):
-    """The way through a `DenseAutoencoder` around a linear map, and back."""
-
-    def __init__(self, network):
-        self._scale = float(network.correction_scale)
-        self._g = ResidualTape(network.g, network.linear_decoder, self._scale)
-        self._f = MLPTape(network.f, written=self._g.weights)
-        self._encoder = network.linear_encoder.T
-        self._offset = network.code_offset
-        self._code_scale = network.code_scale
-        self._near_rows = BallTape(network.input_radius)
-        self._near_codes = BallTape(network.code_radius)
-
-    def prepare(self, rows):
-        """Return the rows with their codes on the linear path, which do not change."""
-        self._all_are_near = self._near_rows.holds(rows.x)
-        return rows.with_codes(self._linear_codes(rows.x))
-
-    def forward(self, u, generator, linear_codes=None):
-        """Reconstruct rows as the network does in training.
-
-        `linear_codes` are those of `prepare`.
-        """
-        return self.decode(self.encode(u, generator, linear_codes), generator)
-
-    def encode(self, u, generator, linear_codes=None):
-        """Map rows to codes."""
-        near = u
-        if linear_codes is None:
-            linear_codes = self._linear_codes(u)
-            near = self._near_rows.forward(u)
-        elif not self._all_are_near:
-            near = self._near_rows.forward(u)
-        correction = self._f.forward(near, generator)
-        return torch.add(linear_codes, correction, alpha=self._scale)
-
-    def decode(self, z, generator):
-        """Map codes to reconstructions."""
-        near = self._near_codes.forward(z / self._code_scale)
-        return self._g.forward(near, z, generator)
-
-    def backward(self, gradient):
-        """Set the parameters' gradients from that of the reconstruction."""
-        of_near, of_codes = self._g.backward(gradient)
-        near = self._near_codes.backward(of_near)
-        of_codes = of_codes.addcdiv(near, self._code_scale)
-        self._f.backward(of_codes.mul_(self._scale), to_input=False)
-
-    def _linear_codes(self, u):
-        return torch.addmm(self._offset, u, self._encoder, beta=-1)
-
-
 def _dense_tape(network):
     return (LinearPathTape if network.linear_path else DenseTape)(network)
-
-
-class UnrolledTape(DenseTape):
-    """The way through an `UnrolledAutoencoder` and back."""
-
-    def encode(self, u, generator):
-        """Map rows to codes."""
-        return super().encode(self._network.without_link(u), generator)
-
-
-class RectifiedTape(DenseTape):
-    """The way through a `RectifiedAutoencoder` and back."""
-
-    def decode(self, z, generator):
-        """Map codes to reconstructions."""
-        self._codes, self._lengths = z, self._network.lengths()
-        return super().decode(z / self._lengths, generator)
-
-    def backward(self, gradient, code_gradient=None):
-        """Set the parameters' gradients from that of the reconstruction."""
-        layer, lengths = self._network.g.layers[0], self._lengths
-        weight = layer.weight if layer.tied else layer.weight.T
-        back = self._g.backward(gradient, to_input=True).div_(lengths)
-        # A code is read by weights of length 1: longer ones change nothing.
-        of_lengths = -(back * self._codes).sum(dim=0) / lengths
-        of_weight = (of_lengths / lengths).unsqueeze(1) * weight
-        layer.weight.grad += of_weight if layer.tied else of_weight.T
-        self._encoder_backward(back, code_gradient)
-
-
-class VariationalTape(Tape):
-    """The way through a `VariationalAutoencoder` and back, in two parts each."""
-
-    def __init__(self, network):
-        self._network = network
-        self._f = MLPTape(network.f)
-        if network.linear_path:
-            scale = float(network.correction_scale)
-            self._g = ResidualTape(network.g, network.linear_decoder, scale)
-            self._near_rows = BallTape(network.input_radius)
-            self._near_codes = BallTape(network.code_radius)
-        else:
-            self._g = MLPTape(network.g)
-
-    @property
-    def dispersion(self):
-        """Of the network."""
-        return self._network.dispersion
-
-    def posterior(self, u, generator, condition):
-        """Return mean and log variance of the codes."""
-        network = self._network
-        near = self._near_rows.forward(u) if network.linear_path else u
-        h = self._f.forward(network.with_given(near, condition), generator)
-        mean, log_variance = h.chunk(2, dim=1)
-        if network.linear_path:
-            mean = u @ network.linear_encoder.T + network.posterior_scale * mean
-            log_variance = log_variance + 2 * torch.log(network.posterior_scale)
-        self._inside = log_variance.abs() <= LARGEST_LOG_VARIANCE
-        bound = LARGEST_LOG_VARIANCE
-        return mean, log_variance.clamp(-bound, bound)
-
-    def posterior_backward(self, of_mean, of_log_variance):
-        """Set the encoder's gradients from those of mean and log variance."""
-        if self._network.linear_path:
-            of_mean = of_mean * self._network.posterior_scale
-        of_log_variance = of_log_variance * self._inside
-        gradient = torch.cat([of_mean, of_log_variance], dim=1)
-        self._f.backward(gradient, to_input=False)
-
-    def decode(self, z, generator, condition):
-        """Map codes, and what is given, to outputs."""
-        self._n_codes = z.shape[1]
-        if self._network.linear_path:
-            return self._g.forward(self._near_codes.forward(z), z, generator)
-        given = z if condition is None else torch.cat([z, condition.to(z)], dim=1)
-        return self._g.forward(given, generator)
-
-    def decode_backward(self, gradient, of_dispersion):
-        """Set the decoder's gradients from those of output and dispersion.
-
-        Return that of the codes.
-        """
-        network = self._network
-        if network.learn_dispersion and network.raw_dispersion is not None:
-            torch.mul(
-                of_dispersion, network.dispersion_slope, out=network.raw_dispersion.grad
-            )
-        if not network.linear_path:
-            return self._g.backward(gradient, to_input=True)[:, : self._n_codes]
-        of_near, of_codes = self._g.backward(gradient)
-        return self._near_codes.backward(of_near) + of_codes
 
 
 class LayerTape(LayersTape):

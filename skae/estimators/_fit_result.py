@@ -1,0 +1,57 @@
+"""What a fit begins with, and what it hands to the estimator."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import nn
+
+from skae.estimators._start import Pretraining
+from skae.scaling import Scaling
+from skae.training.state import TrainingState
+
+
+class Progress(NamedTuple):
+    """What earlier fits of the same model left.
+
+    Attributes
+    ----------
+    n_epochs, best_epoch : int
+    state : TrainingState or None
+        None where the moments were not kept.
+    """
+
+    n_epochs: int = 0
+    best_epoch: int = 0
+    state: TrainingState | None = None
+
+
+@dataclass
+class FitResult:
+    """What a fit hands to the estimator.
+
+    Attributes
+    ----------
+    scaling : Scaling
+    network : nn.Module
+    best_epoch, n_epochs : int
+        Counted from the first fit of the model.
+    loss_curve, validation_loss_curve : list of float
+        From the start of this fit on, before its first epoch; the second is
+        None without validation rows.
+    state : TrainingState or None
+        For a later `partial_fit` or warm start.
+    interrupted : KeyboardInterrupt or None
+        To be raised again once the estimator is fitted.
+    pretraining : Pretraining or None
+        Of the network that this fit began with.
+    """
+
+    scaling: Scaling
+    network: nn.Module
+    best_epoch: int
+    n_epochs: int
+    loss_curve: list
+    validation_loss_curve: list | None = None
+    state: TrainingState | None = None
+    interrupted: KeyboardInterrupt | None = None
+    pretraining: Pretraining | None = None
