@@ -34,9 +34,23 @@ class Rows(NamedTuple):
     y: Tensor | None = None
     codes: Tensor | None = None
 
-    def take(self, index: Tensor) -> "Rows":
-        """Return the rows at `index`, in its order."""
-        return self.apply(lambda tensor: tensor.index_select(0, index))
+    def take(self, index: Tensor, out: "Rows | None" = None) -> "Rows":
+        """Return the rows at `index`, in its order; in the memory of `out`, if given."""
+        if out is None:
+            return self.apply(lambda tensor: tensor.index_select(0, index))
+        for field, memory in zip(self._distinct(), out._distinct(), strict=True):
+            torch.index_select(field, 0, index, out=memory)
+        return out
+
+    def first(self, n_rows: int) -> "Rows":
+        """Return the first rows."""
+        return self if n_rows == len(self) else self.apply(lambda t: t[:n_rows])
+
+    def _distinct(self):
+        """Return the tensors, the target only where it is not `x` itself."""
+        target = None if self.target is self.x else self.target
+        fields = (self.x, target, self.weight, self.y, self.codes)
+        return [field for field in fields if field is not None]
 
     def apply(self, function) -> "Rows":
         """Return rows with `function` applied to each tensor, once to shared ones."""
@@ -65,22 +79,55 @@ class Rows(NamedTuple):
         return self.x.shape[0]
 
 
-def epoch_batches(rows, batch_size, *, shuffle, generator):
-    """Yield the batches of one epoch, ceil(n / batch_size) of near-equal size.
+class Batches:
+    """The batches of every epoch, ceil(n / batch_size) of near-equal size.
 
-    Near-equal sizes leave no batch of one row behind, which batch
-    normalisation could not take.
+    Near-equal sizes leave no batch of one row behind, which batch normalisation could
+    not take. Shuffled rows are gathered into memory that is there before, as fresh
+    memory costs more than they do: a batch is overwritten by one after it.
+
+    Parameters
+    ----------
+    rows : Rows
+    batch_size : int
+    shuffle : bool
+
+    Attributes
+    ----------
+    rows : Rows
+    count : int
+        Number of batches in an epoch.
     """
-    n_batches = -(-len(rows) // batch_size)
-    if not shuffle:
-        yield from rows.split(n_batches)
-        return
-    order = torch.randperm(len(rows), generator=generator, device=rows.x.device)
-    if rows.x.nbytes <= _BYTES_IN_CACHE:
-        yield from rows.take(order).split(n_batches)
-    else:
-        for part in torch.tensor_split(order, n_batches):
-            yield rows.take(part)
+
+    def __init__(self, rows, batch_size, *, shuffle):
+        self.rows = rows
+        self.count = -(-len(rows) // batch_size)
+        self._shuffle = shuffle
+        self._at_once = rows.x.nbytes <= _BYTES_IN_CACHE
+        if shuffle:
+            most = len(rows) if self._at_once else -(-len(rows) // self.count)
+            self._memory = rows.apply(lambda t: t.new_empty(most, *t.shape[1:]))
+            self._parts = list(self._memory.split(self.count)) if self._at_once else []
+
+    def of_epoch(self, generator):
+        """Yield the batches of one epoch, in an order that is drawn."""
+        if not self._shuffle:
+            yield from self.rows.split(self.count)
+            return
+        device = self.rows.x.device
+        order = torch.randperm(len(self.rows), generator=generator, device=device)
+        if self._at_once:
+            self.rows.take(order, out=self._memory)
+            yield from self._parts
+        else:
+            for index in torch.tensor_split(order, self.count):
+                yield self.rows.take(index, out=self._memory.first(len(index)))
+
+    def mean(self, means):
+        """Return the mean over the rows of what has these means over the batches."""
+        means = torch.stack(means)
+        size, n_longer = divmod(len(self.rows), self.count)
+        return (means.sum() * size + means[:n_longer].sum()) / len(self.rows)
 
 
 def weighted_mean(values, weight):

@@ -1,9 +1,10 @@
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import skae.data
-from skae.data import Rows, epoch_batches, weighted_mean
+from skae.data import Batches, Rows, weighted_mean
 
 SIZES = st.integers(1, 60)
 BATCH_SIZES = st.integers(1, 70)
@@ -18,7 +19,9 @@ def numbered_rows(n, *, paired=True, weighted=True):
 
 def batches_of(rows, batch_size, *, shuffle=True, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return list(epoch_batches(rows, batch_size, shuffle=shuffle, generator=generator))
+    batches = Batches(rows, batch_size, shuffle=shuffle).of_epoch(generator)
+    # Each is overwritten by one after it.
+    return [batch.take(torch.arange(len(batch))) for batch in batches]
 
 
 def numbers(batches):
@@ -74,12 +77,32 @@ def test_batches_are_the_same_with_and_without_a_shuffled_copy(monkeypatch):
 
 
 def test_a_second_epoch_has_another_order():
-    rows, generator = numbered_rows(50), torch.Generator().manual_seed(0)
-    first, second = (
-        numbers(epoch_batches(rows, 7, shuffle=True, generator=generator))
-        for _ in range(2)
-    )
+    batches = Batches(numbered_rows(50), 7, shuffle=True)
+    generator = torch.Generator().manual_seed(0)
+    first, second = (numbers(batches.of_epoch(generator)) for _ in range(2))
     assert first != second
+    assert sorted(first) == sorted(second)
+
+
+@given(SIZES, BATCH_SIZES, st.booleans())
+def test_the_mean_of_the_means_is_that_of_the_rows(n, batch_size, shuffle):
+    rows = numbered_rows(n)
+    batches = Batches(rows, batch_size, shuffle=shuffle)
+    generator = torch.Generator().manual_seed(0)
+    means = [batch.x.mean() for batch in batches.of_epoch(generator)]
+    torch.testing.assert_close(batches.mean(means), rows.x.mean())
+
+
+@pytest.mark.parametrize("bytes_in_cache", [0, 2**22])
+def test_no_epoch_takes_memory_anew(bytes_in_cache, monkeypatch):
+    monkeypatch.setattr(skae.data, "_BYTES_IN_CACHE", bytes_in_cache)
+    batches = Batches(numbered_rows(50), 7, shuffle=True)
+    generator = torch.Generator().manual_seed(0)
+    places = [
+        [batch.x.data_ptr() for batch in batches.of_epoch(generator)] for _ in range(2)
+    ]
+    assert places[0] == places[1]
+    assert len(set(places[0])) == (8 if bytes_in_cache else 1)
 
 
 def test_shuffling_leaves_torchs_own_generator_alone():

@@ -134,11 +134,11 @@ def test_a_pickle_loads_where_there_is_no_gpu(digits, tmp_path):
 def test_all_that_changes_in_training_stays_on_the_gpu(digits, monkeypatch):
     seen, run_epoch = [], loop.run_epoch
 
-    def watched(state, rows, *rest):
-        run_epoch(state, rows, *rest)
+    def watched(state, batches, *rest):
+        run_epoch(state, batches, *rest)
         tensors = [
-            rows.x,
-            rows.target,
+            batches.rows.x,
+            batches.rows.target,
             state.parameters.values,
             state.parameters.gradient,
             state.average_parameters.values,

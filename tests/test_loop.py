@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from skae.architectures.dense import DenseAutoencoder
-from skae.data import Rows
+from skae.data import Batches, Rows
 from skae.penalties import elastic_net
 from skae.training.loop import (
     Plan,
@@ -105,9 +105,13 @@ def test_weights_equal_repetitions_in_a_step():
     torch.testing.assert_close(one, other)
 
 
+def take_epoch(state, rows, plan):
+    run_epoch(state, Batches(rows, plan.batch_size, shuffle=plan.shuffle), plan)
+
+
 def test_max_norm_holds_after_every_step():
     state = make_state()
-    run_epoch(state, make_rows(), make_plan(max_norm=0.2))
+    take_epoch(state, make_rows(), make_plan(max_norm=0.2))
     assert float(state.network.weight.detach().norm(dim=1).max()) <= 0.2 + 1e-12
 
 
@@ -120,7 +124,7 @@ def test_the_record_is_the_mean_over_rows_whatever_the_batches(weighted, batch_s
     rows, state = make_rows(weighted=weighted), make_state()
     expected = mean_loss(state.network, rows)
     still = Constant(0.0, 10)
-    run_epoch(state, rows, make_plan(batch_size=batch_size, schedule=still))
+    take_epoch(state, rows, make_plan(batch_size=batch_size, schedule=still))
     assert state.history["loss"] == pytest.approx([expected])
     terms = state.history["fit"][0] + state.history["size"][0]
     assert terms == pytest.approx(expected)
@@ -130,7 +134,7 @@ def test_the_record_has_the_penalty_as_a_term():
     state = make_state(loss_scale=0.5)
     still = Constant(0.0, 10)
     plan = make_plan(schedule=still, alpha=0.3, l1_ratio=0.7)
-    run_epoch(state, make_rows(), plan)
+    take_epoch(state, make_rows(), plan)
     (loss,), *terms = state.history.values()
     assert list(state.history) == ["loss", "fit", "size", "penalty"]
     assert loss == pytest.approx(sum(term for (term,) in terms))
@@ -140,7 +144,7 @@ def test_the_record_has_the_penalty_as_a_term():
 
 def test_an_epoch_has_a_step_for_each_batch():
     state = make_state()
-    run_epoch(state, make_rows(23), make_plan(batch_size=5))
+    take_epoch(state, make_rows(23), make_plan(batch_size=5))
     assert (state.epoch, state.step) == (1, 5)
 
 
@@ -153,7 +157,7 @@ def test_an_epoch_sees_each_row_once_in_another_order_each_time():
 
     state = make_state()
     for _ in range(2):
-        run_epoch(state, make_rows(), make_plan(spy))
+        take_epoch(state, make_rows(), make_plan(spy))
     first, second = torch.cat(seen[:5]), torch.cat(seen[5:])
     everything = make_rows().x[:, 0]
     assert not torch.equal(first, second)
@@ -171,7 +175,7 @@ def test_the_learning_rate_follows_the_schedule_within_the_epoch():
 
     state = make_state()
     for _ in range(2):
-        run_epoch(state, make_rows(), make_plan(schedule=Spy(0.01, 2)))
+        take_epoch(state, make_rows(), make_plan(schedule=Spy(0.01, 2)))
     np.testing.assert_allclose(rates, np.arange(10) / 5)
 
 
@@ -320,9 +324,9 @@ def test_an_epoch_minimises_what_it_is_annealed_to():
     still, state = Constant(0.0, 10), make_state()
     plan = make_plan(schedule=still, anneal=anneal)
     full = make_state()
-    run_epoch(full, make_rows(), make_plan(schedule=still))
+    take_epoch(full, make_rows(), make_plan(schedule=still))
     for epoch in range(4):
-        run_epoch(state, make_rows(), plan)
+        take_epoch(state, make_rows(), plan)
         share = min(epoch / 2, 1.0)
         assert state.history["size"][-1] == pytest.approx(
             share * full.history["size"][0]

@@ -215,7 +215,8 @@ class MLP(nn.Module):
     def hidden(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the values of the last hidden layer."""
         activate = ACTIVATIONS[self.activation]
-        for i, layer in enumerate(self.layers[:-1]):
+        # A list: a part of a ModuleList is a module that is made anew.
+        for i, layer in enumerate(list(self.layers)[:-1]):
             h = layer(h)
             if self.norms:
                 h = self.norms[i](h)

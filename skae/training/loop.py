@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from skae.architectures.work import rows_at_once
-from skae.data import epoch_batches, weighted_mean
+from skae.data import Batches, weighted_mean
 from skae.penalties import elastic_net, elastic_net_gradient
 from skae.training.backprop import gradient_of, reads_linear_codes
 from skae.training.tapes import make_tape
@@ -86,8 +86,9 @@ def train(state, rows, plan, max_iter, monitors):
         if tape is not None and reads_linear_codes(plan.objective):
             with torch.inference_mode():
                 rows = tape.prepare(rows)
+        batches = Batches(rows, plan.batch_size, shuffle=plan.shuffle)
         for _ in range(max_iter):
-            run_epoch(state, rows, plan, tape)
+            run_epoch(state, batches, plan, tape)
             if should_stop(monitors, state):
                 return
 
@@ -98,8 +99,8 @@ def should_stop(monitors, state):
     return any(answers)
 
 
-def run_epoch(state, rows, plan, tape=None):
-    """Take one pass over the rows and append its mean losses to the history.
+def run_epoch(state, batches, plan, tape=None):
+    """Take one pass over `Batches` and append its mean losses to the history.
 
     With a `tape` the gradient is written out, otherwise it is autograd's. The penalty
     on the weights, where there is one, is a term of the loss.
@@ -107,40 +108,29 @@ def run_epoch(state, rows, plan, tape=None):
     plan = plan.in_epoch(state.epoch)
     if tape is None or gradient_of(plan.objective) is None:
         state.network.train()
-        totals = _run_batches(state, rows, plan, None)
+        means = _run_batches(state, batches, plan, None)
         state.network.eval()
         state.copy_buffers_to_average()
     else:
         # Nothing of it is autograd's, which then need not keep any account.
         with torch.inference_mode():
-            totals = _run_batches(state, rows, plan, tape)
+            means = _run_batches(state, batches, plan, tape)
     state.epoch += 1
     # The epoch's only wait for the device.
-    means = {name: float(total) / len(rows) for name, total in totals.items()}
+    means = {name: float(mean) for name, mean in means.items()}
     if plan.alpha > 0:
         means["penalty"] = weight_penalty(state, plan)
     state.record({"loss": math.fsum(means.values()), **means})
 
 
-def _run_batches(state, rows, plan, tape):
-    """Take the steps of an epoch; return each term's sum over the rows."""
-    totals = {}
-    n_batches = -(-len(rows) // plan.batch_size)
-    batches = epoch_batches(
-        rows, plan.batch_size, shuffle=plan.shuffle, generator=state.generator
-    )
+def _run_batches(state, batches, plan, tape):
+    """Take the steps of an epoch; return each term's mean over the rows."""
+    steps = []
     backpropagate = plan.backpropagation(state, tape)
-    for i, batch in enumerate(batches):
-        rate = plan.schedule.rate(state.epoch + i / n_batches)
-        terms = gradient_step(state, batch, plan, rate, backpropagate)
-        for name, value in terms.items():
-            # Weighted by size: the batches are not all equally long.
-            total = totals.get(name)
-            if total is None:
-                totals[name] = value * len(batch)
-            else:
-                total.add_(value, alpha=len(batch))
-    return totals
+    for i, batch in enumerate(batches.of_epoch(state.generator)):
+        rate = plan.schedule.rate(state.epoch + i / batches.count)
+        steps.append(gradient_step(state, batch, plan, rate, backpropagate))
+    return {name: batches.mean([s[name] for s in steps]) for name in steps[0]}
 
 
 def gradient_step(state, batch, plan, learning_rate, backpropagate):
@@ -199,10 +189,12 @@ def row_losses(network, rows, plan, seed):
     """
     generator = torch.Generator(rows.x.device).manual_seed(seed)
     was_training = network.training
-    network.eval()
+    if was_training:
+        network.eval()
     losses, at_once = [], rows_at_once(network, _EVALUATION_ROWS)
     for part in rows.split(-(-len(rows) // at_once)):
         terms = plan.objective(network, part, generator)
         losses.append(sum(terms.values()))
-    network.train(was_training)
+    if was_training:
+        network.train()
     return torch.cat(losses)
