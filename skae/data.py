@@ -35,7 +35,7 @@ class Rows(NamedTuple):
     codes: Tensor | None = None
 
     def take(self, index: Tensor, out: "Rows | None" = None) -> "Rows":
-        """Return the rows at `index`, in its order; in the memory of `out`, if given."""
+        """Return the rows at `index`, in its order, in the memory of `out` if given."""
         if out is None:
             return self.apply(lambda tensor: tensor.index_select(0, index))
         for field, memory in zip(self._distinct(), out._distinct(), strict=True):
