@@ -266,12 +266,13 @@ n_iter_ : int
 best_epoch_ : int
     Epoch whose weights are kept; 0 is the start, the linear path.
 loss_curve_ : list of float
-    Training loss before the first epoch and after each.
+    Training loss before the first epoch and after each. The first of a random network,
+    without a linear path, is that of at most 8192 of the rows.
 validation_loss_curve_ : list of float or None
     Loss on the validation rows before the first epoch and after each.
 best_loss_ : float
-    The smallest of `validation_loss_curve_`, or else of `loss_curve_`, where they are
-    of the whole loss.
+    The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_` that
+    minimised the whole loss; the first entry where the start is kept.
 network_ : torch.nn.Module
     The network in its own, centred and scaled space.
 scaling_ : torch.nn.Module

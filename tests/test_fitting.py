@@ -8,7 +8,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderTransformer, ConditionalVAE, VAETransformer
-from skae.estimators import _fitting
+from skae.estimators import _fitting, _trainer
 
 X = np.random.RandomState(0).randn(120, 5)
 
@@ -128,3 +128,14 @@ def test_no_network_outlives_its_successor():
     finally:
         if was_enabled:
             gc.enable()
+
+
+def test_the_best_loss_is_that_of_an_epoch_where_one_is_kept(monkeypatch):
+    monkeypatch.setattr(_trainer, "_ROWS_OF_RANDOM_START", 100)
+    rows = X.copy()
+    rows[0] *= 1e3  # all but all of the variance, of a row that the sample misses
+    fitted = AutoencoderTransformer(
+        2, linear_path=None, early_stopping=False, max_iter=3, random_state=0
+    ).fit(rows)
+    assert fitted.loss_curve_[0] < min(fitted.loss_curve_[1:])
+    assert fitted.best_loss_ == min(fitted.loss_curve_[1:])
