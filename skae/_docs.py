@@ -271,8 +271,8 @@ loss_curve_ : list of float
 validation_loss_curve_ : list of float or None
     Loss on the validation rows before the first epoch and after each.
 best_loss_ : float
-    The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_` that
-    minimised the whole loss; the first entry where the start is kept.
+    The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_`
+    that minimised the whole loss; the first entry where the start is kept.
 network_ : torch.nn.Module
     The network in its own, centred and scaled space.
 scaling_ : torch.nn.Module

@@ -12,16 +12,16 @@ n_iter_ : int
 best_epoch_ : int
     Epoch whose weights are kept.
 loss_curve_ : list of float
-    Training loss of the fine-tuning, before the first epoch and after each. The first of
-    a random network is that of at most 8192 of the rows.
+    Training loss of the fine-tuning, before the first epoch and after each. The first
+    of a random network is that of at most 8192 of the rows.
 validation_loss_curve_ : list of float or None
     Loss on the validation rows before the first epoch and after each.
 validation_scores_ : list of float or None
     Score of the validation rows after each epoch: accuracy of classifiers, R squared
     of regressors.
 best_loss_ : float
-    The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_`; the
-    first entry where the start is kept.
+    The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_`;
+    the first entry where the start is kept.
 network_ : torch.nn.Module
     The network in its own, centred and scaled space.
 scaling_ : torch.nn.Module
