@@ -123,6 +123,7 @@ def _images(options):
         "pooling": "max",
         "upsampling": "nearest",
         "activation": "relu",
+        "init": "kaiming_uniform",
         "max_iter": options.pretraining_epochs,
         "early_stopping": False,
         "learning_rate_init": 0.003,

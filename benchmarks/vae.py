@@ -110,6 +110,7 @@ def two_codes(options):
         likelihood="bernoulli",
         hidden_layer_sizes=(512,),
         activation="relu",
+        init="kaiming_uniform",
         linear_path=None,
         alpha=0.0,
         learning_rate_init=2e-3,

@@ -57,8 +57,9 @@ PARAMETERS = {
         "'kaiming_normal', 'orthogonal', 'truncated_normal', 'uniform', 'normal', "
         "'constant', 'zeros', 'ones'}",
         """
-        How the hidden layers' weights are drawn. 'auto' is 'xavier_uniform', whatever
-        the activation. 'uniform', 'normal' and 'truncated_normal' scale by
+        How the hidden layers' weights are drawn. 'auto' is 'xavier_uniform', but for
+        rectifiers in a predictor, or in layers that are pretrained one by one,
+        'kaiming_uniform'. 'uniform', 'normal' and 'truncated_normal' scale by
         1 / sqrt(inputs), 'constant' is 1 / inputs.
         """,
     ),

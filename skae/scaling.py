@@ -217,6 +217,9 @@ def _moments_of_observed(X, sample_weight):
     counts = weight.sum(axis=0)
     totals = (weight * (filled / largest)).sum(axis=0) * largest
     mean = np.divide(totals, counts, out=np.full(len(counts), middle), where=counts > 0)
+    low = np.min(X, axis=0, where=observed, initial=np.inf)
+    high = np.max(X, axis=0, where=observed, initial=-np.inf)
+    mean = np.where(low == high, low, mean)
     deviation = np.square((filled - mean) / largest)
     scale = np.sqrt(np.average(deviation, weights=weight)) * largest
     negligible = 10 * np.finfo(np.float64).eps * largest

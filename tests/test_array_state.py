@@ -111,6 +111,13 @@ def test_tied_weights_stay_tied(how):
     assert network.g.layers[0].weight is network.f.layers[-1].weight
 
 
+def test_a_copy_takes_gradients_where_the_original_does():
+    network = DenseAutoencoder(4, 2, (3,), "silu", linear_path=False)
+    network.f.requires_grad_(False)
+    for name, parameter in copy.deepcopy(network).named_parameters():
+        assert parameter.requires_grad == name.startswith("g.")
+
+
 def test_a_copy_can_be_trained():
     network = copy.deepcopy(make_network())
     network(rows()).square().sum().backward()

@@ -114,6 +114,30 @@ def test_a_warm_start_refuses_another_likelihood(cls, before, after, message):
     assert estimator.score(X) == score
 
 
+@pytest.mark.parametrize("linear_path", [None, "pca"])
+def test_a_fit_that_goes_on_without_its_moments_has_their_scale(linear_path):
+    t = np.random.RandomState(0).uniform(-1, 1, size=(200, 1))
+    rows = np.hstack([t, t**2, t**3])
+    estimator = AutoencoderTransformer(
+        1,
+        linear_path=linear_path,
+        solver="sgd",
+        learning_rate_init=0.1,
+        max_iter=50,
+        early_stopping=False,
+        random_state=0,
+    ).fit(rows)
+    scale = estimator._loss_scale
+    assert (scale == 1.0) == (linear_path is None)
+    assert estimator._training_state is None
+    loss = estimator.loss_curve_[-1]
+    estimator.set_params(warm_start=True, max_iter=5).fit(rows)
+    assert estimator._training_state.loss_scale == scale
+    assert max(estimator.loss_curve_[-5:]) < 2 * loss
+    estimator.set_params(warm_start=False).fit(rows).partial_fit(rows)
+    assert estimator._training_state.loss_scale == scale
+
+
 def test_no_network_outlives_its_successor():
     # What only the garbage collector frees is memory anew for each call.
     estimator = AutoencoderTransformer(2, hidden_layer_sizes=(8,), random_state=0)

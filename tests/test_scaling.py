@@ -293,6 +293,15 @@ def test_links_leave_out_what_is_not_there(link):
     assert np.isfinite(scaling.ceiling) == (link == "exp")
 
 
+@pytest.mark.parametrize("link", ["identity", "logistic", "exp", "tanh"])
+def test_constant_columns_are_zero_beside_gaps(link):
+    X = np.random.RandomState(0).uniform(0.1, 0.9, size=(700, 3))
+    X[:, 1] = 0.3
+    X[[0, 5], [0, 1]] = np.nan
+    u = Scaling.fit(X, link).to_network(X, torch.float64)[:, 1]
+    assert (u.isnan() | (u == 0)).all()
+
+
 def test_a_row_is_as_long_as_its_columns_and_a_pickle_keeps_it():
     X, with_gaps = ragged(np.random.RandomState(3))
     assert Scaling.fit(X, "identity").row_size == 6.0

@@ -12,7 +12,8 @@ class ArrayStateModule(nn.Module):
 
     Such a pickle can be memory-mapped by joblib and read on any device: it
     always loads on the CPU. Subclasses call ``self._remember(...)`` with their
-    constructor's keyword arguments.
+    constructor's keyword arguments. A copy is constructed, too, often once an epoch:
+    constructors draw nothing.
     """
 
     def _remember(self, **arguments):
@@ -42,13 +43,12 @@ class ArrayStateModule(nn.Module):
     @own_defaults()
     @torch.inference_mode(False)
     def __deepcopy__(self, memo):
-        # Made anew, as from a pickle, but ten times as fast as by one.
+        # Made anew, as from a pickle, but in half the time.
         copied = type(self)(**self.arguments)
-        pairs = [(copied.parameters(), self.parameters())]
-        pairs.append((copied.buffers(), self.buffers()))
-        for theirs, ours in pairs:
-            for tensor, original in zip(theirs, ours, strict=True):
-                tensor.data = original.detach().clone(
-                    memory_format=torch.contiguous_format
-                )
+        theirs = dict([*copied.named_parameters(), *copied.named_buffers()])
+        ours = dict([*self.named_parameters(), *self.named_buffers()])
+        for name, original in ours.items():
+            values = original.detach().clone(memory_format=torch.contiguous_format)
+            theirs[name].data = values
+            theirs[name].requires_grad_(original.requires_grad)
         return copied.train(self.training)

@@ -110,8 +110,20 @@ INITIALIZERS = {
     "zeros": lambda w, g: nn.init.zeros_(w),
     "ones": lambda w, g: nn.init.ones_(w),
 }
-# Of autoencoders it ends below He's for rectifiers, too (measured).
+# An autoencoder ends lower so than by He's scheme, with rectifiers too (measured).
 INITIALIZERS["auto"] = INITIALIZERS["xavier_uniform"]
+_RECTIFIERS = ("relu", "leaky_relu", "maxout")
+
+
+def layerwise_init(init, activation):
+    """Return the scheme of layers of which each is to pass on what it is given.
+
+    Those of a predictor, and those that are trained one by one: "auto" is He's for
+    rectifiers.
+    """
+    if init == "auto" and activation in _RECTIFIERS:
+        return "kaiming_uniform"
+    return init
 
 
 def dropout(h, rate, generator):

@@ -69,7 +69,7 @@ def make_codec(scaling, network, head, n_threads):
 
 
 def curves(result, estimator, warm):
-    """Return the loss curves, appended to those of the estimator if `warm`."""
+    """Return the loss curves and scale, appended to the estimator's if `warm`."""
     curve, validation_curve = result.loss_curve, result.validation_loss_curve
     if warm:
         # The first entry is the last one of the fit before.
@@ -83,6 +83,7 @@ def curves(result, estimator, warm):
         "loss_curve_": curve,
         "validation_loss_curve_": validation_curve,
         "best_loss_": min(validation_curve or kept or curve[-1:]),
+        "_loss_scale": result.loss_scale,
     }
 
 

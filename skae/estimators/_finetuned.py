@@ -19,7 +19,7 @@ from skae._validation import (
     check_parameters,
     integers_from,
 )
-from skae.architectures.layers import ACTIVATIONS
+from skae.architectures.layers import ACTIVATIONS, layerwise_init
 from skae.architectures.predictor import EncoderPredictor
 from skae.estimators._attributes import fitted_attributes
 from skae.estimators._base import BaseAutoencoder
@@ -246,7 +246,8 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         autoencoder = self._make_autoencoder(pool, seed, report)
         network = self._network(autoencoder, n_outputs, self.finetune)
         network.to(training_dtype(self.precision))
-        network.initialize(self.init, make_generator(seed))
+        init = layerwise_init(self.init, self.activation)
+        network.initialize(init, make_generator(seed))
         network.take_encoder(autoencoder.network_)
         network.standardize(*_code_moments(autoencoder, pool))
         own = {"autoencoder_": autoencoder}

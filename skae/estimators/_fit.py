@@ -48,7 +48,7 @@ def fit_from_start(estimator, samples, validation, setup, monitors, report=None)
         # No epoch beat the start: the best is the start on all the rows.
         everywhere = make_start(estimator, everything, setup)
         result.scaling, result.network = everywhere.scaling, everywhere.network
-        result.state = None
+        result.state = result.loss_scale = None
     return result
 
 

@@ -18,11 +18,14 @@ class Progress(NamedTuple):
     n_epochs, best_epoch : int
     state : TrainingState or None
         None where the moments were not kept.
+    loss_scale : float or None
+        That of the state; None where there was none to train.
     """
 
     n_epochs: int = 0
     best_epoch: int = 0
     state: TrainingState | None = None
+    loss_scale: float | None = None
 
 
 @dataclass
@@ -40,6 +43,8 @@ class FitResult:
         None without validation rows.
     state : TrainingState or None
         For a later `partial_fit` or warm start.
+    loss_scale : float or None
+        Of the state, for one that does without.
     interrupted : KeyboardInterrupt or None
         To be raised again once the estimator is fitted.
     pretraining : Pretraining or None
@@ -53,5 +58,6 @@ class FitResult:
     loss_curve: list
     validation_loss_curve: list | None = None
     state: TrainingState | None = None
+    loss_scale: float | None = None
     interrupted: KeyboardInterrupt | None = None
     pretraining: Pretraining | None = None

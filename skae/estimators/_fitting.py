@@ -175,7 +175,8 @@ def progress_of(estimator, network=None):
         state = None
     if None not in (state, network) and state.network.arguments != network.arguments:
         state = None
-    return Progress(n_epochs, estimator.best_epoch_, state)
+    scale = estimator._loss_scale
+    return Progress(n_epochs, estimator.best_epoch_, state, scale)
 
 
 def _suits(estimator, state):

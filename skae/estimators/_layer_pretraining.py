@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from skae.architectures.layer_autoencoder import LayerAutoencoder
+from skae.architectures.layers import layerwise_init
 from skae.corruption import ColumnRange, at_level
 from skae.data import Rows, weighted_mean
 from skae.losses import elementwise_loss, elementwise_with_gradient
@@ -137,7 +138,7 @@ def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
         target = rows.target
     below = layer.below or "identity"
     network = LayerAutoencoder(x.shape[1], layer.width, layer.activation, below)
-    network.initialize(estimator.init, generator)
+    network.initialize(layerwise_init(estimator.init, layer.activation), generator)
     column_range = ColumnRange(x.amin(dim=0), x.amax(dim=0))
     corrupt = at_level(estimator.corruption, layer.level, column_range)
     objective = functools.partial(

@@ -11,7 +11,7 @@ from skae._validation import (
     check_hidden_layer_sizes,
     integers_from,
 )
-from skae.architectures.layers import ACTIVATIONS
+from skae.architectures.layers import ACTIVATIONS, layerwise_init
 from skae.architectures.predictor import StackedPredictor
 from skae.estimators._parameters import PREDICTOR_CONSTRAINTS
 from skae.estimators._plan import resources
@@ -83,7 +83,8 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
         corruption_levels(self, len(self._sizes()))
         network = self._network(pool.X.shape[1], n_outputs)
         network.to(training_dtype(self.precision))
-        network.initialize(self.init, make_generator(seed))
+        init = layerwise_init(self.init, self.activation)
+        network.initialize(init, make_generator(seed))
         scaling = Scaling.fit(pool.X, "identity", pool.weight)
         curves = None
         if self.pretraining is not None:

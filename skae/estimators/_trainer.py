@@ -1,9 +1,9 @@
 """From an estimator's parameters to a run of the training loop."""
 
 import copy
+import functools
 import math
 
-import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._random import make_generator
@@ -22,13 +22,14 @@ from skae.estimators._start import Samples, make_rows, training_dtype
 from skae.training.callbacks import VerboseMonitor
 from skae.training.early_stopping import EarlyStopping, NotFinite
 from skae.training.full_batch import METHODS, minimize
-from skae.training.loop import row_losses, train, weight_penalty
+from skae.training.loop import Loop, row_losses, weight_penalty
 from skae.training.schedules import SCHEDULES
 from skae.training.state import TrainingState
 
 # Share of the variance that is rounding in float32, not signal.
 _NEGLIGIBLE_LOSS = 1e-10
-# By which an untrained network is judged: nothing but a curve's first point is.
+# By which an untrained network is judged: only a curve's first point, and what `tol`
+# is relative to where no other rows judge, are of them.
 _ROWS_OF_RANDOM_START = 8192
 
 _NO_PROGRESS = Progress()
@@ -134,7 +135,7 @@ class Trainer:
     def take_epoch(self):
         """Take one pass over the rows."""
         with limit_threads(self._n_threads):
-            train(self.state, self._rows, self._plan, 1, [])
+            self._loop.run(1, [])
 
     def start_losses(self):
         """Return the validation rows' losses at the start."""
@@ -169,6 +170,7 @@ class Trainer:
             [self._penalised_start, *losses],
             validation_curve,
             self.state,
+            self.state.loss_scale,
             self.interrupted,
             self.start.pretraining,
         )
@@ -201,9 +203,12 @@ class Trainer:
         rows = self._rows
         if self._has_usable_start() or len(rows) <= _ROWS_OF_RANDOM_START:
             return rows
-        order = make_generator(self._seed, rows.x.device)
-        index = torch.randperm(len(rows), generator=order, device=rows.x.device)
-        return rows.take(index[:_ROWS_OF_RANDOM_START])
+        generator = make_generator(self._seed, rows.x.device)
+        return rows.sample(_ROWS_OF_RANDOM_START, generator)
+
+    @functools.cached_property
+    def _loop(self):
+        return Loop(self.state, self._rows, self._plan)
 
     def _make_rows(self, samples, dtype, device):
         with limit_threads_for(self.estimator.n_threads, samples.X):
@@ -223,9 +228,12 @@ class Trainer:
 
     def _loss_scale(self):
         """Return what the loss is divided by, so that small residuals are learnt."""
-        if self._has_usable_start() and self.estimator._loss_is_of_residuals():
-            return 1.0 if self.nothing_to_learn() else self.start_loss
-        return 1.0
+        if self.previous.loss_scale is not None:
+            return self.previous.loss_scale
+        estimator = self.estimator
+        if estimator.linear_path is None or not estimator._loss_is_of_residuals():
+            return 1.0
+        return 1.0 if self.nothing_to_learn() else self.start_loss
 
     def _make_stopping(self):
         baseline, scale, weight = None, self.start_loss, None
@@ -261,7 +269,7 @@ class Trainer:
     def _run_solver(self, monitors):
         estimator = self.estimator
         if estimator.solver not in METHODS:
-            train(self.state, self._rows, self._plan, estimator.max_iter, monitors)
+            self._loop.run(estimator.max_iter, monitors)
             return
         converged = minimize(
             self.state,

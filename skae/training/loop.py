@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -80,17 +80,35 @@ class Plan:
 
 def train(state, rows, plan, max_iter, monitors):
     """Run up to `max_iter` epochs, or until a monitor answers stop."""
+    Loop(state, rows, plan).run(max_iter, monitors)
+
+
+class Loop:
+    """The epochs of a fit. What they share is made once."""
+
+    def __init__(self, state, rows, plan):
+        self._state, self._plan = state, plan
+        with _trainable():
+            self._tape = plan.tape_of(state.network)
+            if self._tape is not None and reads_linear_codes(plan.objective):
+                with torch.inference_mode():
+                    rows = self._tape.prepare(rows)
+            self._batches = Batches(rows, plan.batch_size, shuffle=plan.shuffle)
+
+    def run(self, max_iter, monitors):
+        """Run up to `max_iter` epochs, or until a monitor answers stop."""
+        with _trainable():
+            for _ in range(max_iter):
+                run_epoch(self._state, self._batches, self._plan, self._tape)
+                if should_stop(monitors, self._state):
+                    return
+
+
+@contextmanager
+def _trainable():
     # A caller's no_grad or inference_mode must not reach the loop.
     with torch.inference_mode(False), torch.enable_grad():
-        tape = plan.tape_of(state.network)
-        if tape is not None and reads_linear_codes(plan.objective):
-            with torch.inference_mode():
-                rows = tape.prepare(rows)
-        batches = Batches(rows, plan.batch_size, shuffle=plan.shuffle)
-        for _ in range(max_iter):
-            run_epoch(state, batches, plan, tape)
-            if should_stop(monitors, state):
-                return
+        yield
 
 
 def should_stop(monitors, state):
