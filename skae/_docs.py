@@ -101,12 +101,12 @@ PARAMETERS = {
         """
         Strength of the penalty on the weight matrices: ``alpha / n_samples`` times
         half their sum of squares (see `l1_ratio`) is added to the loss, in units of
-        the loss at the start (of a likelihood, in nats). With ``solver="adamw"`` the
-        squared part is a decoupled decay instead: each step shrinks the weights by the
-        share ``learning_rate * min(1, alpha / n_samples)``. 'auto' is 0 for the other
-        solvers and, for 'adamw', ``min(1000, n_samples)`` times the share of the
-        variance that the linear path explains (without one times 1, or 0 for the
-        convolutional and the variational autoencoders).
+        the linear path's (without one as it is, of a likelihood in nats). With
+        ``solver="adamw"`` the squared part is a decoupled decay instead: each step
+        shrinks the weights by the share ``learning_rate * min(1, alpha / n_samples)``.
+        'auto' is 0 for the other solvers and, for 'adamw', ``min(1000, n_samples)``
+        times the share of the variance that the linear path explains (without one
+        times 1, or 0 for the convolutional and the variational autoencoders).
         """,
     ),
     "l1_ratio": (
@@ -160,8 +160,8 @@ PARAMETERS = {
         """
         An epoch is progress if it lowers the loss (on the validation rows, where there
         are some) by more than `tol` times the loss at the start. 'lbfgs' and 'cg' have
-        converged when no element of the gradient, of the loss divided by that of the
-        start, is larger than `tol`.
+        converged when no element of the gradient, of the loss in the unit of `alpha`,
+        is larger than `tol`.
         """,
     ),
     "n_iter_no_change": (

@@ -5,9 +5,12 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from instances import make_instances, make_predictors
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderTransformer, ConditionalVAE, VAETransformer
+from skae.data import Batches
 from skae.estimators import _fitting, _trainer
 
 X = np.random.RandomState(0).randn(120, 5)
@@ -163,3 +166,26 @@ def test_the_best_loss_is_that_of_an_epoch_where_one_is_kept(monkeypatch):
     ).fit(rows)
     assert fitted.loss_curve_[0] < min(fitted.loss_curve_[1:])
     assert fitted.best_loss_ == min(fitted.loss_curve_[1:])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("estimator", make_instances() + make_predictors(), ids=repr)
+def test_no_batch_is_looked_at_once_its_step_is_done(estimator, monkeypatch):
+    rng = np.random.RandomState(0)
+    X, y = rng.uniform(0.1, 0.9, (150, 16)), rng.randint(2, size=150)
+    curves, of_epoch = [], Batches.of_epoch
+
+    def overwritten(batches, generator):
+        for batch in of_epoch(batches, generator):
+            yield batch
+            for field in (batch.x, batch.target, batch.weight, batch.y, batch.codes):
+                if field is not None:
+                    field.fill_(torch.nan)
+
+    estimator.set_params(max_iter=3)
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            curves.append(clone(estimator).fit(X, y).loss_curve_)
+        monkeypatch.setattr(Batches, "of_epoch", overwritten)
+    np.testing.assert_array_equal(*curves)

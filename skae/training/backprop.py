@@ -24,8 +24,8 @@ def written_out(gradient, *, reads_linear_codes=False):
     That of an objective is called as ``gradient(tape, rows, generator, share)`` and
     with the objective's keywords. It goes forward by the tape, back with the gradient
     of the sum of the rows' losses, each times `share`, and returns the (weighted) mean
-    of each term, a scalar tensor. `reads_linear_codes` says that it hands the rows as
-    they are, and their `codes`, to the tape.
+    of each term, a scalar tensor of its own memory. `reads_linear_codes` says that it
+    hands the rows as they are, and their `codes`, to the tape.
     """
 
     def decorate(function):

@@ -94,8 +94,8 @@ class TrainingState:
     generator : torch.Generator
         Source of the order of rows, dropout and noise.
     loss_scale : float
-        The loss at the start. Gradients are of loss / loss_scale, so that a
-        small residual is learnt as fast as a large one.
+        The loss of the linear path, 1 without one. Gradients are of loss / loss_scale,
+        so that a small residual is learnt as fast as a large one.
     average : nn.Module or None
         A copy of the network with an exponential moving average of the weights.
     epoch, step : int
