@@ -267,8 +267,7 @@ n_iter_ : int
 best_epoch_ : int
     Epoch whose weights are kept; 0 is the start, the linear path.
 loss_curve_ : list of float
-    Training loss before the first epoch and after each. The first of a random network,
-    without a linear path, is that of at most 8192 of the rows.
+    Training loss before the first epoch and after each.
 validation_loss_curve_ : list of float or None
     Loss on the validation rows before the first epoch and after each.
 best_loss_ : float

@@ -42,20 +42,6 @@ class Rows(NamedTuple):
             torch.index_select(field, 0, index, out=memory)
         return out
 
-    def sample(self, n_rows: int, generator: torch.Generator) -> "Rows":
-        """Return rows that are drawn, each with the chance that its weight gives it."""
-        device = self.x.device
-        if self.weight is None:
-            index = torch.randint(
-                len(self), (n_rows,), generator=generator, device=device
-            )
-            return self.take(index)
-        places = torch.rand(n_rows, generator=generator, device=device)
-        ends = self.weight.cumsum(0)
-        index = torch.searchsorted(ends, places * ends[-1], right=True)
-        rows = Rows(self.x, self.target, None, self.y, self.codes)
-        return rows.take(index.clamp_max(len(self) - 1))
-
     def first(self, n_rows: int) -> "Rows":
         """Return the first rows."""
         return self if n_rows == len(self) else self.apply(lambda t: t[:n_rows])

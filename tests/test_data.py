@@ -124,19 +124,6 @@ def test_take_gives_rows_in_the_order_of_the_index():
     assert taken.weight.tolist() == [4.5, 1.5, 1.5]
 
 
-def test_a_sample_holds_rows_as_often_as_they_weigh():
-    generator = torch.Generator().manual_seed(0)
-    rows = numbered_rows(4, weighted=False)
-    assert set(numbers([rows.sample(100, generator)])) == {0, 1, 2, 3}
-    rows = Rows(rows.x, rows.target, torch.tensor([0.0, 3.0, 1.0, 0.0]))
-    sample = rows.sample(4000, generator)
-    drawn = numbers([sample])
-    assert set(drawn) == {1, 2}
-    assert drawn.count(1) == pytest.approx(3000, rel=0.05)
-    assert sample.weight is None
-    assert torch.equal(sample.target, sample.x + 1000)
-
-
 def test_the_length_is_the_number_of_rows():
     assert len(numbered_rows(7)) == 7
 

@@ -73,43 +73,11 @@ def test_the_start_loss_is_the_share_that_pca_does_not_explain():
     assert trainer.start_loss == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_first_loss_of_a_random_start_is_of_a_sample(
-    monkeypatch,
-):
-    monkeypatch.setattr(_trainer, "_ROWS_OF_RANDOM_START", 2000)
-    X = curved(6000)
-    X[0] *= 1e4  # nearly all of the variance, which this sample misses
-    parameters = {"linear_path": None, "early_stopping": False}
-    trainer = make_trainer(make_estimator(**parameters), X)
-    assert trainer.start_loss < 0.5
-    assert trainer.state.loss_scale == 1.0
-    tol = trainer.estimator.tol
-    assert trainer.stopping.tol == pytest.approx(tol * trainer.start_loss)
-    # What is to be beaten is compared on all the rows.
-    assert make_trainer(make_estimator(), X).state.loss_scale < 1e-3
-
-    X = curved(6000)
-    sample = make_trainer(make_estimator(**parameters), X).start_loss
-    monkeypatch.undo()
-    everything = make_trainer(make_estimator(**parameters), X).start_loss
-    assert sample == pytest.approx(everything, rel=0.1)
-    assert sample != everything
-
-
-def test_the_first_loss_of_a_random_start_counts_weights(monkeypatch):
-    monkeypatch.setattr(_trainer, "_ROWS_OF_RANDOM_START", 2000)
-    X, weight = curved(6000), np.ones(6000)
-    weight[:3] = 1e6
-    estimator = make_estimator(linear_path=None, early_stopping=False)
-
-    def start_loss():
-        samples = samples_of(X, weight)
-        start = make_start(estimator, samples, SETUP)
-        return Trainer(estimator, start, samples, None, 0).start_loss
-
-    sample = start_loss()
-    monkeypatch.undo()
-    assert sample == pytest.approx(start_loss(), rel=0.1)
+def test_the_unit_of_the_loss_is_that_of_the_linear_path():
+    X = curved()
+    assert make_trainer(make_estimator(linear_path=None), X).state.loss_scale == 1.0
+    trainer = make_trainer(make_estimator(), X)
+    assert trainer.state.loss_scale == trainer.start_loss < 1
 
 
 def test_training_on_given_validation_rows_lowers_their_loss():

@@ -47,6 +47,11 @@ class ArrayStateModule(nn.Module):
         copied = type(self)(**self.arguments)
         theirs = dict([*copied.named_parameters(), *copied.named_buffers()])
         ours = dict([*self.named_parameters(), *self.named_buffers()])
+        if ours.keys() != theirs.keys():
+            raise ValueError(
+                f"{type(self).__name__} was given or lost {theirs.keys() ^ ours.keys()}"
+                " after it was made, and cannot be copied."
+            )
         for name, original in ours.items():
             values = original.detach().clone(memory_format=torch.contiguous_format)
             theirs[name].data = values

@@ -222,6 +222,8 @@ class BaseAutoencoder(
 
         The first call fixes the centring, the scale, the linear path, the number
         of components and the form of the codes from its X; later calls keep them.
+        After `fit` the first epochs may raise the loss: the optimiser's moments are
+        kept with ``warm_start=True`` alone.
 
         Parameters
         ----------

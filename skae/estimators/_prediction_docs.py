@@ -12,8 +12,7 @@ n_iter_ : int
 best_epoch_ : int
     Epoch whose weights are kept.
 loss_curve_ : list of float
-    Training loss of the fine-tuning, before the first epoch and after each. The first
-    of a random network is that of at most 8192 of the rows.
+    Training loss of the fine-tuning, before the first epoch and after each.
 validation_loss_curve_ : list of float or None
     Loss on the validation rows before the first epoch and after each.
 validation_scores_ : list of float or None

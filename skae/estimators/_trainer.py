@@ -28,9 +28,6 @@ from skae.training.state import TrainingState
 
 # Share of the variance that is rounding in float32, not signal.
 _NEGLIGIBLE_LOSS = 1e-10
-# By which an untrained network is judged: only a curve's first point, and what `tol`
-# is relative to where no other rows judge, are of them.
-_ROWS_OF_RANDOM_START = 8192
 
 _NO_PROGRESS = Progress()
 
@@ -81,7 +78,7 @@ class Trainer:
         self._plan = make_plan(
             estimator, objective, batch_size, samples.count, previous.n_epochs
         )
-        self.start_loss = self._mean_loss(start.network, self._rows_of_start())
+        self.start_loss = self._mean_loss(start.network)
         if isinstance(validation, Samples):
             rows = self._make_rows(validation, dtype, device)
             validation = Judge(rows, self._plan, seed)
@@ -192,19 +189,11 @@ class Trainer:
             or self.previous.n_epochs > 0
         )
 
-    def _mean_loss(self, network, rows):
-        """Return the mean loss of a network over rows."""
+    def _mean_loss(self, network):
+        """Return the mean loss of a network over the training rows."""
         with limit_threads(self._n_threads):
-            losses = row_losses(network, rows, self._plan, self._seed)
-        return float(weighted_mean(losses, rows.weight))
-
-    def _rows_of_start(self):
-        """Return the training rows that the first loss is of."""
-        rows = self._rows
-        if self._has_usable_start() or len(rows) <= _ROWS_OF_RANDOM_START:
-            return rows
-        generator = make_generator(self._seed, rows.x.device)
-        return rows.sample(_ROWS_OF_RANDOM_START, generator)
+            losses = row_losses(network, self._rows, self._plan, self._seed)
+        return float(weighted_mean(losses, self._rows.weight))
 
     @functools.cached_property
     def _loop(self):
