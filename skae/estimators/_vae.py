@@ -207,8 +207,8 @@ class VAETransformer(BaseVariationalAutoencoder):
         The first call fixes the centring, the scale, the linear path, the number
         of components and their order from its X; later calls keep them. After `fit`
         the first epochs may raise the loss: the optimiser's moments are kept with
-        ``warm_start=True`` alone. What is measured on rows, such as `explained_variance_` and `kl_per_component_`, is of
-        those of the last call.
+        ``warm_start=True`` alone. What is measured on rows, such as
+        `explained_variance_` and `kl_per_component_`, is of those of the last call.
 
         Parameters
         ----------
