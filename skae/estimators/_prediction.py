@@ -32,9 +32,8 @@ class ClassifierOutputs(ClassifierMixin):
 
         The first call fixes the classes, the centring, the scale and the network
         that training begins with (by pretraining on its rows, where there is any);
-        later calls keep them.
-        After `fit` the first epochs may raise the loss: the optimiser's moments are
-        kept with ``warm_start=True`` alone.
+        later calls keep them. After `fit` the first epochs may raise the loss: the
+        optimiser's moments are kept with ``warm_start=True`` alone.
 
         Parameters
         ----------
@@ -187,9 +186,8 @@ class RegressorOutputs(RegressorMixin):
 
         The first call fixes the units of y, the centring, the scale and the network
         that training begins with (by pretraining on its rows, where there is any);
-        later calls keep them.
-        After `fit` the first epochs may raise the loss: the optimiser's moments are
-        kept with ``warm_start=True`` alone.
+        later calls keep them. After `fit` the first epochs may raise the loss: the
+        optimiser's moments are kept with ``warm_start=True`` alone.
 
         Parameters
         ----------
