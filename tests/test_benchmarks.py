@@ -345,6 +345,13 @@ def test_a_process_returns_what_it_measured(name, toy_folder):
     assert 50 < result["peak_mb"] < 5000
 
 
+def test_a_file_with_nothing_in_it_has_no_rows(tmp_path):
+    path = tmp_path / "speed.csv"
+    assert len(rounds.read(path)) == 0
+    path.touch()
+    assert list(rounds.read(path).columns) == list(rounds.FIELDS)
+
+
 def test_a_failing_process_is_named(toy_folder, capsys):
     impossible = _TOY["dense"]._replace(widths=(3, 2))
     assert rounds.run(rounds.Task(0, "toy", "good", impossible), toy_folder) is None

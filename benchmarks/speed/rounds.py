@@ -153,11 +153,13 @@ def run(task, folder):
 
 
 def read(path, workloads=None):
-    """Return the rows of a CSV file, none where there is no file.
+    """Return the rows of a CSV file, none where there is no file or nothing in it.
 
     Only those of `workloads`, where they are given, with their rows and threads.
     """
-    rows = pd.read_csv(path) if Path(path).exists() else pd.DataFrame(columns=FIELDS)
+    path = Path(path)
+    has_rows = path.exists() and path.stat().st_size > 0
+    rows = pd.read_csv(path) if has_rows else pd.DataFrame(columns=FIELDS)
     if workloads is None:
         return rows
     wanted = {(name, w.n_rows, w.n_threads) for name, w in workloads.items()}
