@@ -2,7 +2,6 @@
 
 import functools
 import multiprocessing
-import threading
 from contextlib import contextmanager
 
 import torch
@@ -12,6 +11,8 @@ from threadpoolctl import ThreadpoolController
 # fifth at 40, a third at 100. Where other work holds a core it costs ten times the
 # time at any size, for threads spin until the last is done: not worth a fifth.
 _FLOPS_WORTH_THREADS = 100e6
+
+
 # Of preparing data and of what is computed of them after a fit, roughly.
 _FLOPS_PER_NUMBER = 30
 
@@ -61,34 +62,8 @@ def limit_threads_for(n_threads, X):
         if n_threads > 1:
             yield
         else:
-            with _one_thread_of_blas:
+            with _linear_algebra().limit(limits=1):
                 yield
-
-
-class _OneThreadOfBlas:
-    """A context in which BLAS has one thread, for all that are in it at a time.
-
-    Its number of threads is the process's: the first in sets it, and the last out,
-    which may be another thread of Python, puts it back.
-    """
-
-    def __init__(self):
-        self._lock, self._n_inside, self._limits = threading.Lock(), 0, None
-
-    def __enter__(self):
-        with self._lock:
-            if self._n_inside == 0:
-                self._limits = _linear_algebra().limit(limits=1)
-            self._n_inside += 1
-
-    def __exit__(self, *exception):
-        with self._lock:
-            self._n_inside -= 1
-            if self._n_inside == 0:
-                self._limits.restore_original_limits()
-
-
-_one_thread_of_blas = _OneThreadOfBlas()
 
 
 @functools.cache

@@ -1,5 +1,3 @@
-import threading
-
 import numpy as np
 import pytest
 import torch
@@ -87,31 +85,6 @@ def test_one_thread_is_one_thread_of_numpy_too(monkeypatch):
     AutoencoderTransformer(2, n_threads=1, max_iter=1).fit(X)
     assert set(numbers) == {1}
     assert threadpool_info() == before
-
-
-def test_the_last_of_two_fits_at_once_puts_the_threads_of_numpy_back():
-    inside, leave = threading.Event(), threading.Event()
-
-    def prepare():
-        with limit_threads_for(None, np.zeros(3)):
-            inside.set()
-            leave.wait(10)
-
-    before = blas_threads()
-    other = threading.Thread(target=prepare)
-    with limit_threads_for(None, np.zeros(3)):
-        other.start()
-        assert inside.wait(10)
-    # The first in is out, but not the last.
-    assert set(blas_threads()) == {1}
-    leave.set()
-    other.join()
-    assert blas_threads() == before
-
-
-def blas_threads():
-    libraries = threadpool_info()
-    return [lib["num_threads"] for lib in libraries if lib["user_api"] == "blas"]
 
 
 def test_a_step_has_a_product_forwards_and_two_backwards():
