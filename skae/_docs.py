@@ -63,6 +63,26 @@ PARAMETERS = {
         1 / sqrt(inputs), 'constant' is 1 / inputs.
         """,
     ),
+    "n_init": (
+        "int or 'auto'",
+        """
+        Number of starts. Each is trained for up to `max_iter` epochs, and the one with
+        the smallest validation loss (the smallest training loss without validation
+        samples) is kept. The first start is the linear path with the weights that
+        `init` draws. With an int, the others have weights of their own, with
+        ``init="auto"`` large ones, so that the network is far from linear. With
+        'auto' the outcome of the first start decides:
+
+        - If it lowers the validation loss of the linear path by less than 5 % (of a
+          likelihood, by less than 0.026 nats per feature), it may be stuck at a saddle
+          point, and a start with large weights follows.
+        - With at most 3 components, a start without the linear path follows.
+        - Otherwise, and without validation samples, without a linear path or with an
+          `init` other than 'auto', there is one start.
+
+        Every start has to improve on the linear path as `early_stopping` asks.
+        """,
+    ),
     "tied_weights": (
         "bool",
         """
@@ -245,7 +265,7 @@ n_components_ : int
     Number of codes.
 components_ : ndarray of shape (n_components, n_features)
     Axes of the linear path, rotated as the codes are; PCA's own where the best is
-    the linear path itself. Only with a linear path.
+    the linear path itself or a start without it. Only with a linear path.
 explained_variance_ : ndarray of shape (n_components,)
     Variance of each code on the training rows, before whitening.
 explained_variance_ratio_ : ndarray of shape (n_components,)
@@ -273,6 +293,11 @@ validation_loss_curve_ : list of float or None
 best_loss_ : float
     The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_`
     that minimised the whole loss; the first entry where the start is kept.
+n_init_ : int
+    Number of starts that were trained; 0 where the result is known in closed form.
+start_losses_ : ndarray of shape (n_init_,)
+    For each start, the loss of its best epoch on the validation samples; that of the
+    linear path where no epoch improved on it. The start with the smallest is kept.
 network_ : torch.nn.Module
     The network in its own, centred and scaled space.
 scaling_ : torch.nn.Module
@@ -282,6 +307,14 @@ head_ : torch.nn.Module
 encoder_, decoder_ : torch.nn.Module
     From rows of X to codes and back, for tensors in float32.
 """
+
+
+# Attributes of the classes alone that have a certain parameter.
+_PARAMETER_OF = {
+    "components_": "linear_path",
+    "n_init_": "n_init",
+    "start_losses_": "n_init",
+}
 
 
 def document(attributes="", shared=ATTRIBUTES, **own):
@@ -294,8 +327,8 @@ def document(attributes="", shared=ATTRIBUTES, **own):
     ----------
     attributes : str
         Entries of the class's own attributes, which come first; one that `shared`
-        has, too, takes its place. `components_` is left out for a class that has no
-        `linear_path`.
+        has, too, takes its place. Those that belong to a parameter are left out for
+        a class without it.
     shared : str
         Entries of the attributes that others have, too.
     **own : tuple of (type, text)
@@ -317,7 +350,7 @@ def document(attributes="", shared=ATTRIBUTES, **own):
             kept = [
                 text
                 for name, text in entries.items()
-                if name != "components_" or "linear_path" in signature
+                if _PARAMETER_OF.get(name, "self") in {"self", *signature}
             ]
             doc = inspect.cleandoc(cls.__doc__)
             doc = doc.replace("{parameters}", parameters)

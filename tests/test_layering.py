@@ -35,7 +35,7 @@ LAYERS = (
     ("estimators._start", "estimators._pretraining"),
     ("estimators._fit_result", "estimators._judge"),
     ("estimators._attributes", "estimators._checks", "estimators._trainer"),
-    ("estimators._folds", "estimators._fitted_network"),
+    ("estimators._folds", "estimators._fitted_network", "estimators._restarts"),
     ("estimators._fit",),
     ("estimators._fitting", "estimators._marks", "estimators._targets"),
     ("estimators._labelled",),

@@ -113,6 +113,28 @@ class DenseAutoencoder(ArrayStateModule):
         self.g.initialize(init, generator, zero_last=self.linear_path)
 
     @torch.no_grad()
+    def redraw(self, init, generator, *, rough):
+        """Draw the weights of f and g anew, large ones if `rough`; keep all else."""
+        self.initialize(init, generator)
+        if rough:
+            self.f.roughen(generator)
+            self.g.roughen(generator)
+        if self.linear_path:
+            self._cancel_constants()
+
+    @torch.no_grad()
+    def redraw_without_linear_path(self, init, generator):
+        """Become a textbook autoencoder, in which f and g alone make the codes."""
+        self.f.initialize(init, generator)
+        self.g.initialize(init, generator)
+        for buffer in (self.linear_encoder, self.linear_decoder, self.code_offset):
+            buffer.zero_()
+        for buffer in (self.code_scale, self.correction_scale):
+            buffer.fill_(1.0)
+        # The length of its codes is known only once it is trained.
+        self.code_radius.fill_(torch.inf)
+
+    @torch.no_grad()
     def set_linear_path(
         self,
         linear_map,

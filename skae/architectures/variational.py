@@ -184,6 +184,25 @@ class VariationalAutoencoder(ArrayStateModule):
         self.g.initialize(init, generator, zero_last=self.linear_path)
 
     @torch.no_grad()
+    def redraw(self, init, generator, *, rough):
+        """Draw the weights of f and g anew, large ones if `rough`; keep all else."""
+        self.initialize(init, generator)
+        if rough:
+            self.f.roughen(generator)
+            self.g.roughen(generator)
+
+    @torch.no_grad()
+    def redraw_without_linear_path(self, init, generator):
+        """Become a textbook autoencoder, in which f and g alone make the codes."""
+        self.f.initialize(init, generator)
+        self.g.initialize(init, generator)
+        for buffer in (self.linear_encoder, self.linear_decoder):
+            buffer.zero_()
+        for buffer in (self.posterior_scale, self.correction_scale):
+            buffer.fill_(1.0)
+        self.code_radius.fill_(torch.inf)
+
+    @torch.no_grad()
     def set_dispersion(self, log_value):
         """Set the logarithm of the dispersion, a number or one a feature."""
         log_value = torch.as_tensor(log_value, dtype=torch.float64)

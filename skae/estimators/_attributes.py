@@ -1,5 +1,6 @@
 """What a fit leaves on the estimator."""
 
+import numpy as np
 import torch
 
 from skae._threads import limit_threads_for
@@ -52,8 +53,10 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         "_codec": make_codec(scaling, network, head, estimator.n_threads),
     }
     if estimator.linear_path is not None:
-        axes = network.linear_decoder.to("cpu", torch.float64)
-        attributes["components_"] = head.rotate(axes).T.numpy()
+        attributes["components_"] = _components(estimator, result, head)
+    if "n_init" in estimator.get_params(deep=False):
+        attributes["n_init_"] = len(result.start_losses)
+        attributes["start_losses_"] = np.array(result.start_losses)
     statistics = {"code_mean": statistics.code_mean}
     attributes |= estimator._own_attributes(attributes | statistics, samples)
     if result.pretraining is not None:
@@ -85,6 +88,17 @@ def curves(result, estimator, warm):
         "best_loss_": min(validation_curve or kept or curve[-1:]),
         "_loss_scale": result.loss_scale,
     }
+
+
+def _components(estimator, result, head):
+    """Return the axes of the linear path, rotated as the codes are."""
+    axes = result.network.linear_decoder
+    if axes.any():
+        return head.rotate(axes.to("cpu", torch.float64)).T.numpy()
+    # The start that was kept has codes that do not contain those of the linear path.
+    if result.linear_decoder is None:
+        return estimator.components_
+    return result.linear_decoder.to("cpu", torch.float64).T.numpy()
 
 
 def _noise_variance(residual_variance, shape, n_components):

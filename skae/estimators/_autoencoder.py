@@ -77,6 +77,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         loss="squared_error",
         linear_path="pca",
         init="auto",
+        n_init="auto",
         tied_weights=False,
         dropout=0.0,
         batch_norm=False,
@@ -109,6 +110,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         self.loss = loss
         self.linear_path = linear_path
         self.init = init
+        self.n_init = n_init
         self.tied_weights = tied_weights
         self.dropout = dropout
         self.batch_norm = batch_norm

@@ -63,6 +63,12 @@ class BaseAutoencoder(
     # that of a network whose linear path explains everything.
     _decay_without_path = 1.0
 
+    # Number of starts; a parameter of the classes with a linear path.
+    n_init = 1
+
+    # Whether the loss of a sample is a sum over the features, not a mean.
+    _sums_over_features = False
+
     def _first_judged_epoch(self):
         """Return the first epoch whose loss can be compared with later ones."""
         return 1

@@ -104,6 +104,7 @@ class DenoisingAutoencoder(BaseDenoisingAutoencoder):
         loss="squared_error",
         linear_path="denoiser",
         init="auto",
+        n_init="auto",
         tied_weights=False,
         dropout=0.0,
         batch_norm=False,
@@ -139,6 +140,7 @@ class DenoisingAutoencoder(BaseDenoisingAutoencoder):
         self.loss = loss
         self.linear_path = linear_path
         self.init = init
+        self.n_init = n_init
         self.tied_weights = tied_weights
         self.dropout = dropout
         self.batch_norm = batch_norm

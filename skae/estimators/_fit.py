@@ -4,6 +4,7 @@ import numpy as np
 
 from skae.estimators._fit_result import FitResult
 from skae.estimators._folds import Folds
+from skae.estimators._restarts import train_starts
 from skae.estimators._start import make_start
 from skae.estimators._trainer import Trainer
 from skae.training.optimizers import OPTIMIZERS
@@ -42,8 +43,7 @@ def fit_from_start(estimator, samples, validation, setup, monitors, report=None)
     trainer = Trainer(estimator, start, samples, validation, setup.seed)
     if estimator.linear_path is not None and trainer.nothing_to_learn():
         return closed_form(estimator, everything, setup)
-    trainer.run(monitors)
-    result = trainer.result()
+    result = train_starts(estimator, trainer, monitors)
     if result.best_epoch == 0 and estimator.linear_path is not None:
         # No epoch beat the start: the best is the start on all the rows.
         everywhere = make_start(estimator, everything, setup)

@@ -1,9 +1,9 @@
 """What a fit begins with, and what it hands to the estimator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from skae.estimators._start import Pretraining
 from skae.scaling import Scaling
@@ -49,6 +49,10 @@ class FitResult:
         To be raised again once the estimator is fitted.
     pretraining : Pretraining or None
         Of the network that this fit began with.
+    start_losses : list of float
+        The best loss of each start that was trained.
+    linear_decoder : Tensor of shape (n_features, n_components) or None
+        Of the linear path of the first start.
     """
 
     scaling: Scaling
@@ -61,3 +65,5 @@ class FitResult:
     loss_scale: float | None = None
     interrupted: KeyboardInterrupt | None = None
     pretraining: Pretraining | None = None
+    start_losses: list = field(default_factory=list)
+    linear_decoder: Tensor | None = None

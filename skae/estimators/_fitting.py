@@ -20,6 +20,7 @@ from skae.estimators._checks import (
 from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
 from skae.estimators._fit_result import Progress
 from skae.estimators._report import Report
+from skae.estimators._restarts import largest_n_init
 from skae.estimators._start import current_start, make_start, training_dtype
 from skae.training.callbacks import CallbackMonitor
 from skae.training.optimizers import OPTIMIZERS
@@ -74,8 +75,9 @@ def fit_estimator(estimator, X, y, **given):
     samples, validation = check_samples(estimator, X, y, **given, reset=not warm)
     seed = draw_seed(estimator.random_state)
     n_parts = None if warm else estimator._n_parts(samples.X.shape)
-    # Without parts of its own a fit has its epochs directly below it.
-    n_tasks = estimator.max_iter if n_parts is None else n_parts
+    n_starts = 1 if warm else largest_n_init(estimator)
+    # A fit in one part has its epochs directly below it.
+    n_tasks = n_parts or (n_starts if n_starts > 1 else estimator.max_iter)
     context = estimator._init_callback_context(max_subtasks=n_tasks)
     # A scoring callback needs a target, and an autoencoder's is X itself.
     task = {"estimator": estimator, "X": X, "y": X if y is None else y}
@@ -87,9 +89,12 @@ def fit_estimator(estimator, X, y, **given):
             result = trainer.result(copy.deepcopy(state.result))
             return fitted_attributes(estimator, result, samples, warm=warm)
 
-        if n_parts is None:
+        if n_parts is None and n_starts == 1:
             return [CallbackMonitor(context, task, attributes_now)]
-        part = report.part("fine-tuning", estimator.max_iter, attributes_now)
+        # A start begins once the one before has ended.
+        parts.close()
+        name = "fine-tuning" if n_starts == 1 else f"start {trainer.index}"
+        part = report.part(name, estimator.max_iter, attributes_now)
         return [parts.enter_context(part)]
 
     with ExitStack() as parts:

@@ -1,5 +1,7 @@
 """Cross-validation of the number of epochs, where rows are too few to set apart."""
 
+import copy
+
 import numpy as np
 import torch
 
@@ -46,6 +48,12 @@ class Folds:
         if samples.weight is not None:
             weight = samples.weight[order]
             self.weight = torch.as_tensor(weight / weight.mean())
+
+    def restart(self, index, kind):
+        """Return folds whose siblings begin from weights of their own again."""
+        again = copy.copy(self)
+        again._siblings = [s.restart(index, kind) for s in self._siblings]
+        return again
 
     def start_losses(self, network):
         """Return the siblings' losses before their first epoch."""

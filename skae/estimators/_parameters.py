@@ -19,6 +19,7 @@ AUTOENCODER_CONSTRAINTS = {
     "out_activation": [StrOptions(set(OUT_ACTIVATIONS))],
     "loss": [StrOptions(set(LOSSES))],
     "init": [StrOptions(set(INITIALIZERS))],
+    "n_init": [integers_from(1), StrOptions({"auto"})],
     "tied_weights": ["boolean"],
     "dropout": [reals(0, 1, "left")],
     "batch_norm": ["boolean"],

@@ -45,15 +45,19 @@ def make_plan(estimator, objective, batch_size, count, first_epoch):
         objective=objective,
         anneal=estimator._anneal,
         batch_size=batch_size,
-        schedule=SCHEDULES[estimator.learning_rate](
-            estimator.learning_rate_init, estimator.max_iter, first_epoch
-        ),
+        schedule=make_schedule(estimator, first_epoch),
         shuffle=estimator.shuffle,
         alpha=alpha,
         l1_ratio=l1_ratio,
         max_norm=estimator.max_norm,
         mixed_precision=estimator.precision == "bfloat16",
     )
+
+
+def make_schedule(estimator, first_epoch):
+    """Return the schedule of the learning rate, `first_epoch` epochs after a start."""
+    schedule = SCHEDULES[estimator.learning_rate]
+    return schedule(estimator.learning_rate_init, estimator.max_iter, first_epoch)
 
 
 def make_optimizer(estimator, network, count):
@@ -76,6 +80,6 @@ def _default_alpha(estimator, network, count):
     the stronger, the more of the variance that path explains (measured).
     """
     explained = estimator._decay_without_path
-    if network.linear_path:
+    if network.linear_path and network.linear_decoder.any():
         explained = max(0.0, 1.0 - float(network.correction_scale) ** 2)
     return explained * min(_LARGEST_DEFAULT_ALPHA, count)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from skae._random import make_generator
+from skae._random import draw_seed, make_generator
 from skae._threads import limit_threads_for
 from skae.data import Rows
 from skae.estimators._report import Report
@@ -227,6 +227,33 @@ def current_start(estimator, samples):
         corruption = estimator._make_corruption(rows)
     network = copy.deepcopy(estimator.network_)
     return Start(scaling, network.to(training_dtype(estimator.precision)), corruption)
+
+
+def redrawn(start, kind, init, seed):
+    """Return a `Start` with other weights than `start`, and all else as there.
+
+    Parameters
+    ----------
+    start : Start
+    kind : {"plain", "rough", "textbook"}
+        Weights as `init` draws them; so large that the network is far from linear;
+        those of a network whose codes owe nothing to the linear path.
+    init : str
+    seed : int
+    """
+    device = next(start.network.parameters()).device
+    network = copy.deepcopy(start.network).to("cpu")
+    generator = make_generator(seed)
+    if kind == "textbook":
+        network.redraw_without_linear_path(init, generator)
+    else:
+        network.redraw(init, generator, rough=kind == "rough")
+    return start._replace(network=network.to(device))
+
+
+def seed_of_start(seed, index):
+    """Return the seed of a start, counted from 1, of a fit with `seed`."""
+    return seed if index == 1 else draw_seed(np.random.RandomState([seed, index]))
 
 
 def training_dtype(precision):

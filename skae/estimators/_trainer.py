@@ -3,6 +3,7 @@
 import copy
 import functools
 import math
+from dataclasses import replace
 
 from sklearn.exceptions import ConvergenceWarning
 
@@ -16,11 +17,22 @@ from skae.estimators._plan import (
     batch_size_for,
     make_optimizer,
     make_plan,
+    make_schedule,
     resources,
 )
-from skae.estimators._start import Samples, make_rows, training_dtype
+from skae.estimators._start import (
+    Samples,
+    make_rows,
+    redrawn,
+    seed_of_start,
+    training_dtype,
+)
 from skae.training.callbacks import VerboseMonitor
-from skae.training.early_stopping import EarlyStopping, NotFinite
+from skae.training.early_stopping import (
+    EarlyStopping,
+    NotFinite,
+    standard_errors_of_start,
+)
 from skae.training.full_batch import METHODS, minimize
 from skae.training.loop import Loop, row_losses, weight_penalty
 from skae.training.schedules import SCHEDULES
@@ -51,23 +63,31 @@ class Trainer:
     ----------
     judge : Judge, Folds or None
         What judges the epochs.
+    index : int
+        Number of the start, counted from 1.
+    stopped_from_outside : bool
+        Whether a callback asked to stop.
     stopping : EarlyStopping
         Knows the best epoch and its network.
-    start_loss : float
-        Of the training rows before the first epoch.
+    start_loss, first_validation_loss : float
+        Of the training and of the validation samples before the first epoch; the
+        second only with validation samples.
     """
 
     def __init__(
         self, estimator, start, samples, validation, seed, previous=_NO_PROGRESS
     ):
         self.estimator = estimator
+        self.index = 1
+        self.stopped_from_outside = False
         self.start = start
         self.previous = previous
         pretraining = start.pretraining
         self.interrupted = None if pretraining is None else pretraining.interrupted
-        self._seed = seed
+        self._seed, self._count = seed, samples.count
         batch_size = batch_size_for(estimator, len(samples.X))
         device, self._n_threads = resources(estimator, start.network, len(samples.X))
+        self._device = device
         start.network.to(device)
         dtype = training_dtype(estimator.precision)
         self._rows = self._make_rows(samples, dtype, device)
@@ -82,18 +102,12 @@ class Trainer:
         if isinstance(validation, Samples):
             rows = self._make_rows(validation, dtype, device)
             validation = Judge(rows, self._plan, seed)
-        self.judge = validation
-        # A copy: a fit that fails must leave the estimator's own as it was.
-        self.state = (
-            previous.state.copy_to(device)
-            if previous.state is not None
-            else self._begin(device, samples.count)
-        )
-        self._history_before = len(self.state.history.get("loss", []))
-        self._penalised_start = self.start_loss
-        if self._plan.alpha > 0:
-            self._penalised_start += weight_penalty(self.state, self._plan)
-        self.stopping = self._make_stopping()
+        self.judge, self._first_losses = validation, None
+        if previous.state is not None:
+            # A copy: a fit that fails must leave the estimator's own as it was.
+            self._go_on_with(previous.state.copy_to(device))
+        else:
+            self._go_on_with(self._begin())
 
     def nothing_to_learn(self):
         """Whether the start leaves only rounding errors."""
@@ -118,16 +132,47 @@ class Trainer:
         monitors = [self.stopping]
         if self.estimator.verbose:
             name = type(self.estimator).__name__
+            if self.index > 1:
+                name += f", start {self.index}"
             has_validation = self.judge is not None
             monitors.append(VerboseMonitor(name, self.stopping, has_validation))
+        reporters = report(self)
         try:
             with limit_threads(self._n_threads):
-                self._run_solver([*monitors, *report(self)])
+                self._run_solver([*monitors, *reporters])
         except NotFinite:
             self._report_not_finite()
         except KeyboardInterrupt as interrupt:
             self.interrupted = interrupt
+        self.stopped_from_outside = any(
+            getattr(monitor, "asked_to_stop", False) for monitor in reporters
+        )
         self.state.network.eval()
+
+    def restart(self, index, kind):
+        """Return a trainer of the same samples at weights of its own.
+
+        Parameters
+        ----------
+        index : int
+            Number of the start, counted from 1.
+        kind : str
+            As in `redrawn`.
+        """
+        again = copy.copy(self)
+        vars(again).pop("_loop", None)
+        again.index = index
+        again._seed = seed_of_start(self._seed, index)
+        again.start = redrawn(self.start, kind, self.estimator.init, again._seed)
+        # A schedule changes in the course of its fit.
+        schedule = make_schedule(self.estimator, self.previous.n_epochs)
+        again._plan = replace(self._plan, schedule=schedule)
+        if self.estimator.linear_path is None:
+            again.start_loss = again._mean_loss(again.start.network)
+        if self.judge is not None:
+            again.judge = self.judge.restart(index, kind)
+        again._go_on_with(again._begin())
+        return again
 
     def take_epoch(self):
         """Take one pass over the rows."""
@@ -158,7 +203,7 @@ class Trainer:
         losses = self.state.history.get("loss", [])[self._history_before :]
         validation_curve = None
         if self.judge is not None:
-            validation_curve = [self._start_validation_loss, *self.stopping.curve]
+            validation_curve = [self.first_validation_loss, *self.stopping.curve]
         return FitResult(
             self.start.scaling,
             (network or self._best_network()).eval(),
@@ -203,12 +248,21 @@ class Trainer:
         with limit_threads_for(self.estimator.n_threads, samples.X):
             return make_rows(self.start.scaling, samples, dtype, device)
 
-    def _begin(self, device, count):
+    def _go_on_with(self, state):
+        """Set the state to train and the rule that ends its training."""
+        self.state = state
+        self._history_before = len(state.history.get("loss", []))
+        self._penalised_start = self.start_loss
+        if self._plan.alpha > 0:
+            self._penalised_start += weight_penalty(state, self._plan)
+        self.stopping = self._make_stopping()
+
+    def _begin(self):
         """Return a new `TrainingState` at the start."""
         state = TrainingState.begin(
             copy.deepcopy(self.start.network),
-            make_optimizer(self.estimator, self.start.network, count),
-            make_generator(self._seed, device),
+            make_optimizer(self.estimator, self.start.network, self._count),
+            make_generator(self._seed, self._device),
             loss_scale=self._loss_scale(),
             average=self.estimator.average,
         )
@@ -228,8 +282,11 @@ class Trainer:
         baseline, scale, weight = None, self.start_loss, None
         measure = _training_loss
         if self.judge is not None:
-            losses, weight = self.start_losses(), self.judge.weight
-            scale = self._start_validation_loss = float(weighted_mean(losses, weight))
+            # Every start has to beat the linear path.
+            if self._first_losses is None or self.estimator.linear_path is None:
+                self._first_losses = self.start_losses()
+            losses, weight = self._first_losses, self.judge.weight
+            scale = self.first_validation_loss = float(weighted_mean(losses, weight))
             # With a linear path, or a fitted model, the start is what to beat.
             baseline = losses if self._has_usable_start() else None
             measure = self.judge.measure
@@ -250,6 +307,7 @@ class Trainer:
             on_plateau=self._plan.schedule.reduce,
             best_loss=best_loss,
             first_epoch=self.estimator._first_judged_epoch(),
+            standard_errors=standard_errors_of_start(self.index),
         )
 
     def _goes_on_from_average(self):

@@ -109,6 +109,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         activation="silu",
         linear_path="ppca",
         init="auto",
+        n_init="auto",
         dropout=0.0,
         batch_norm=False,
         max_norm=None,
@@ -142,6 +143,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         self.activation = activation
         self.linear_path = linear_path
         self.init = init
+        self.n_init = n_init
         self.dropout = dropout
         self.batch_norm = batch_norm
         self.max_norm = max_norm

@@ -150,6 +150,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     def _link(self):
         return LIKELIHOODS[self.likelihood].link
 
+    _sums_over_features = True
+
     def _loss_is_of_residuals(self):
         return False
 

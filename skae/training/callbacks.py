@@ -41,12 +41,18 @@ class CallbackMonitor:
         ``fitted_attributes(state)`` returns what the estimator would be if the
         fit ended now; called only if a callback asks for it. None where it would not
         be fitted.
+
+    Attributes
+    ----------
+    asked_to_stop : bool
+        Whether a callback asked to stop after the last epoch.
     """
 
     def __init__(self, context, task, fitted_attributes):
         self.context = context
         self.task = task
         self.fitted_attributes = fitted_attributes
+        self.asked_to_stop = False
 
     def __call__(self, state):
         """Report the epoch; return whether a callback asks to stop."""
@@ -55,9 +61,10 @@ class CallbackMonitor:
         attributes = None
         if self.fitted_attributes is not None:
             attributes = functools.partial(self.fitted_attributes, state)
-        return epoch.call_on_fit_task_end(
+        self.asked_to_stop = epoch.call_on_fit_task_end(
             **self.task, reconstruction_attributes=attributes
         )
+        return self.asked_to_stop
 
 
 class VerboseMonitor:

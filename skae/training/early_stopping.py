@@ -9,6 +9,15 @@ import torch
 _STANDARD_ERRORS = 2.0
 
 
+def standard_errors_of_start(index):
+    """Return the standard errors by which an epoch of a start must beat PCA.
+
+    The first start needs two. Each further one is another chance to pass by luck, so
+    it needs more.
+    """
+    return _STANDARD_ERRORS
+
+
 class NotFinite(Exception):
     """The loss of an epoch was not finite."""
 
@@ -25,8 +34,8 @@ class EarlyStopping:
         Weights of the validation rows.
     baseline : Tensor of shape (n_rows,) or None
         Losses of the start on the validation rows. With it, an epoch can only
-        become the best if its mean improvement on the start exceeds two
-        standard errors of that mean.
+        become the best if its mean improvement on the start exceeds
+        `standard_errors` standard errors of that mean.
     best_loss : float
         Without validation rows, the loss that an epoch must be below.
     first_epoch : int
@@ -38,6 +47,7 @@ class EarlyStopping:
     on_plateau : callable
         Asked before stopping; True means that something changed and training
         goes on.
+    standard_errors : float
 
     Attributes
     ----------
@@ -58,6 +68,7 @@ class EarlyStopping:
         on_plateau,
         best_loss=math.inf,
         first_epoch=1,
+        standard_errors=_STANDARD_ERRORS,
     ):
         self.measure = measure
         self.weight = None if weight is None else weight.cpu().double()
@@ -66,6 +77,7 @@ class EarlyStopping:
         self.tol = tol
         self.on_plateau = on_plateau
         self.first_epoch = first_epoch
+        self.standard_errors = standard_errors
         self.best_loss = best_loss
         if baseline is not None:
             self.best_loss = self._mean(self.baseline)
@@ -124,7 +136,7 @@ class EarlyStopping:
         weight = torch.ones_like(gain) if self.weight is None else self.weight
         share = weight / weight.sum()
         standard_error = float((share * (gain - mean)).square().sum().sqrt())
-        return mean > _STANDARD_ERRORS * standard_error
+        return mean > self.standard_errors * standard_error
 
     def _is_plateau(self, loss):
         if loss < self._lowest - self.tol:

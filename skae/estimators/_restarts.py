@@ -1,0 +1,79 @@
+"""Several starts of one fit, of which the one with the smallest loss is kept."""
+
+# A first start that lowers PCA's validation loss by less than this share may be stuck
+# at PCA, a saddle point where the data are symmetric about their mean.
+_SMALL_GAIN = 0.05
+# The same of a log likelihood in nats per feature: log(1 / 0.95) / 2, the gain where
+# the variance of Gaussian noise falls by that share.
+_SMALL_GAIN_IN_NATS = 0.0256
+# With so few codes PCA's are often no good ones to begin from.
+_FEW_COMPONENTS = 3
+
+
+def largest_n_init(estimator):
+    """Return the largest number of starts that a new fit of the estimator trains."""
+    if estimator.n_init != "auto":
+        return estimator.n_init
+    return 3 if _chooses_starts(estimator) else 1
+
+
+def train_starts(estimator, trainer, monitors):
+    """Train from as many starts as `n_init` asks for; return the best `FitResult`.
+
+    Parameters
+    ----------
+    estimator : BaseAutoencoder
+    trainer : Trainer
+        At the first start. The others have the same samples and validation samples.
+    monitors : callable
+        ``monitors(trainer)`` returns the monitors that report to the outside.
+    """
+    trainer.run(monitors)
+    best, last, losses = trainer, trainer, [trainer.stopping.best_loss]
+    for index, kind in enumerate(_further_kinds(estimator, trainer), start=2):
+        if last.interrupted is not None or last.stopped_from_outside:
+            break
+        last = trainer.restart(index, kind)
+        last.run(monitors)
+        losses.append(last.stopping.best_loss)
+        if losses[-1] < best.stopping.best_loss:
+            best = last
+    result = best.result()
+    result.start_losses, result.interrupted = losses, last.interrupted
+    result.linear_decoder = getattr(trainer.start.network, "linear_decoder", None)
+    return result
+
+
+def _chooses_starts(estimator):
+    """Whether further starts depend on the outcome of the first."""
+    return (
+        estimator.n_init == "auto"
+        and estimator.init == "auto"
+        and estimator.linear_path is not None
+        and estimator.early_stopping is not False
+        and not estimator._linear_path_is_optimal()
+    )
+
+
+def _further_kinds(estimator, first):
+    """Return the kinds of the starts after the first, which has been trained."""
+    if estimator.n_init != "auto":
+        kind = "rough" if estimator.init == "auto" else "plain"
+        return [kind] * (estimator.n_init - 1)
+    kinds = []
+    if not _chooses_starts(estimator) or first.judge is None:
+        return kinds
+    if _gained_little(estimator, first):
+        kinds.append("rough")
+    if first.start.network.arguments["n_components"] <= _FEW_COMPONENTS:
+        kinds.append("textbook")
+    return kinds
+
+
+def _gained_little(estimator, trainer):
+    """Whether the epochs improved so little on the start that it may be stuck."""
+    before, after = trainer.first_validation_loss, trainer.stopping.best_loss
+    if estimator._loss_is_of_residuals():
+        return after > (1 - _SMALL_GAIN) * before
+    n_terms = len(trainer.start.scaling.mean) if estimator._sums_over_features else 1
+    return before - after < _SMALL_GAIN_IN_NATS * n_terms
