@@ -73,14 +73,17 @@ PARAMETERS = {
         ``init="auto"`` large ones, so that the network is far from linear. With
         'auto' the outcome of the first start decides:
 
-        - If it lowers the validation loss of the linear path by less than 5 % (of a
-          likelihood, by less than 0.026 nats per feature), it may be stuck at a saddle
-          point, and a start with large weights follows.
-        - With at most 3 components, a start without the linear path follows.
+        - If its first 10 epochs lower the validation loss of the linear path by less
+          than 5 % (of a likelihood, by less than 0.026 nats per feature), it may be
+          stuck at a saddle point, and a start with large weights follows.
+        - With at most 3 components and 4 million values in X, a start without the
+          linear path follows.
         - Otherwise, and without validation samples, without a linear path or with an
           `init` other than 'auto', there is one start.
 
-        Every start has to improve on the linear path as `early_stopping` asks.
+        To be kept, the first start has to improve on the linear path by more than two
+        standard errors of the mean improvement of the validation samples, the others
+        by more than three.
         """,
     ),
     "tied_weights": (

@@ -36,7 +36,9 @@ def plan_of(count=50.0, first_epoch=3, **given):
 
 def optimizer_of(unexplained=None, count=50.0, **given):
     """The optimizer of a network whose linear path leaves a share unexplained."""
-    network = SimpleNamespace(linear_path=unexplained is not None)
+    network = SimpleNamespace(
+        linear_path=unexplained is not None, contains_linear_path=True
+    )
     if unexplained is not None:
         network.correction_scale = torch.tensor(unexplained).sqrt()
     make = make_optimizer(parameters(**given), network, count)

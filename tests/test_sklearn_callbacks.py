@@ -122,7 +122,11 @@ def test_verbose_prints_one_line_an_epoch(cls, early_stopping, digits, capsys):
     lines = capsys.readouterr().out.splitlines()
     # Those of the pretraining of layers come before.
     lines = [line for line in lines if "pretraining" not in line]
+    # So do those of the starts that were not kept.
+    kept = np.argmin(getattr(estimator, "start_losses_", [0])) + 1
+    name = cls.__name__ + (f", start {kept}" if kept > 1 else "")
+    lines = [line for line in lines if line.startswith(f"[{name}]")]
     assert len(lines) == estimator.n_iter_ == 3
     for epoch, line in enumerate(lines, start=1):
-        assert line.startswith(f"[{cls.__name__}] epoch {epoch}: loss ")
+        assert line.startswith(f"[{name}] epoch {epoch}: loss ")
         assert ("validation loss" in line) == early_stopping

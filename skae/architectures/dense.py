@@ -112,6 +112,11 @@ class DenseAutoencoder(ArrayStateModule):
         self.f.initialize(init, generator, zero_last=self.linear_path)
         self.g.initialize(init, generator, zero_last=self.linear_path)
 
+    @property
+    def contains_linear_path(self):
+        """Whether codes and reconstructions contain those of a linear map."""
+        return bool(self.linear_decoder.any())
+
     @torch.no_grad()
     def redraw(self, init, generator, *, rough):
         """Draw the weights of f and g anew, large ones if `rough`; keep all else."""

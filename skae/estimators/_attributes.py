@@ -52,11 +52,7 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         "head_": head,
         "_codec": make_codec(scaling, network, head, estimator.n_threads),
     }
-    if estimator.linear_path is not None:
-        attributes["components_"] = _components(estimator, result, head)
-    if "n_init" in estimator.get_params(deep=False):
-        attributes["n_init_"] = len(result.start_losses)
-        attributes["start_losses_"] = np.array(result.start_losses)
+    attributes |= _of_the_start(estimator, result, head, warm or keep_head)
     statistics = {"code_mean": statistics.code_mean}
     attributes |= estimator._own_attributes(attributes | statistics, samples)
     if result.pretraining is not None:
@@ -90,15 +86,28 @@ def curves(result, estimator, warm):
     }
 
 
-def _components(estimator, result, head):
-    """Return the axes of the linear path, rotated as the codes are."""
-    axes = result.network.linear_decoder
-    if axes.any():
-        return head.rotate(axes.to("cpu", torch.float64)).T.numpy()
-    # The start that was kept has codes that do not contain those of the linear path.
-    if result.linear_decoder is None:
+def _of_the_start(estimator, result, head, warm):
+    """Return the attributes that the linear path and several starts add."""
+    attributes = {}
+    if estimator.linear_path is not None:
+        attributes["components_"] = _components(estimator, result, head, warm)
+    if "n_init" in estimator.get_params(deep=False):
+        attributes["n_init_"] = len(result.start_losses)
+        attributes["start_losses_"] = np.array(result.start_losses)
+    return attributes
+
+
+def _components(estimator, result, head, warm):
+    """Return the axes of the linear path, rotated as the codes are.
+
+    Those of the first start where another one without the linear path was kept.
+    """
+    if result.linear_decoder is not None:
+        return result.linear_decoder.to("cpu", torch.float64).T.numpy()
+    if warm and not result.network.contains_linear_path:
         return estimator.components_
-    return result.linear_decoder.to("cpu", torch.float64).T.numpy()
+    axes = result.network.linear_decoder.to("cpu", torch.float64)
+    return head.rotate(axes).T.numpy()
 
 
 def _noise_variance(residual_variance, shape, n_components):

@@ -60,9 +60,12 @@ def fit_further(estimator, start, samples, validation, seed, previous, monitors)
     if validation is None:
         samples, validation = _split(estimator, samples, seed)
     trainer = Trainer(estimator, start, samples, validation, seed, previous)
+    result = trainer.result()
     if _needs_training(estimator, validation):
         trainer.run(monitors)
-    return trainer.result()
+        result = trainer.result()
+        result.start_losses = [trainer.stopping.best_loss]
+    return result
 
 
 def fit_one_epoch(estimator, start, samples, seed, previous):

@@ -52,7 +52,7 @@ class FitResult:
     start_losses : list of float
         The best loss of each start that was trained.
     linear_decoder : Tensor of shape (n_features, n_components) or None
-        Of the linear path of the first start.
+        Of the first start's linear path, where `network` is of a start without it.
     """
 
     scaling: Scaling

@@ -74,10 +74,7 @@ def fit_estimator(estimator, X, y, **given):
     warm = estimator.warm_start and hasattr(estimator, "network_")
     samples, validation = check_samples(estimator, X, y, **given, reset=not warm)
     seed = draw_seed(estimator.random_state)
-    n_parts = None if warm else estimator._n_parts(samples.X.shape)
-    n_starts = 1 if warm else largest_n_init(estimator)
-    # A fit in one part has its epochs directly below it.
-    n_tasks = n_parts or (n_starts if n_starts > 1 else estimator.max_iter)
+    n_tasks, part_name = _tasks(estimator, samples.X.shape, warm)
     context = estimator._init_callback_context(max_subtasks=n_tasks)
     # A scoring callback needs a target, and an autoencoder's is X itself.
     task = {"estimator": estimator, "X": X, "y": X if y is None else y}
@@ -89,11 +86,11 @@ def fit_estimator(estimator, X, y, **given):
             result = trainer.result(copy.deepcopy(state.result))
             return fitted_attributes(estimator, result, samples, warm=warm)
 
-        if n_parts is None and n_starts == 1:
+        if part_name is None:
             return [CallbackMonitor(context, task, attributes_now)]
         # A start begins once the one before has ended.
         parts.close()
-        name = "fine-tuning" if n_starts == 1 else f"start {trainer.index}"
+        name = part_name.format(trainer.index)
         part = report.part(name, estimator.max_iter, attributes_now)
         return [parts.enter_context(part)]
 
@@ -120,6 +117,20 @@ def fit_estimator(estimator, X, y, **given):
         raise result.interrupted
     estimator._warn_of_outcome()
     return estimator
+
+
+def _tasks(estimator, shape, warm):
+    """Return the number of tasks directly below a fit, and the name of its training.
+
+    The name is None where the epochs are these tasks.
+    """
+    if not warm:
+        n_parts, n_starts = estimator._n_parts(shape), largest_n_init(estimator)
+        if n_parts is not None:
+            return n_parts, "fine-tuning"
+        if n_starts > 1:
+            return n_starts, "start {}"
+    return estimator.max_iter, None
 
 
 def _keep_model_of_before(estimator, result):

@@ -80,6 +80,6 @@ def _default_alpha(estimator, network, count):
     the stronger, the more of the variance that path explains (measured).
     """
     explained = estimator._decay_without_path
-    if network.linear_path and network.linear_decoder.any():
+    if network.linear_path and network.contains_linear_path:
         explained = max(0.0, 1.0 - float(network.correction_scale) ** 2)
     return explained * min(_LARGEST_DEFAULT_ALPHA, count)

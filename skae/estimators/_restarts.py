@@ -1,13 +1,15 @@
 """Several starts of one fit, of which the one with the smallest loss is kept."""
 
-# A first start that lowers PCA's validation loss by less than this share may be stuck
-# at PCA, a saddle point where the data are symmetric about their mean.
-_SMALL_GAIN = 0.05
+# A first start that lowers PCA's validation loss by less than this share in its first
+# epochs may be stuck at PCA, a saddle point where the data are symmetric about their
+# mean (benchmarks/README.md).
+_SMALL_GAIN, _FIRST_EPOCHS = 0.05, 10
 # The same of a log likelihood in nats per feature: log(1 / 0.95) / 2, the gain where
 # the variance of Gaussian noise falls by that share.
 _SMALL_GAIN_IN_NATS = 0.0256
-# With so few codes PCA's are often no good ones to begin from.
-_FEW_COMPONENTS = 3
+# With so few codes PCA's are often no good ones to begin from. Another start takes
+# minutes where the data have more values than this.
+_FEW_COMPONENTS, _MANY_VALUES = 3, 2**22
 
 
 def largest_n_init(estimator):
@@ -36,12 +38,17 @@ def train_starts(estimator, trainer, monitors):
         last = trainer.restart(index, kind)
         last.run(monitors)
         losses.append(last.stopping.best_loss)
-        if losses[-1] < best.stopping.best_loss:
+        if _is_better(losses[-1], best.stopping.best_loss):
             best = last
     result = best.result()
     result.start_losses, result.interrupted = losses, last.interrupted
-    result.linear_decoder = getattr(trainer.start.network, "linear_decoder", None)
+    if best.kind == "textbook":
+        result.linear_decoder = trainer.start.network.linear_decoder
     return result
+
+
+def _is_better(loss, best):
+    return loss < best
 
 
 def _chooses_starts(estimator):
@@ -65,14 +72,17 @@ def _further_kinds(estimator, first):
         return kinds
     if _gained_little(estimator, first):
         kinds.append("rough")
-    if first.start.network.arguments["n_components"] <= _FEW_COMPONENTS:
+    arguments = first.start.network.arguments
+    n_values = first.n_samples * arguments["n_features"]
+    if arguments["n_components"] <= _FEW_COMPONENTS and n_values <= _MANY_VALUES:
         kinds.append("textbook")
     return kinds
 
 
 def _gained_little(estimator, trainer):
-    """Whether the epochs improved so little on the start that it may be stuck."""
-    before, after = trainer.first_validation_loss, trainer.stopping.best_loss
+    """Whether the first epochs improved so little on the start that it may be stuck."""
+    before = trainer.first_validation_loss
+    after = min(trainer.stopping.curve[:_FIRST_EPOCHS], default=before)
     if estimator._loss_is_of_residuals():
         return after > (1 - _SMALL_GAIN) * before
     n_terms = len(trainer.start.scaling.mean) if estimator._sums_over_features else 1

@@ -63,8 +63,9 @@ class Trainer:
     ----------
     judge : Judge, Folds or None
         What judges the epochs.
-    index : int
-        Number of the start, counted from 1.
+    index, kind : int, str
+        Number of the start, counted from 1, and what `redrawn` calls its kind.
+    n_samples : int
     stopped_from_outside : bool
         Whether a callback asked to stop.
     stopping : EarlyStopping
@@ -78,13 +79,14 @@ class Trainer:
         self, estimator, start, samples, validation, seed, previous=_NO_PROGRESS
     ):
         self.estimator = estimator
-        self.index = 1
+        self.index, self.kind = 1, "plain"
         self.stopped_from_outside = False
         self.start = start
         self.previous = previous
         pretraining = start.pretraining
         self.interrupted = None if pretraining is None else pretraining.interrupted
         self._seed, self._count = seed, samples.count
+        self.n_samples = len(samples.X)
         batch_size = batch_size_for(estimator, len(samples.X))
         device, self._n_threads = resources(estimator, start.network, len(samples.X))
         self._device = device
@@ -161,7 +163,7 @@ class Trainer:
         """
         again = copy.copy(self)
         vars(again).pop("_loop", None)
-        again.index = index
+        again.index, again.kind = index, kind
         again._seed = seed_of_start(self._seed, index)
         again.start = redrawn(self.start, kind, self.estimator.init, again._seed)
         # A schedule changes in the course of its fit.

@@ -7,15 +7,16 @@ import torch
 # One row's gain alone makes a mean of about one standard error, so one would let
 # an outlier decide (measured: more fits worse than PCA, hardly a smaller error).
 _STANDARD_ERRORS = 2.0
+# Each further start is another chance to pass by luck.
+_STANDARD_ERRORS_OF_RESTARTS = 3.0
 
 
 def standard_errors_of_start(index):
-    """Return the standard errors by which an epoch of a start must beat PCA.
+    """Return the number of standard errors by which an epoch must beat PCA.
 
-    The first start needs two. Each further one is another chance to pass by luck, so
-    it needs more.
+    `index` is the number of its start, counted from 1.
     """
-    return _STANDARD_ERRORS
+    return _STANDARD_ERRORS if index == 1 else _STANDARD_ERRORS_OF_RESTARTS
 
 
 class NotFinite(Exception):

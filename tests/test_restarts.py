@@ -1,0 +1,260 @@
+"""Several starts of a fit: when they are made, and which is kept."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris, make_s_curve, make_swiss_roll
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import train_test_split
+
+from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
+from skae.estimators import _restarts
+
+CLASSES = [AutoencoderTransformer, DenoisingAutoencoder, VAETransformer]
+SMALL = {"max_iter": 3, "hidden_layer_sizes": (16,), "random_state": 0}
+
+
+def unexplained(model, X):
+    return np.square(X - model.inverse_transform(model.transform(X))).sum()
+
+
+def ratio_to_pca(X, k, seed, **parameters):
+    train, test = train_test_split(X, test_size=0.2, random_state=seed)
+    model = AutoencoderTransformer(k, random_state=seed, **parameters).fit(train)
+    return unexplained(model, test) / unexplained(PCA(k).fit(train), test), model
+
+
+def curve(name, seed):
+    rng = np.random.RandomState(seed)
+    if name == "s_curve":
+        return make_s_curve(1500, random_state=seed)[0], 2
+    if name == "swiss_roll":
+        return make_swiss_roll(1500, random_state=seed)[0], 2
+    angle = rng.uniform(-np.pi, np.pi, 1500)
+    if name == "sine":
+        return np.c_[angle, np.sin(angle)], 1
+    circle = np.c_[np.cos(angle), np.sin(angle)]
+    return circle + 0.05 * rng.randn(1500, 2), 1
+
+
+@pytest.mark.parametrize(
+    "name, largest",
+    [("s_curve", 0.15), ("swiss_roll", 0.3), ("sine", 0.1), ("circle", 0.35)],
+)
+def test_curved_data_are_not_left_to_pca(name, largest):
+    X, k = curve(name, seed=7)
+    ratio, model = ratio_to_pca(X, k, seed=7, max_iter=60)
+    assert ratio < largest
+    assert model.best_epoch_ > 0 and model.n_init_ > 1
+
+
+def test_one_smooth_start_stays_at_pca_there():
+    X, k = curve("s_curve", seed=7)
+    ratio, model = ratio_to_pca(X, k, seed=7, n_init=1)
+    assert ratio == pytest.approx(1, abs=1e-3) and model.n_init_ == 1
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_the_start_with_the_smallest_loss_is_kept(cls):
+    X = load_digits().data[:600]
+    model = cls(4, n_init=3, **SMALL).fit(X)
+    assert model.n_init_ == 3 and model.start_losses_.shape == (3,)
+    # The curve begins at the linear path, which no start may be above.
+    assert model.best_loss_ == pytest.approx(min(model.start_losses_))
+    assert max(model.start_losses_) <= model.validation_loss_curve_[0]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_more_starts_never_raise_the_validation_loss(cls):
+    X = load_digits().data[:600]
+    one, three = (cls(4, n_init=n, **SMALL).fit(X) for n in (1, 3))
+    assert three.start_losses_[0] == one.start_losses_[0] == one.best_loss_
+    assert three.best_loss_ <= one.best_loss_
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_where_the_first_start_is_kept_the_fit_is_that_of_one_start(cls):
+    # A threshold that no loss passes makes 'auto' end after one start.
+    X = load_digits().data[:600]
+    model = cls(4, n_init="auto", **{**SMALL, "max_iter": 20}).fit(X)
+    alone = cls(4, n_init=1, **{**SMALL, "max_iter": 20}).fit(X)
+    kept = np.argmin(model.start_losses_)
+    assert model.start_losses_[0] == alone.best_loss_
+    if kept == 0:
+        np.testing.assert_array_equal(model.transform(X), alone.transform(X))
+
+
+def test_auto_makes_one_start_where_pca_is_left_clearly():
+    X = load_digits().data
+    model = AutoencoderTransformer(8, random_state=0, max_iter=15).fit(X)
+    assert model.n_init_ == 1
+    alone = clone(model).set_params(n_init=1).fit(X)
+    np.testing.assert_array_equal(model.transform(X), alone.transform(X))
+
+
+def test_auto_starts_again_without_the_linear_path_for_few_codes():
+    X = load_digits().data
+    model = AutoencoderTransformer(2, random_state=0, max_iter=20).fit(X)
+    assert model.n_init_ == 2
+    # Whichever start is kept, the axes are those of the linear path.
+    assert model.components_.shape == (2, 64)
+    assert np.abs(model.components_).max() > 0.1
+
+
+@pytest.fixture
+def only_textbook(monkeypatch):
+    """Keep what a start without the linear path finds, be it worse or better."""
+    monkeypatch.setattr(_restarts, "_further_kinds", lambda *_: ["textbook"])
+    monkeypatch.setattr(_restarts, "_is_better", lambda loss, best: True)
+
+
+def test_a_start_without_the_linear_path_keeps_its_axes(only_textbook):
+    X = make_swiss_roll(1000, random_state=0)[0]
+    model = AutoencoderTransformer(2, random_state=0, max_iter=30).fit(X)
+    assert not model.network_.contains_linear_path
+    # The axes of the training part, nine tenths of the samples.
+    overlap = np.abs(model.components_ @ PCA(2).fit(X).components_.T)
+    np.testing.assert_allclose(overlap, np.eye(2), atol=0.2)
+    assert model.score(X) > 0.75
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_start_without_the_linear_path_works_everywhere(cls, only_textbook):
+    X = load_digits().data[:400]
+    model = cls(2, **{**SMALL, "max_iter": 12}).fit(X)
+    assert model.n_init_ == 2
+    assert model.inverse_transform(model.transform(X)).shape == X.shape
+    # Never worse than the linear path, by the validation loss.
+    assert model.start_losses_[1] <= model.validation_loss_curve_[0]
+    model.partial_fit(X)
+    assert np.isfinite(model.score(X))
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"early_stopping": False},
+        {"linear_path": None},
+        {"init": "kaiming_uniform"},
+        {"hidden_layer_sizes": ()},
+    ],
+)
+def test_auto_is_one_start_where_there_is_nothing_to_compare(cls, parameters):
+    X = load_iris().data
+    model = cls(2, **{**SMALL, **parameters}).fit(X)
+    assert model.n_init_ <= 1
+
+
+@pytest.mark.parametrize("early_stopping", ["auto", True, False])
+@pytest.mark.parametrize("linear_path", ["default", None])
+@pytest.mark.parametrize("init", ["auto", "xavier_uniform"])
+def test_starts_can_be_asked_for_everywhere(early_stopping, linear_path, init):
+    X = load_digits().data[:300, :20]
+    parameters = {"early_stopping": early_stopping, "init": init, **SMALL}
+    if linear_path is None:
+        parameters["linear_path"] = None
+    model = AutoencoderTransformer(3, n_init=2, **parameters).fit(X)
+    assert model.n_init_ == 2
+    # Weights of their own.
+    assert model.start_losses_[0] != model.start_losses_[1]
+    assert np.isfinite(model.score(X))
+
+
+def test_nothing_is_trained_where_the_answer_is_known():
+    X = load_iris().data
+    model = AutoencoderTransformer(2, hidden_layer_sizes=(), n_init=5).fit(X)
+    assert model.n_init_ == 0 and model.start_losses_.shape == (0,)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_equal_seeds_give_equal_bits(cls):
+    X = make_s_curve(300, random_state=0)[0]
+    first, second = (cls(2, **SMALL).fit(X) for _ in range(2))
+    np.testing.assert_array_equal(first.start_losses_, second.start_losses_)
+    np.testing.assert_array_equal(first.transform(X), second.transform(X))
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_fit_goes_on_from_the_start_that_was_kept(cls):
+    X = make_s_curve(600, random_state=0)[0]
+    model = cls(2, warm_start=True, **SMALL).fit(X)
+    axes, best = model.components_, model.best_loss_
+    model.fit(X)
+    assert model.n_init_ == 1
+    assert model.best_loss_ <= best + 1e-12
+    assert model.components_.shape == axes.shape
+    model.partial_fit(X[:50])
+    assert np.isfinite(model.score(X))
+
+
+class Tasks:
+    """A callback that records tasks, and stops or interrupts after some epochs."""
+
+    def __init__(self, stop_after=None, interrupt_after=None):
+        self.names, self.epochs = [], 0
+        self.stop_after, self.interrupt_after = stop_after, interrupt_after
+
+    def setup(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        if context.task_name.startswith("start"):
+            self.names.append(context.task_name)
+
+    def on_fit_task_end(self, estimator, context):
+        self.epochs += context.task_name == "epoch"
+        if self.epochs == self.interrupt_after:
+            self.interrupt_after = None
+            raise KeyboardInterrupt
+        return self.epochs == self.stop_after and context.task_name == "epoch"
+
+    def teardown(self, estimator, context):
+        pass
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_each_start_is_a_task_of_the_callbacks(cls):
+    tasks = Tasks()
+    model = cls(4, n_init=3, **SMALL).set_callbacks(tasks)
+    model.fit(load_digits().data[:300])
+    assert tasks.names == ["start 1", "start 2", "start 3"]
+    assert tasks.epochs == 9
+
+
+def test_a_callback_that_stops_ends_all_starts():
+    tasks = Tasks(stop_after=2)
+    model = AutoencoderTransformer(4, n_init=3, **SMALL).set_callbacks(tasks)
+    model.fit(load_digits().data[:600])
+    assert tasks.names == ["start 1"] and model.n_init_ == 1 and tasks.epochs == 2
+
+
+@pytest.mark.parametrize("after, n_starts", [(2, 1), (5, 2)])
+def test_an_interrupt_keeps_the_best_start_so_far(after, n_starts):
+    X = load_digits().data[:600]
+    tasks = Tasks(interrupt_after=after)
+    model = AutoencoderTransformer(4, n_init=3, **SMALL).set_callbacks(tasks)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X)
+    assert model.n_init_ == n_starts
+    assert model.best_loss_ == min(model.start_losses_)
+    assert np.isfinite(model.score(X))
+
+
+@pytest.mark.parametrize("n_init", [0, -1, 1.5, "many", True])
+def test_an_invalid_n_init_is_refused(n_init):
+    model = AutoencoderTransformer(2, n_init=n_init)
+    with pytest.raises(ValueError, match="'n_init' parameter"):
+        model.fit(load_iris().data)
+    with pytest.raises(NotFittedError):
+        model.transform(load_iris().data)
+
+
+def test_pure_noise_gives_further_starts_no_chance():
+    for seed in range(4):
+        X = np.random.RandomState(seed).randn(1000, 20)
+        model = AutoencoderTransformer(5, random_state=seed, max_iter=15).fit(X)
+        first, second = model.start_losses_
+        assert second == pytest.approx(model.validation_loss_curve_[0], rel=1e-6)
+        assert first <= second
