@@ -97,7 +97,9 @@ def run_panel(options):
 
 
 def _run(options, path):
-    models = ("skae",) if options.no_textbook else ("skae", "textbook")
+    models = ("skae", "kernel_pca")
+    if not options.no_textbook:
+        models += ("textbook",)
     remaining = panel.tasks(
         _available(options.sets, options.openml),
         options.components,

@@ -17,6 +17,8 @@ from sklearn import datasets as bundled
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.curved import CURVED
+
 TEST_SIZE = 0.2
 # Of the large sets: rows to train on, and their official test part, at the end.
 _LARGE_TRAIN, _LARGE_TEST = 10_000, 10_000
@@ -42,6 +44,10 @@ class Source(NamedTuple):
     large : bool
         Trained on 10,000 random rows of the official training part, judged on the
         official test part, and run with fewer seeds.
+    make : callable or None
+        ``make(seed)`` returns the samples of a set that is made anew for each seed.
+    n_components : int or None
+        The one number of components that the set is run with.
     """
 
     group: str
@@ -49,6 +55,8 @@ class Source(NamedTuple):
     openml: str | None = None
     label: str = "y"
     large: bool = False
+    make: Callable | None = None
+    n_components: int | None = None
 
 
 class Split(NamedTuple):
@@ -85,6 +93,10 @@ SOURCES = {
     "gene_golub": Source("wide"),
     "gene_tox171": Source("wide"),
     "text_basehock": Source("wide"),
+    **{
+        name: Source("curved", make=make, n_components=n_components)
+        for name, (make, n_components) in CURVED.items()
+    },
 }
 
 # Small tables are run as they are and standardised.
@@ -116,6 +128,8 @@ def load(name, openml=False):
     ------
     Missing
     """
+    if SOURCES[name].make is not None:
+        return SOURCES[name].make(0), None
     path = Path(os.environ.get("SKAE_DATA", "")) / f"{name}.npz"
     if SOURCES[name].bundled is not None:
         return SOURCES[name].bundled(return_X_y=True)
@@ -131,7 +145,10 @@ def load(name, openml=False):
 
 def split(variant, seed, openml=False):
     """Return the `Split` that belongs to a seed."""
-    X, y = load(name_of(variant), openml)
+    if source(variant).make is not None:
+        X, y = source(variant).make(seed), None
+    else:
+        X, y = load(name_of(variant), openml)
     train, test = _indices(len(X), seed, source(variant).large)
     X_train, X_test = X[train], X[test]
     if variant.endswith(_STANDARDISED):

@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import datasets
+from benchmarks.curved import TunedKernelPCA
 from skae import AutoencoderTransformer
 
 MODELS = {
@@ -26,6 +27,7 @@ MODELS = {
     "textbook": lambda *args, **kwargs: AutoencoderTransformer(
         *args, linear_path=None, **kwargs
     ),
+    "kernel_pca": TunedKernelPCA,
 }
 FIELDS = [
     *("set", "n_components", "seed", "model"),
@@ -52,8 +54,15 @@ def tasks(sets, components, n_seeds, n_seeds_large, models, done):
         for name in sets:
             if seed >= (n_seeds_large if datasets.source(name).large else n_seeds):
                 continue
-            for k in components:
-                wanted = tuple(m for m in models if (name, k, seed, m) not in done)
+            source = datasets.source(name)
+            for k in [source.n_components] if source.n_components else components:
+                wanted = tuple(
+                    m
+                    for m in models
+                    if (name, k, seed, m) not in done
+                    # The inverse of kernel PCA takes all pairs of samples.
+                    and (m != "kernel_pca" or source.group == "curved")
+                )
                 if wanted:
                     yield Task(name, k, seed, wanted)
 
