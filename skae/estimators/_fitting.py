@@ -108,6 +108,7 @@ def fit_estimator(estimator, X, y, **given):
         attributes = fitted_attributes(estimator, result, samples, warm=warm)
         # Moments triple a pickle: kept only where they are used again.
         attributes["_training_state"] = result.state if estimator.warm_start else None
+        attributes["_seed"] = getattr(estimator, "_seed", seed) if warm else seed
         # Before callbacks are told of the end, and may interrupt.
         vars(estimator).update(attributes)
     context.call_on_fit_task_end(**task, reconstruction_attributes=attributes)
@@ -149,7 +150,9 @@ def partially_fit_estimator(estimator, X, y=None, **given):
         estimator, result, samples, warm=not first, keep_head=not first
     )
     attributes["_training_state"] = result.state
-    if not first:
+    if first:
+        attributes["_seed"] = seed
+    else:
         attributes["n_samples_"] += estimator.n_samples_
     vars(estimator).update(attributes)
     return estimator
