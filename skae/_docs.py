@@ -274,7 +274,8 @@ best_loss_ : float
     The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_`
     that minimised the whole loss; the first entry where the start is kept.
 network_ : torch.nn.Module
-    The network in its own, centred and scaled space.
+    The network in its own, centred and scaled space. Where the linear path was kept as
+    it was at the start, there are no hidden layers; further training adds them again.
 scaling_ : torch.nn.Module
     From X's units to the space of `network_` and back.
 head_ : torch.nn.Module
