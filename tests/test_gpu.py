@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 import skae
+from skae.architectures.array_state import sample_tensor
 from skae.training import loop
 from skae.training.full_batch import METHODS
 
@@ -62,7 +63,7 @@ def prepared(estimator, device="cuda", **parameters):
 
 
 def device_of(estimator):
-    return next(estimator.network_.parameters()).device.type
+    return sample_tensor(estimator.network_).device.type
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

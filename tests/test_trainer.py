@@ -7,6 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderTransformer
+from skae.architectures.array_state import sample_tensor
 from skae.estimators import _trainer
 from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
 from skae.estimators._fit_result import Progress
@@ -43,8 +44,7 @@ def fit(estimator, X, X_val=None, report=no_monitors):
 
 
 def reconstruct(result, X):
-    parameter = next(result.network.parameters())
-    u = result.scaling.to_network(X, parameter.dtype)
+    u = result.scaling.to_network(X, sample_tensor(result.network).dtype)
     with torch.no_grad():
         return result.scaling.to_data(result.network(u).double()).numpy()
 

@@ -1,5 +1,7 @@
 """Modules that are pickled as numpy arrays."""
 
+import itertools
+
 import numpy as np
 import torch
 from torch import nn
@@ -57,3 +59,8 @@ class ArrayStateModule(nn.Module):
             theirs[name].data = values
             theirs[name].requires_grad_(original.requires_grad)
         return copied.train(self.training)
+
+
+def sample_tensor(module):
+    """Return one of a module's tensors: all are of its dtype and on its device."""
+    return next(itertools.chain(module.parameters(), module.buffers()))

@@ -19,11 +19,11 @@ Without a linear path z = phi(f(u)) and u' = g(z), with an activation phi of the
 import torch
 from torch import Tensor
 
-from skae.architectures.array_state import ArrayStateModule
 from skae.architectures.layers import ACTIVATIONS, MLP, apply_linear, within
+from skae.architectures.linear_path import LinearPathModule
 
 
-class DenseAutoencoder(ArrayStateModule):
+class DenseAutoencoder(LinearPathModule):
     """Encoder and decoder of dense layers in the network's own space.
 
     Parameters
@@ -39,6 +39,8 @@ class DenseAutoencoder(ArrayStateModule):
         As in the estimators.
     code_activation : str
         Of the code, "identity" with a linear path.
+    correction : bool
+        False leaves out the perceptrons: the network is the linear map alone.
     """
 
     decoder_parts = ("g", "linear_decoder", "code_scale", "code_radius")
@@ -55,6 +57,7 @@ class DenseAutoencoder(ArrayStateModule):
         dropout=0.0,
         batch_norm=False,
         code_activation="identity",
+        correction=True,
     ):
         super().__init__()
         self._remember(
@@ -67,31 +70,38 @@ class DenseAutoencoder(ArrayStateModule):
             dropout=dropout,
             batch_norm=batch_norm,
             code_activation=code_activation,
+            correction=correction,
         )
+        self._set_correction(correction, linear_path)
+        self.code_activation = code_activation
         sizes = (n_features, *hidden_layer_sizes, n_components)
         options = {"dropout": dropout, "batch_norm": batch_norm}
-        self.linear_path = linear_path
-        self.code_activation = code_activation
-        self.f = MLP(sizes, activation, **options)
-        tied_to = self.f if tied_weights else None
-        self.g = MLP(sizes[::-1], activation, tied_to=tied_to, **options)
+        if correction:
+            self.f = MLP(sizes, activation, **options)
+            tied_to = self.f if tied_weights else None
+            self.g = MLP(sizes[::-1], activation, tied_to=tied_to, **options)
         if linear_path:
-            for name, shape in [
-                ("linear_encoder", (n_components, n_features)),
-                ("linear_decoder", (n_features, n_components)),
-                ("code_offset", (n_components,)),
-                ("code_scale", (n_components,)),
-                ("correction_scale", ()),
-            ]:
-                self.register_buffer(name, torch.zeros(shape, dtype=torch.float32))
-            for name in ("input_radius", "code_radius"):
-                self.register_buffer(name, torch.tensor(torch.inf, dtype=torch.float32))
+            self._register_linear_path(n_features, n_components)
+
+    def _register_linear_path(self, n_features, n_components):
+        for name, shape in [
+            ("linear_encoder", (n_components, n_features)),
+            ("linear_decoder", (n_features, n_components)),
+            ("code_offset", (n_components,)),
+            ("code_scale", (n_components,)),
+            ("correction_scale", ()),
+        ]:
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.float32))
+        for name in ("input_radius", "code_radius"):
+            self.register_buffer(name, torch.tensor(torch.inf, dtype=torch.float32))
 
     def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Map rows (n_rows, n_features) to codes (n_rows, n_components)."""
         if not self.linear_path:
             return ACTIVATIONS[self.code_activation](self.f(u, generator))
         linear = apply_linear(u, self.linear_encoder) - self.code_offset
+        if not self.correction:
+            return linear
         near = within(u, self.input_radius)
         return linear + self.correction_scale * self.f(near, generator)
 
@@ -99,6 +109,8 @@ class DenseAutoencoder(ArrayStateModule):
         """Map codes to reconstructions in the network's space."""
         if not self.linear_path:
             return self.g(z, generator)
+        if not self.correction:
+            return apply_linear(z, self.linear_decoder)
         near = within(z / self.code_scale, self.code_radius)
         linear = apply_linear(z, self.linear_decoder)
         return linear + self.correction_scale * self.g(near, generator)
@@ -109,35 +121,10 @@ class DenseAutoencoder(ArrayStateModule):
 
     def initialize(self, init, generator):
         """Draw the weights; with a linear path the last layers are zero."""
+        if not self.correction:
+            return
         self.f.initialize(init, generator, zero_last=self.linear_path)
         self.g.initialize(init, generator, zero_last=self.linear_path)
-
-    @property
-    def contains_linear_path(self):
-        """Whether codes and reconstructions contain those of a linear map."""
-        return bool(self.linear_decoder.any())
-
-    @torch.no_grad()
-    def redraw(self, init, generator, *, rough):
-        """Draw the weights of f and g anew, large ones if `rough`; keep all else."""
-        self.initialize(init, generator)
-        if rough:
-            self.f.roughen(generator)
-            self.g.roughen(generator)
-        if self.linear_path:
-            self._cancel_constants()
-
-    @torch.no_grad()
-    def redraw_without_linear_path(self, init, generator):
-        """Become a textbook autoencoder, in which f and g alone make the codes."""
-        self.f.initialize(init, generator)
-        self.g.initialize(init, generator)
-        for buffer in (self.linear_encoder, self.linear_decoder, self.code_offset):
-            buffer.zero_()
-        for buffer in (self.code_scale, self.correction_scale):
-            buffer.fill_(1.0)
-        # The length of its codes is known only once it is trained.
-        self.code_radius.fill_(torch.inf)
 
     @torch.no_grad()
     def set_linear_path(
@@ -165,8 +152,10 @@ class DenseAutoencoder(ArrayStateModule):
             ("code_radius", code_radius),
         ]:
             getattr(self, name).copy_(torch.as_tensor(value))
-        self._cancel_constants()
+        if self.correction:
+            self._cancel_constants()
 
+    @torch.no_grad()
     def _cancel_constants(self):
         """Make f and g zero where their last weight matrices do not.
 

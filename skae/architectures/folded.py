@@ -31,9 +31,9 @@ def fold(scaling, network, head, device, dtype):
     """
     if type(network) is not DenseAutoencoder or scaling.link != "identity":
         return None
-    if network.code_activation != "identity" or network.f.activation == "maxout":
+    if network.code_activation != "identity":
         return None
-    if network.f.norms:
+    if network.correction and (network.f.activation == "maxout" or network.f.norms):
         return None
     parts = FoldedEncoder(scaling, network, head), FoldedDecoder(scaling, network, head)
     return tuple(part.to(device, dtype) for part in parts)
@@ -42,16 +42,19 @@ def fold(scaling, network, head, device, dtype):
 class _Folded:
     """A perceptron whose first and last layer take in what is affine around it.
 
-    Not a module: to look up a module's tensors takes longer than to add two rows.
+    None stands for one that is zero: the linear path is then all there is. Not a
+    module: to look up a module's tensors takes longer than to add two rows.
     """
 
     def __init__(self, mlp):
-        self._activate = _IN_PLACE[mlp.activation]
-        self._layers = [
-            (layer.weight if layer.tied else layer.weight.T, layer.bias)
-            for layer in mlp.layers
-        ]
-        self._radius = self._linear = None
+        self._radius = self._linear = self._offset = None
+        self._layers = []
+        if mlp is not None:
+            self._activate = _IN_PLACE[mlp.activation]
+            self._layers = [
+                (layer.weight if layer.tied else layer.weight.T, layer.bias)
+                for layer in mlp.layers
+            ]
 
     def _begin_with(self, matrix, offset):
         """Let the perceptron take rows ``@ matrix + offset`` for its rows."""
@@ -60,6 +63,9 @@ class _Folded:
 
     def _end_with(self, factor, offset, matrix=None):
         """Let it return what it did times a factor, ``@ matrix + offset``."""
+        if not self._layers:
+            self._offset = offset
+            return
         weight, bias = (factor * tensor for tensor in self._layers[-1])
         if matrix is not None:
             weight, bias = weight @ matrix, bias @ matrix
@@ -105,6 +111,8 @@ class FoldedEncoder(_Folded):
     def __call__(self, x):
         """Map (n_rows, n_features) to (n_rows, n_components)."""
         u = (x - self._center).sub_(self._rest).div_(self._scale)
+        if not self._layers:
+            return torch.addmm(self._offset, u, self._linear)
         z = self._run(u)
         return z if self._linear is None else z.addmm_(u, self._linear)
 
@@ -133,6 +141,8 @@ class FoldedDecoder(_Folded):
         """Map (n_rows, n_components) to (n_rows, n_features)."""
         if self._linear is None:
             return self._run(c)
+        if not self._layers:
+            return torch.addmm(self._offset, c, self._linear)
         near = torch.addmm(self._mean, c, self._inwards)
         return self._run(near).addmm_(c, self._linear)
 

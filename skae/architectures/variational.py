@@ -20,8 +20,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from skae.architectures.array_state import ArrayStateModule
 from skae.architectures.layers import MLP, apply_linear, within
+from skae.architectures.linear_path import LinearPathModule
 from skae.likelihoods import LIKELIHOODS
 
 # In units of the data's variance: where a row is reconstructed without an error, the
@@ -33,7 +33,7 @@ LEAST_NOISE = 1e-6
 LARGEST_LOG_VARIANCE = 20.0
 
 
-class VariationalAutoencoder(ArrayStateModule):
+class VariationalAutoencoder(LinearPathModule):
     """Encoder to a normal posterior and decoder, in the network's own space.
 
     Parameters
@@ -51,6 +51,8 @@ class VariationalAutoencoder(ArrayStateModule):
     n_conditions : int
     dropout, batch_norm
         As in the estimators.
+    correction : bool
+        False leaves out the perceptrons: the network is probabilistic PCA alone.
     """
 
     decoder_parts = ("g", "raw_dispersion", "linear_decoder", "code_radius")
@@ -68,6 +70,7 @@ class VariationalAutoencoder(ArrayStateModule):
         n_conditions=0,
         dropout=0.0,
         batch_norm=False,
+        correction=True,
     ):
         super().__init__()
         self._remember(
@@ -81,20 +84,22 @@ class VariationalAutoencoder(ArrayStateModule):
             n_conditions=n_conditions,
             dropout=dropout,
             batch_norm=batch_norm,
+            correction=correction,
         )
-        self.linear_path = linear_path
+        self._set_correction(correction, linear_path)
         self.likelihood = likelihood
         self.learn_dispersion = (
             isinstance(noise_variance, str) or likelihood != "gaussian"
         )
         self.n_conditions = n_conditions
-        # Beside the conditions the encoder is told whether they are missing.
-        n_given = n_conditions + 1 if n_conditions else 0
-        hidden, options = tuple(hidden_layer_sizes), (dropout, batch_norm)
-        sizes = (n_features + n_given, *hidden, 2 * n_components)
-        self.f = _mlp(sizes, activation, options)
-        sizes = (n_components + n_conditions, *hidden[::-1], n_features)
-        self.g = _mlp(sizes, activation, options)
+        if correction:
+            # Beside the conditions the encoder is told whether they are missing.
+            n_given = n_conditions + 1 if n_conditions else 0
+            hidden, options = tuple(hidden_layer_sizes), (dropout, batch_norm)
+            sizes = (n_features + n_given, *hidden, 2 * n_components)
+            self.f = _mlp(sizes, activation, options)
+            sizes = (n_components + n_conditions, *hidden[::-1], n_features)
+            self.g = _mlp(sizes, activation, options)
         self._register_dispersion(noise_variance)
         if linear_path:
             self._register_linear_path(n_features, n_components)
@@ -152,14 +157,16 @@ class VariationalAutoencoder(ArrayStateModule):
         `condition` of shape (n_rows, n_conditions) may have rows of NaN, which stand
         for what is missing; None is missing in all rows.
         """
-        near = within(u, self.input_radius) if self.linear_path else u
-        h = self.f(self.with_given(near, condition), generator)
-        mean, log_variance = h.chunk(2, dim=1)
+        mean = log_variance = 0.0
+        if self.correction:
+            near = within(u, self.input_radius) if self.linear_path else u
+            h = self.f(self.with_given(near, condition), generator)
+            mean, log_variance = h.chunk(2, dim=1)
         if self.linear_path:
             mean = apply_linear(u, self.linear_encoder) + self.posterior_scale * mean
             log_variance = log_variance + 2 * torch.log(self.posterior_scale)
         bound = LARGEST_LOG_VARIANCE
-        return mean, log_variance.clamp(-bound, bound)
+        return mean, log_variance.clamp(-bound, bound).expand_as(mean)
 
     def encode(self, u: Tensor, generator=None, condition=None) -> Tensor:
         """Map rows (n_rows, n_features) to the posterior's means."""
@@ -170,6 +177,8 @@ class VariationalAutoencoder(ArrayStateModule):
         if not self.linear_path:
             given = z if condition is None else torch.cat([z, condition.to(z)], dim=1)
             return self.g(given, generator)
+        if not self.correction:
+            return apply_linear(z, self.linear_decoder)
         near = within(z, self.code_radius)
         linear = apply_linear(z, self.linear_decoder)
         return linear + self.correction_scale * self.g(near, generator)
@@ -180,32 +189,10 @@ class VariationalAutoencoder(ArrayStateModule):
 
     def initialize(self, init, generator):
         """Draw the weights; with a linear path the last layers are zero."""
+        if not self.correction:
+            return
         self.f.initialize(init, generator, zero_last=self.linear_path)
         self.g.initialize(init, generator, zero_last=self.linear_path)
-
-    @property
-    def contains_linear_path(self):
-        """Whether codes and reconstructions contain those of a linear map."""
-        return bool(self.linear_decoder.any())
-
-    @torch.no_grad()
-    def redraw(self, init, generator, *, rough):
-        """Draw the weights of f and g anew, large ones if `rough`; keep all else."""
-        self.initialize(init, generator)
-        if rough:
-            self.f.roughen(generator)
-            self.g.roughen(generator)
-
-    @torch.no_grad()
-    def redraw_without_linear_path(self, init, generator):
-        """Become a textbook autoencoder, in which f and g alone make the codes."""
-        self.f.initialize(init, generator)
-        self.g.initialize(init, generator)
-        for buffer in (self.linear_encoder, self.linear_decoder):
-            buffer.zero_()
-        for buffer in (self.posterior_scale, self.correction_scale):
-            buffer.fill_(1.0)
-        self.code_radius.fill_(torch.inf)
 
     @torch.no_grad()
     def set_dispersion(self, log_value):

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from skae._threads import limit_threads_for
+from skae.architectures.array_state import sample_tensor
 from skae.estimators._codes import code_statistics
 from skae.estimators._inference import Codec
 
@@ -63,7 +64,7 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
 @torch.inference_mode(False)
 def make_codec(scaling, network, head, n_threads):
     """Return the `Codec` on the network's device."""
-    device = next(network.parameters()).device
+    device = sample_tensor(network).device
     return Codec(scaling, network, head, device, n_threads)
 
 

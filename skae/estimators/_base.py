@@ -118,8 +118,11 @@ class BaseAutoencoder(
     def _warn_of_outcome(self):
         """Warn, after `fit`, of what one that went well does not leave."""
 
-    def _build_network(self, shape, n_components):
-        """Return the network for data of `shape`, not yet initialised."""
+    def _build_network(self, shape, n_components, **correction):
+        """Return the network for data of `shape`, not yet initialised.
+
+        With a linear path the keyword ``correction=False`` asks for that path alone.
+        """
         return DenseAutoencoder(
             n_features=shape[1],
             n_components=n_components,
@@ -129,6 +132,7 @@ class BaseAutoencoder(
             tied_weights=self.tied_weights,
             dropout=self.dropout,
             batch_norm=self.batch_norm,
+            **correction,
         )
 
     def _make_corruption(self, rows):

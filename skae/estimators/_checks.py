@@ -14,7 +14,13 @@ from skae._validation import (
     validate_data,
 )
 from skae._warnings import warn_caller
-from skae.estimators._start import Samples, Setup, default_hidden_layer_sizes
+from skae.architectures.linear_path import is_linear_path
+from skae.estimators._start import (
+    Samples,
+    Setup,
+    build_network,
+    default_hidden_layer_sizes,
+)
 from skae.linear import resolve_n_components
 from skae.scaling import Scaling
 
@@ -108,7 +114,9 @@ def check_same_network(estimator):
     if isinstance(estimator.n_components, numbers.Integral):
         asked["n_components"] = estimator.n_components
     shape = (estimator.n_samples_, estimator.n_features_in_)
-    network = estimator._build_network(shape, asked["n_components"])
+    # Without what the fitted one lacks: of many features that is most of it.
+    correction = not is_linear_path(estimator.network_)
+    network = build_network(estimator, shape, asked["n_components"], correction)
     kinds = [type(n).__name__ for n in (estimator.network_, network)]
     if kinds[0] != kinds[1]:
         raise ValueError(
@@ -130,7 +138,8 @@ def check_same_arguments(fitted, asked):
     """Refuse to go on with a network whose parameters were changed."""
     for name, value in asked.arguments.items():
         before = fitted.arguments[name]
-        if value != before:
+        # Not a parameter: a correction is made where there is to be one.
+        if name != "correction" and value != before:
             raise ValueError(
                 f"The '{name}' parameter was changed from {before!r} to "
                 f"{value!r} since the last fit, whose network warm_start and "

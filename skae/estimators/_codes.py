@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from skae.architectures.array_state import sample_tensor
 from skae.architectures.codec import Head
 from skae.architectures.work import rows_at_once
 from skae.scaling import as_tensor
@@ -201,7 +202,7 @@ class _Sums:
 @torch.inference_mode()
 def _encode_and_compare(samples, scaling, network, weight):
     """Return codes in float64 and the `_Sums` of the rows."""
-    parameter = next(network.parameters())
+    parameter = sample_tensor(network)
     unit, mean = scaling.residual_scale, as_tensor(scaling.mean)
     codes, sums = None, None
     # Without one more passes the code than goes through it.

@@ -20,6 +20,7 @@ from skae._validation import (
     integers_from,
 )
 from skae.architectures.layers import ACTIVATIONS, layerwise_init
+from skae.architectures.linear_path import is_linear_path
 from skae.architectures.predictor import EncoderPredictor
 from skae.estimators._attributes import fitted_attributes
 from skae.estimators._base import BaseAutoencoder
@@ -35,7 +36,7 @@ from skae.estimators._fit import closed_form
 from skae.estimators._parameters import PREDICTOR_CONSTRAINTS
 from skae.estimators._prediction_docs import PARAMETERS as PREDICTOR_PARAMETERS
 from skae.estimators._prediction_docs import UNLABELED_LABEL
-from skae.estimators._start import Start, training_dtype
+from skae.estimators._start import Start, network_to_train, training_dtype
 from skae.estimators._supervised import BasePredictor
 
 PARAMETERS = {
@@ -244,19 +245,24 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
 
     def _make_start(self, pool, n_outputs, seed, report):
         autoencoder = self._make_autoencoder(pool, seed, report)
-        network = self._network(autoencoder, n_outputs, self.finetune)
+        encoder = autoencoder.network_
+        if self.finetune:
+            encoder = network_to_train(autoencoder, encoder)
+        network = self._network(
+            autoencoder, n_outputs, self.finetune, encoder.arguments
+        )
         network.to(training_dtype(self.precision))
         init = layerwise_init(self.init, self.activation)
         network.initialize(init, make_generator(seed))
-        network.take_encoder(autoencoder.network_)
+        network.take_encoder(encoder)
         network.standardize(*_code_moments(autoencoder, pool))
         own = {"autoencoder_": autoencoder}
         return Start(autoencoder.scaling_, network.eval(), None), own
 
-    def _network(self, autoencoder, n_outputs, finetune):
+    def _network(self, autoencoder, n_outputs, finetune, options):
         return EncoderPredictor(
             type(autoencoder.network_),
-            autoencoder.network_.arguments,
+            options,
             autoencoder.n_components_,
             n_outputs,
             check_hidden_layer_sizes(self.hidden_layer_sizes),
@@ -280,13 +286,26 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
             asked = copy.copy(fitted).set_params(**given.get_params(deep=False))
             check_same_network(asked)
         # Which weights are trained may change.
-        return self._network(fitted, n_outputs, self.network_.finetune)
+        ours = self.network_
+        options = {**fitted.network_.arguments}
+        if "correction" in options:
+            options["correction"] = ours.encoder.correction
+        return self._network(fitted, n_outputs, ours.finetune, options)
 
     def _network_to_go_on_with(self):
-        arguments = {**self.network_.arguments, "finetune": self.finetune}
+        ours = self.network_
+        arguments = {**ours.arguments, "finetune": self.finetune}
+        encoder = None
+        if self.finetune and is_linear_path(ours.encoder):
+            # Only what is trained needs more than the linear path.
+            fitted = self.autoencoder_
+            encoder = network_to_train(fitted, fitted.network_)
+            arguments["options"] = encoder.arguments
         network = EncoderPredictor(**arguments)
-        network.to(self.network_.code_mean.dtype)
-        network.load_state_dict(self.network_.state_dict())
+        network.to(ours.code_mean.dtype)
+        if encoder is not None:
+            network.take_encoder(encoder)
+        network.load_state_dict({**network.state_dict(), **ours.state_dict()})
         return network.eval()
 
     # ----- what the rows may be --------------------------------------------
@@ -317,11 +336,10 @@ def _at_its_start(autoencoder, pool):
     samples, _ = check_samples(
         autoencoder, pool.X, sample_weight=pool.weight, reset=True
     )
-    setup = set_up(autoencoder, samples, draw_seed(autoencoder.random_state))
-    result = closed_form(autoencoder, samples, setup)
-    vars(autoencoder).update(
-        fitted_attributes(autoencoder, result, samples), _training_state=None
-    )
+    seed = draw_seed(autoencoder.random_state)
+    result = closed_form(autoencoder, samples, set_up(autoencoder, samples, seed))
+    attributes = fitted_attributes(autoencoder, result, samples)
+    vars(autoencoder).update(attributes, _training_state=None, _seed=seed)
     return autoencoder
 
 

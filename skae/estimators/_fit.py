@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from skae.architectures.linear_path import is_linear_path
 from skae.estimators._fit_result import FitResult
 from skae.estimators._folds import Folds
 from skae.estimators._restarts import train_starts
-from skae.estimators._start import make_start
+from skae.estimators._start import make_start, network_to_train
 from skae.estimators._trainer import Trainer
 from skae.training.optimizers import OPTIMIZERS
 
@@ -46,7 +47,7 @@ def fit_from_start(estimator, samples, validation, setup, monitors, report=None)
     result = train_starts(estimator, trainer, monitors)
     if result.best_epoch == 0 and estimator.linear_path is not None:
         # No epoch beat the start: the best is the start on all the rows.
-        everywhere = make_start(estimator, everything, setup)
+        everywhere = make_start(estimator, everything, setup, correction=False)
         result.scaling, result.network = everywhere.scaling, everywhere.network
         result.state = result.loss_scale = None
     return result
@@ -59,20 +60,35 @@ def fit_further(estimator, start, samples, validation, seed, previous, monitors)
     """
     if validation is None:
         samples, validation = _split(estimator, samples, seed)
+    was_linear = is_linear_path(start.network)
+    needs_training = _needs_training(estimator, validation)
+    if needs_training:
+        start = _with_correction(estimator, start)
     trainer = Trainer(estimator, start, samples, validation, seed, previous)
-    result = trainer.result()
-    if _needs_training(estimator, validation):
+    if needs_training:
         trainer.run(monitors)
-        result = trainer.result()
+    result = trainer.result()
+    if needs_training:
         result.start_losses = [trainer.stopping.best_loss]
+    if is_linear_path(result.network):
+        result.state = previous.state  # its own would have nothing to train
+    elif was_linear and result.network is start.network:
+        # No epoch was better: its correction is still zero.
+        result.network = start.network.without_correction()
     return result
 
 
 def fit_one_epoch(estimator, start, samples, seed, previous):
     """Train for one epoch, and keep it whatever its loss (`partial_fit`)."""
+    start = _with_correction(estimator, start)
     trainer = Trainer(estimator, start, samples, None, seed, previous)
     trainer.run_one_epoch()
     return trainer.result()
+
+
+def _with_correction(estimator, start):
+    network = network_to_train(estimator, start.network)
+    return start._replace(network=network)
 
 
 def _cross_validates(estimator, samples):
@@ -125,6 +141,6 @@ def _needs_training(estimator, validation):
 
 def closed_form(estimator, samples, setup):
     """Return the start as the result of a fit without an epoch."""
-    start = make_start(estimator, samples, setup)
+    start = make_start(estimator, samples, setup, correction=False)
     trainer = Trainer(estimator, start, samples, None, setup.seed)
     return FitResult(start.scaling, start.network, 0, 0, [trainer.start_loss])

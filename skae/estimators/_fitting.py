@@ -90,9 +90,8 @@ def fit_estimator(estimator, X, y, **given):
             return [CallbackMonitor(context, task, attributes_now)]
         # A start begins once the one before has ended.
         parts.close()
-        name = part_name.format(trainer.index)
-        part = report.part(name, estimator.max_iter, attributes_now)
-        return [parts.enter_context(part)]
+        name, max_iter = part_name.format(trainer.index), estimator.max_iter
+        return [parts.enter_context(report.part(name, max_iter, attributes_now))]
 
     with ExitStack() as parts:
         if warm:
@@ -110,6 +109,7 @@ def fit_estimator(estimator, X, y, **given):
         attributes = fitted_attributes(estimator, result, samples, warm=warm)
         # Moments triple a pickle: kept only where they are used again.
         attributes["_training_state"] = result.state if estimator.warm_start else None
+        attributes["_seed"] = getattr(estimator, "_seed", seed) if warm else seed
         # Before callbacks are told of the end, and may interrupt.
         vars(estimator).update(attributes)
     context.call_on_fit_task_end(**task, reconstruction_attributes=attributes)
@@ -165,7 +165,9 @@ def partially_fit_estimator(estimator, X, y=None, **given):
         estimator, result, samples, warm=not first, keep_head=not first
     )
     attributes["_training_state"] = result.state
-    if not first:
+    if first:
+        attributes["_seed"] = seed
+    else:
         attributes["n_samples_"] += estimator.n_samples_
     vars(estimator).update(attributes)
     return estimator

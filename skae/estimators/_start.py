@@ -11,6 +11,7 @@ from torch import nn
 
 from skae._random import draw_seed, make_generator
 from skae._threads import limit_threads_for
+from skae.architectures.linear_path import is_linear_path
 from skae.data import Rows
 from skae.estimators._report import Report
 from skae.losses import elementwise_loss, elementwise_with_gradient
@@ -187,20 +188,25 @@ def make_rows(scaling, samples, dtype, device):
     return Rows(x, target, weight, y)
 
 
-def make_start(estimator, samples, setup, report=None):
+def make_start(estimator, samples, setup, report=None, *, correction=True):
     """Return the `Start` of a fit to `samples`, on the CPU.
+
+    One that is not to be trained can do without the correction of a linear path.
 
     The estimator gives the parameters and the holes `_build_network`,
     `_linear_map`, `_make_corruption` and `_pretrain`, which tells `report` of what it
     does.
     """
     with limit_threads_for(estimator.n_threads, samples.X):
-        return _make_start(estimator, samples, setup, report or Report(estimator))
+        return _make_start(
+            estimator, samples, setup, report or Report(estimator), correction
+        )
 
 
-def _make_start(estimator, samples, setup, report):
+def _make_start(estimator, samples, setup, report, correction):
     dtype = training_dtype(estimator.precision)
-    network = estimator._build_network(samples.X.shape, setup.n_components).to(dtype)
+    shape = samples.X.shape
+    network = build_network(estimator, shape, setup.n_components, correction).to(dtype)
     network.initialize(estimator.init, make_generator(setup.seed))
     scaling = Scaling.fit(samples.target, setup.link, samples.weight)
     rows = ScaledRows(scaling, samples, estimator.precision)
@@ -216,6 +222,16 @@ def _make_start(estimator, samples, setup, report):
     estimator._finish_start(network, scaling, linear_map)
     pretraining = estimator._pretrain(network, scaling, samples, setup.seed, report)
     return Start(scaling, network.eval(), corruption, pretraining)
+
+
+def build_network(estimator, shape, n_components, correction):
+    """Return a network as the parameters ask for it.
+
+    Without a linear path there is no network without its correction.
+    """
+    if correction or estimator.linear_path is None:
+        return estimator._build_network(shape, n_components)
+    return estimator._build_network(shape, n_components, correction=False)
 
 
 def current_start(estimator, samples):
@@ -254,6 +270,16 @@ def redrawn(start, kind, init, seed):
 def seed_of_start(seed, index):
     """Return the seed of a start, counted from 1, of a fit with `seed`."""
     return seed if index == 1 else draw_seed(np.random.RandomState([seed, index]))
+
+
+def network_to_train(estimator, network):
+    """Return a fitted estimator's network, with a correction where it has none.
+
+    That is zero, and drawn as in the fit that found no use for it.
+    """
+    if not is_linear_path(network):
+        return network
+    return network.with_correction(estimator.init, make_generator(estimator._seed))
 
 
 def training_dtype(precision):

@@ -194,7 +194,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         """Return the number of columns that the network is given beside X."""
         return 0
 
-    def _build_network(self, shape, n_components):
+    def _build_network(self, shape, n_components, **correction):
         return VariationalAutoencoder(
             n_features=shape[1],
             n_components=n_components,
@@ -206,6 +206,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             n_conditions=self._n_conditions(),
             dropout=self.dropout,
             batch_norm=self.batch_norm,
+            **correction,
         )
 
     def _noise_is_given(self):

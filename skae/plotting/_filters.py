@@ -136,6 +136,9 @@ class FiltersDisplay:
               length of the weights, what a code one standard deviation larger adds;
             - "auto": "components" where there are any, otherwise "encoder".
 
+            An autoencoder that is its linear path alone (``best_epoch_ == 0``) has no
+            units: its "encoder" and "decoder" are the two matrices of that path.
+
             Of a `SparseAutoencoder` choose "decoder", the part that a code stands for,
             or pass `X`.
 

@@ -3,16 +3,21 @@
 import numpy as np
 from sklearn.utils import check_array
 
+from skae.architectures.linear_path import is_linear_path
 from skae.architectures.sparse import RectifiedAutoencoder
 from skae.plotting._fitted import class_name, holder_of
 
 
 def _first_weights(estimator):
+    if is_linear_path(estimator.network_):
+        return _as_array(estimator.network_.linear_encoder)
     return _as_array(estimator.network_.f.layers[0].weight)
 
 
 def _last_weights(estimator):
     network = estimator.network_
+    if is_linear_path(network):
+        return _as_array(network.linear_decoder.T)
     last = network.g.layers[-1]
     # Tied, it holds the encoder's weights, and uses their transpose.
     weights = _as_array(last.weight if last.tied else last.weight.T)
