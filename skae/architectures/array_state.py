@@ -1,5 +1,7 @@
 """Modules that are pickled as numpy arrays."""
 
+import copy
+
 import numpy as np
 import torch
 from torch import nn
@@ -14,10 +16,31 @@ class ArrayStateModule(nn.Module):
     always loads on the CPU. Subclasses call ``self._remember(...)`` with their
     constructor's keyword arguments. A copy is constructed, too, often once an epoch:
     constructors draw nothing.
+
+    Buffers that are computed in float64, and do not change in training, are set by
+    `_set_exactly`: training may need them in float32, but `in_float64` gives them back
+    all their digits.
     """
 
     def _remember(self, **arguments):
         self.arguments = arguments
+        self._exact = {}
+
+    @torch.no_grad()
+    def _set_exactly(self, name, value):
+        """Set a buffer; keep what it is in float64 where it is in less."""
+        buffer, value = getattr(self, name), np.asarray(value, dtype=np.float64)
+        buffer.copy_(torch.as_tensor(value))
+        self._exact.pop(name, None)
+        if buffer.dtype != torch.float64:
+            self._exact[name] = value
+
+    def exactly(self, name):
+        """Return a buffer in float64, with all its digits, on the CPU."""
+        if name in self._exact:
+            # Copied: an unpickled array may be a read-only memory map.
+            return torch.tensor(self._exact[name])
+        return getattr(self, name).to("cpu", torch.float64)
 
     def __getstate__(self):
         arrays, distinct = {}, {}
@@ -27,7 +50,8 @@ class ArrayStateModule(nn.Module):
             if key not in distinct:
                 distinct[key] = value.cpu().numpy()
             arrays[name] = distinct[key]
-        return {"arguments": self.arguments, "arrays": arrays}
+        state = {"arguments": self.arguments, "arrays": arrays}
+        return state | ({"exact": self._exact} if self._exact else {})
 
     # Read under a caller's inference_mode, weights must still take gradients later.
     @own_defaults()
@@ -38,6 +62,7 @@ class ArrayStateModule(nn.Module):
         tensors = {k: torch.from_numpy(np.array(v)) for k, v in state["arrays"].items()}
         self.to(next(iter(tensors.values())).dtype)
         self.load_state_dict(tensors)
+        self._exact = dict(state.get("exact", {}))
         self.eval()
 
     @own_defaults()
@@ -56,4 +81,15 @@ class ArrayStateModule(nn.Module):
             values = original.detach().clone(memory_format=torch.contiguous_format)
             theirs[name].data = values
             theirs[name].requires_grad_(original.requires_grad)
+        copied._exact = dict(self._exact)
         return copied.train(self.training)
+
+
+@torch.inference_mode(False)
+def in_float64(module, device):
+    """Return a copy of a module for use, without gradients, in float64 on `device`."""
+    copied = copy.deepcopy(module).eval().requires_grad_(False)
+    copied.to(device, torch.float64)
+    for name in getattr(copied, "_exact", {}):
+        getattr(copied, name).copy_(copied.exactly(name))
+    return copied

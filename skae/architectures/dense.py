@@ -16,6 +16,7 @@ goes on. A perceptron extrapolated to an outlier can err by any amount.
 Without a linear path z = phi(f(u)) and u' = g(z), with an activation phi of the code.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -128,10 +129,12 @@ class DenseAutoencoder(ArrayStateModule):
         radii bound the inputs of f and, in units of `code_scale`, of g.
         """
         offset = linear_map.encoder @ linear_map.offset
+        self._set_exactly("linear_encoder", linear_map.encoder)
+        self._set_exactly("linear_decoder", linear_map.decoder)
+        self._set_exactly("code_offset", offset)
+        # A scale below all numbers of float32 would be 0.
+        code_scale = np.maximum(code_scale, torch.finfo(torch.float32).tiny)
         for name, value in [
-            ("linear_encoder", linear_map.encoder),
-            ("linear_decoder", linear_map.decoder),
-            ("code_offset", offset),
             ("code_scale", code_scale),
             ("correction_scale", correction_scale),
             ("input_radius", input_radius),

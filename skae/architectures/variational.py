@@ -204,9 +204,9 @@ class VariationalAutoencoder(ArrayStateModule):
         """Start from probabilistic PCA, whose codes have the prior's scale."""
         squares = (linear_map.decoder**2).sum(axis=0)
         noise = max(linear_map.noise_variance, 1e-300)
+        self._set_exactly("linear_encoder", linear_map.encoder)
+        self._set_exactly("linear_decoder", linear_map.decoder)
         for name, value in [
-            ("linear_encoder", linear_map.encoder),
-            ("linear_decoder", linear_map.decoder),
             ("posterior_scale", (1 + squares / noise) ** -0.5),
             ("correction_scale", correction_scale),
             ("input_radius", input_radius),

@@ -52,7 +52,7 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         "_codec": make_codec(scaling, network, head, estimator.n_threads),
     }
     if estimator.linear_path is not None:
-        axes = network.linear_decoder.to("cpu", torch.float64)
+        axes = network.exactly("linear_decoder")
         attributes["components_"] = head.rotate(axes).T.numpy()
     statistics = {"code_mean": statistics.code_mean}
     attributes |= estimator._own_attributes(attributes | statistics, samples)

@@ -135,7 +135,9 @@ class BaseAutoencoder(
 
     def _linear_map(self, rows, n_components, corruption, rng):
         """Return the `LinearMap` of the linear path from `ScaledRows`."""
-        return principal_axes(rows.x.numpy(), n_components, rng, rows.weight)
+        return principal_axes(
+            rows.x.numpy(), n_components, rng, rows.weight, rounding=rows.rounding
+        )
 
     def _finish_start(self, network, scaling, linear_map):
         """Set what else the network begins with; `linear_map` may be None."""

@@ -8,6 +8,7 @@ from scipy.sparse import csr_array, vstack
 
 from skae._device import inference_device, own_defaults
 from skae._threads import choose_n_threads, limit_threads
+from skae.architectures.array_state import in_float64
 from skae.architectures.codec import Decoder, Encoder
 from skae.architectures.folded import fold
 from skae.architectures.work import multiplications, rows_at_once
@@ -63,6 +64,8 @@ class Codec:
         return self._functions[dtype]
 
     def _copies(self, device, dtype):
+        if dtype == torch.float64:
+            return [in_float64(part, device) for part in self._parts]
         copies = [copy.deepcopy(part) for part in self._parts]
         return [m.eval().requires_grad_(False).to(device, dtype) for m in copies]
 

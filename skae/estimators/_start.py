@@ -13,6 +13,7 @@ from skae._random import make_generator
 from skae._threads import limit_threads_for
 from skae.data import Rows
 from skae.estimators._report import Report
+from skae.linear import read_size
 from skae.losses import elementwise_loss, elementwise_with_gradient
 from skae.scaling import Scaling, as_tensor
 
@@ -117,6 +118,15 @@ class ScaledRows:
     @functools.cached_property
     def x(self):
         return self.scaling.to_network(self._samples.X, self._dtype)
+
+    @functools.cached_property
+    def rounding(self):
+        """By how much each column of `target` is rounded as the data are."""
+        X, scaling = self._samples.target, self.scaling
+        if scaling.link != "identity":
+            return np.full(X.shape[1], np.finfo(X.dtype).eps)
+        largest = np.maximum(-X.min(axis=0), X.max(axis=0)).astype(np.float64)
+        return np.finfo(X.dtype).eps * (largest / scaling.residual_scale)
 
     @functools.cached_property
     def target(self):
@@ -241,6 +251,9 @@ def _set_linear_path(network, linear_map, x, target, weight):
     encoder, decoder = (m.astype(x.dtype) for m in linear_map[:2])
     codes = np.empty((len(x), len(encoder)))
     residual_squares, lengths = np.empty(len(x)), np.empty(len(x))
+    share = np.ones(len(x)) if weight is None else weight
+    share = share / share.sum()
+    column_squares = 0.0
     for start in range(0, len(x), _ROWS_IN_CACHE):
         rows = slice(start, start + _ROWS_IN_CACHE)
         part = (x[rows] - linear_map.offset.astype(x.dtype)) @ encoder.T
@@ -248,9 +261,13 @@ def _set_linear_path(network, linear_map, x, target, weight):
         codes[rows] = part
         residual_squares[rows] = np.einsum("ij,ij->i", residual, residual)
         lengths[rows] = np.linalg.norm(x[rows], axis=1)
+        column_squares = column_squares + share[rows] @ np.square(x[rows])
     variances = mean_of(np.square(codes - mean_of(codes)))
-    rounding = 1e-14 if x.dtype == np.float64 else 1e-12
-    inert = variances <= rounding * variances.max()
+    # Of a code that the decoder does not read, what it is where it carries nothing.
+    rounding = 1e-7 if x.dtype == np.float64 else 1e-6
+    column_sizes = np.sqrt(column_squares)
+    rounding = np.square(rounding * read_size(linear_map.encoder, column_sizes))
+    inert = variances <= np.where(linear_map.decoder.any(axis=0), 0.0, rounding)
     code_scale = np.sqrt(np.where(inert, 1.0, variances))
     code_lengths = np.linalg.norm(codes / code_scale, axis=1)
     network.set_linear_path(
