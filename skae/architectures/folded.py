@@ -21,15 +21,21 @@ from skae.architectures.layers import ACTIVATIONS, IN_PLACE, within
 
 _IN_PLACE = ACTIVATIONS | IN_PLACE | {"silu": functools.partial(F.silu, inplace=True)}
 
+# Where the inverse, and a product of it, is a finite number of float64.
+_LEAST_SCALE = 1e-290
+
 
 def fold(scaling, network, head, device, dtype):
     """Return functions that do what `Encoder` and `Decoder` do, or None.
 
     There are some for dense networks where nothing but an elementwise activation stands
-    between the layers. The modules are in float64; the functions are for rows of
+    between the layers, and data that are not so small that what they are divided by has
+    no inverse. The modules are in float64; the functions are for rows of
     `dtype` on `device`.
     """
     if type(network) is not DenseAutoencoder or scaling.link != "identity":
+        return None
+    if scaling.scale < _LEAST_SCALE:
         return None
     if network.code_activation != "identity" or network.f.activation == "maxout":
         return None

@@ -82,6 +82,10 @@ class BaseAutoencoder(
         """Whether zero is the least loss; that of a likelihood means nothing."""
         return LOSSES[self.loss].from_residual is not None
 
+    def _loss_has_unit(self):
+        """Whether the loss means something in X's own unit only, as for counts."""
+        return False
+
     def _default_n_components(self, n_features):
         """Return what ``n_components=None`` stands for."""
         return min(n_features, 32)

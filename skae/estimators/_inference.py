@@ -17,6 +17,8 @@ from skae.scaling import as_tensor
 _CHUNK = 1024
 # Of rows whose codes are dense for a moment.
 _SPARSE_CHUNK = 8 * _CHUNK
+# Of data, and its inverse: quotients of smaller and larger ones leave float32's range.
+_LEAST_SCALE = 1e-25
 
 
 class Codec:
@@ -134,11 +136,17 @@ class Codec:
         """
         return self._map(self.modules, function, width, array, given)
 
+    def _dtype_for(self, array):
+        """Return the dtype to compute in: float64 also where float32 has no room."""
+        has_room = _LEAST_SCALE < self._parts[0].residual_scale < 1 / _LEAST_SCALE
+        is_exact_enough = array.dtype == np.float32 and has_room
+        return torch.float32 if is_exact_enough else torch.float64
+
     @own_defaults()
     @torch.inference_mode()
     def _map(self, parts, function, width, array, given):
         """Do so with what ``parts(dtype)`` returns, an encoder and a decoder."""
-        dtype = torch.float32 if array.dtype == np.float32 else torch.float64
+        dtype = self._dtype_for(array)
         device = inference_device(self._device, dtype)
         result = np.empty((len(array), width), dtype=array.dtype)
         flops = self.flops_per_row * min(len(array), self._chunk)
@@ -146,7 +154,7 @@ class Codec:
             encoder, decoder = parts(dtype)
             for start in range(0, len(array), self._chunk):
                 chunk = slice(start, start + self._chunk)
-                rows = as_tensor(array[chunk]).to(device)
+                rows = as_tensor(array[chunk]).to(device, dtype)
                 further = {
                     name: as_tensor(values[chunk]).to(device, dtype)
                     for name, values in given.items()

@@ -183,7 +183,7 @@ def make_rows(scaling, samples, dtype, device):
     """Return samples as tensors: input, target in the loss's space, weight."""
     x = scaling.to_network(samples.X, dtype).to(device)
     if scaling.link != "identity":
-        target = as_tensor(samples.target).to(device=device, dtype=dtype)
+        target = as_tensor(scaling.in_unit(samples.target)).to(device, dtype)
     elif samples.paired:
         target = scaling.to_network(samples.target, dtype).to(device)
     else:
@@ -212,7 +212,12 @@ def _make_start(estimator, samples, setup, report):
     dtype = training_dtype(estimator.precision)
     network = estimator._build_network(samples.X.shape, setup.n_components).to(dtype)
     network.initialize(estimator.init, make_generator(setup.seed))
-    scaling = Scaling.fit(samples.target, setup.link, samples.weight)
+    scaling = Scaling.fit(
+        samples.target,
+        setup.link,
+        samples.weight,
+        any_unit=not estimator._loss_has_unit(),
+    )
     rows = ScaledRows(scaling, samples, estimator.precision)
     corruption = None if samples.paired else estimator._make_corruption(rows)
     linear_map = None
