@@ -65,7 +65,10 @@ class _Folded:
         self._layers[0] = matrix @ weight, bias + offset @ weight
 
     def _end_with(self, factor, offset, matrix=None):
-        """Let it return what it did times a factor, ``@ matrix + offset``."""
+        """Let it return what it did times a factor, ``@ matrix + offset``.
+
+        The factor is a number or one a column.
+        """
         weight, bias = (factor * tensor for tensor in self._layers[-1])
         if matrix is not None:
             weight, bias = weight @ matrix, bias @ matrix
@@ -104,7 +107,8 @@ class FoldedEncoder(_Folded):
             self._radius = float(network.input_radius)
             self._linear = network.linear_encoder.T @ turn
             offset = -(network.code_offset + head.mean) @ turn
-            self._end_with(network.correction_scale, offset, turn)
+            factor = network.correction_scale * network.code_share
+            self._end_with(factor, offset, turn)
         else:
             self._end_with(1.0, -head.mean @ turn, turn)
 
@@ -129,7 +133,7 @@ class FoldedDecoder(_Folded):
             self._mean = head.mean / network.code_scale
             outwards = network.linear_decoder.T * scaling.scale
             self._linear = turn @ outwards
-            factor = network.correction_scale * scaling.scale
+            factor = network.correction_scale * network.feature_share * scaling.scale
             self._end_with(factor, head.mean @ outwards + center)
         else:
             self._begin_with(turn, head.mean)

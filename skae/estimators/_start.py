@@ -20,6 +20,8 @@ from skae.scaling import Scaling, as_tensor
 # Rows, and codes, longer than so many mean lengths of the training rows' are outliers,
 # to which no perceptron is extrapolated (measured). Codes move outwards in training.
 _INPUT_RADIUS, _CODE_RADIUS = 3.0, 6.0
+# Columns, and codes, smaller than that share of the residual are corrected by less.
+_SMALL, _UNNOTICED = 1 / 3, 0.1
 _ROWS_IN_CACHE = 1024
 _MANY_NUMBERS = 2**22
 # From this many columns on a larger network pays for its time (measured).
@@ -256,9 +258,6 @@ def _set_linear_path(network, linear_map, x, target, weight):
     encoder, decoder = (m.astype(x.dtype) for m in linear_map[:2])
     codes = np.empty((len(x), len(encoder)))
     residual_squares, lengths = np.empty(len(x)), np.empty(len(x))
-    share = np.ones(len(x)) if weight is None else weight
-    share = share / share.sum()
-    column_squares = 0.0
     for start in range(0, len(x), _ROWS_IN_CACHE):
         rows = slice(start, start + _ROWS_IN_CACHE)
         part = (x[rows] - linear_map.offset.astype(x.dtype)) @ encoder.T
@@ -266,19 +265,42 @@ def _set_linear_path(network, linear_map, x, target, weight):
         codes[rows] = part
         residual_squares[rows] = np.einsum("ij,ij->i", residual, residual)
         lengths[rows] = np.linalg.norm(x[rows], axis=1)
-        column_squares = column_squares + share[rows] @ np.square(x[rows])
     variances = mean_of(np.square(codes - mean_of(codes)))
     # Of a code that the decoder does not read, what it is where it carries nothing.
     rounding = 1e-7 if x.dtype == np.float64 else 1e-6
-    column_sizes = np.sqrt(column_squares)
-    rounding = np.square(rounding * read_size(linear_map.encoder, column_sizes))
-    inert = variances <= np.where(linear_map.decoder.any(axis=0), 0.0, rounding)
+    read = read_size(linear_map.encoder, _column_sizes(x, weight))
+    is_read = linear_map.decoder.any(axis=0)
+    inert = variances <= np.where(is_read, 0.0, np.square(rounding * read))
     code_scale = np.sqrt(np.where(inert, 1.0, variances))
     code_lengths = np.linalg.norm(codes / code_scale, axis=1)
+    correction_scale = np.sqrt(mean_of(residual_squares) / target.shape[1])
     network.set_linear_path(
         linear_map,
         code_scale,
-        correction_scale=np.sqrt(mean_of(residual_squares) / target.shape[1]),
+        correction_scale=correction_scale,
         input_radius=_INPUT_RADIUS * (mean_of(lengths) or np.inf),
         code_radius=_CODE_RADIUS * (mean_of(code_lengths) or np.inf),
+        code_share=_shares(code_scale * ~inert, correction_scale),
+        feature_share=_shares(_column_sizes(target, weight), correction_scale),
     )
+
+
+def _column_sizes(rows, weight):
+    """Return the root mean square of each column."""
+    share = np.ones(len(rows)) if weight is None else weight
+    share, squares = share / share.sum(), 0.0
+    for start in range(0, len(rows), _ROWS_IN_CACHE):
+        part = slice(start, start + _ROWS_IN_CACHE)
+        squares = squares + share[part] @ np.square(rows[part])
+    return np.sqrt(squares)
+
+
+def _shares(sizes, scale):
+    """Return of what is far smaller than a scale its share of that, 1 of the rest.
+
+    What the loss does not notice gets none: it stays on the linear path. What does not
+    vary at all shows no size.
+    """
+    is_small = (sizes > 0) & (sizes < _SMALL * scale)
+    shares = np.divide(sizes, scale, out=np.ones_like(sizes), where=is_small)
+    return np.where(shares < _UNNOTICED, 0.0, shares)
