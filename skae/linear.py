@@ -23,9 +23,9 @@ from skae.graded import GRADED, leading_right_singular_vectors, right_singular_v
 # Share of what an axis reads (see above) below which its codes count as rounding: of
 # regressions, which have a ridge, and of rows in float32.
 _RANK_TOLERANCE, _ROUNDING = 1e-7, 1e-6
-# Multiple of the rounding of the data up to which codes are no more than rounding. Sums
-# from which a user computes columns round by several units in the last place.
-_ROUNDINGS = 30
+# Multiple of the largest rounding of the data up to which codes count as rounding, too:
+# some forty times what rounding alone gives, for data that were computed themselves.
+_ROUNDINGS = 4
 # Share of each column's variance.
 _RIDGE = 1e-6
 

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -191,6 +192,47 @@ def test_the_denoiser_keeps_small_columns(ratio):
         fits[1].reconstruct(table(ratio)),
     )
     assert_allclose(others(scaled), others(expected), atol=1e-4)
+
+
+# Columns on a curve, which training learns, and others that are not as large.
+CURVE = RNG.uniform(0, 6, size=400)
+CURVE = np.c_[np.cos(CURVE), np.sin(CURVE), np.cos(2 * CURVE), CURVE]
+CURVE = CURVE + 0.02 * RNG.randn(*CURVE.shape)
+BESIDE = RNG.randn(400, 2) @ RNG.randn(2, 4) + 0.1 * RNG.randn(400, 4)
+
+
+def unexplained(back, X):
+    residual = np.square(back - X).sum(axis=0)
+    total = np.square(X - X.mean(axis=0)).sum(axis=0)
+    return residual[:4].sum() / total[:4].sum(), residual[4:].sum() / total[4:].sum()
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+@pytest.mark.parametrize("ratio", [1e3, 1e5, 1e8])
+@pytest.mark.parametrize(
+    ("cls", "n_components"),
+    [
+        (skae.DenoisingAutoencoder, 5),
+        (skae.AutoencoderTransformer, 2),
+        (skae.VAETransformer, 2),
+    ],
+)
+def test_training_keeps_small_columns(cls, n_components, ratio, early_stopping):
+    X = np.hstack([CURVE * ratio, BESIDE])
+    options = {**SMALL, "max_iter": 15, "early_stopping": early_stopping}
+    linear, model = (
+        cls(n_components, **{**options, "hidden_layer_sizes": sizes}).fit(X)
+        for sizes in ((), (32,))
+    )
+    assert model.best_epoch_ > 0
+    before, after = (unexplained(m.reconstruct(X), X) for m in (linear, model))
+    assert after[0] < before[0]
+    # By the loss, small columns are worth nothing.
+    assert after[1] < 1.3 * before[1]
+    encoder, decoder = model._codec.modules(torch.float64)
+    with torch.no_grad():
+        back = decoder(encoder(torch.from_numpy(X))).numpy()
+    assert_allclose(model.reconstruct(X) / X.std(axis=0), back / X.std(axis=0))
 
 
 @pytest.mark.parametrize("ratio", [1e2, 1e6, 1e12])
