@@ -48,6 +48,16 @@ CASES = [
             "activation": "logistic",
         },
     ),
+    (
+        skae.StackedAutoencoder,
+        {
+            **STACK,
+            "loss": "poisson",
+            "pretraining": "rbm",
+            "visible_units": "gaussian",
+            "activation": "logistic",
+        },
+    ),
     (skae.ConvolutionalAutoencoder, {"channels": (4,)}),
     (skae.RecurrentAutoencoder, {"hidden_size": 4}),
 ]
