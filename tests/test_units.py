@@ -93,7 +93,7 @@ def test_a_fit_is_the_same_in_any_unit(cls, parameters, dtype):
             assert_array_equal(back, expected)
         else:  # computed in float64 where float32 has no room
             assert model.score(scaled) == pytest.approx(score, abs=1e-4)
-            assert_allclose(back, expected, atol=1e-5 * np.abs(expected).max())
+            assert_allclose(back, expected, atol=1e-4 * np.abs(expected).max())
 
 
 @settings(max_examples=15, deadline=None)
