@@ -42,7 +42,9 @@ PARAMETERS = {
         Reconstruction loss, a mean over rows and features. The first three are of
         residuals divided by the root mean square of the centred data (so that the
         squared error is a share of the variance); the others, in nats, are for X in
-        [0, 1] ('log_loss') or X >= 0 ('poisson', 'kullback_leibler').
+        [0, 1] ('log_loss') or X >= 0 ('poisson', 'kullback_leibler'). The last two are
+        of X in units of its mean, rounded down to a power of 2, and so do not depend
+        on the unit of X either.
         """,
     ),
     "linear_path": (

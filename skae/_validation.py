@@ -60,6 +60,9 @@ __all__ = [
 
 # The first is what other dtypes are converted to.
 FLOAT_DTYPES = [np.float64, np.float32]
+# Share of a range by which values may be outside of it: rounding, not another range. A
+# scaler computes x * a + b, terms that may be many times their sum.
+_ROUNDING = {np.float64: 1e-12, np.float32: 1e-6}
 
 fit_context = _fit_context
 num_samples = _num_samples
@@ -201,14 +204,25 @@ def check_codes(estimator, Z, n_components, *, accept_sparse=False):
 
 
 def check_domain(X, link, name, *, whom, parameter, value):
-    """Raise a ValueError if `X` has values outside the range of `link`.
+    """Return `X` with values that rounding took out of the range of `link` clipped.
 
     `parameter` is the one that chooses the link, by `value`.
+
+    Raises
+    ------
+    ValueError
+        If there are values outside the range by more than rounding.
     """
     low, high = LINKS[link].domain
     least, largest = np.nanmin(X), np.nanmax(X)
     if low <= least and largest <= high:
-        return
+        return X
+    # Where the range has no end, of the data: a difference that should be 0 is rounded
+    # like what it is a difference of.
+    size = high if np.isfinite(high) else max(-least, largest)
+    slack = _ROUNDING[X.dtype.type] * size
+    if low - slack <= least and largest <= high + slack:
+        return np.clip(X, low, high)
     if least < low == 0:
         # The beginning is scikit-learn's, whose checks look for it.
         fault = f"Negative values in data passed to {whom}: {name} must not have them"
@@ -219,9 +233,14 @@ def check_domain(X, link, name, *, whom, parameter, value):
         scaler = f"MinMaxScaler(feature_range=({low:g}, {high:g}), clip=True)"
         remedy = f"Scale the data with {scaler}, or c"
     raise ValueError(
-        f"{fault} with {parameter}={value!r}. Got values from {least:.6g} to "
-        f"{largest:.6g}. {remedy or 'C'}hoose another {parameter}."
+        f"{fault} with {parameter}={value!r}. Got values from {_in_full(least)} to "
+        f"{_in_full(largest)}. {remedy or 'C'}hoose another {parameter}."
     )
+
+
+def _in_full(value):
+    """Return a number as text, with as many digits as tell it from its neighbors."""
+    return str(value).removesuffix(".0")
 
 
 def check_emphasis(emphasis):

@@ -1,7 +1,14 @@
-"""The best linear maps in closed form, from which the networks start.
+r"""The best linear maps in closed form, from which the networks start.
 
 All functions work on centred numpy arrays and return a `LinearMap` in float64. Axes of
 rows in float32 are found in float32, as `sklearn.decomposition.PCA` finds them.
+
+Columns may have any scales beside each other. What counts as rounding is therefore
+measured along each axis v, by the columns of X that the axis reads,
+
+.. math:: \rho(v)^2 = \sum_j v_j^2 \|x_j\|^2,
+
+and not by the largest column: the length of X v is computed to a share of rho(v).
 """
 
 from typing import NamedTuple
@@ -11,10 +18,15 @@ from scipy import linalg
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
-# Share of the largest singular value below which an axis counts as rounding.
-_RANK_TOLERANCE = 1e-7
-# The same of data in float32.
-_ROUNDING = 1e-6
+from skae.graded import GRADED, leading_right_singular_vectors, right_singular_vectors
+
+# Share of what an axis reads (see above) below which its codes count as rounding: of
+# regressions, which have a ridge, and of rows in float32.
+_RANK_TOLERANCE, _ROUNDING = 1e-7, 1e-6
+# Multiple of the largest rounding of the data up to which codes count as rounding, too:
+# some forty times what rounding alone gives, for data that were computed themselves.
+_ROUNDINGS = 4
+# Share of each column's variance.
 _RIDGE = 1e-6
 
 
@@ -51,7 +63,7 @@ def _fit_pca(pca, X):
         return pca.fit(X)
 
 
-def principal_axes(X, n_components, rng, sample_weight=None):
+def principal_axes(X, n_components, rng, sample_weight=None, *, rounding=None):
     """Return the `LinearMap` of PCA on centred data, with rows beyond the rank.
 
     Parameters
@@ -64,10 +76,25 @@ def principal_axes(X, n_components, rng, sample_weight=None):
         further columns are zero.
     rng : numpy.random.RandomState
     sample_weight : ndarray of shape (n_samples,) or None
+    rounding : ndarray of shape (n_features,), default=None
+        By how much the values of each column may be rounded; by default that of the
+        largest centred value in the dtype of X.
     """
     axes, singular_values = _weighted_pca(X, n_components, rng, sample_weight)
-    axes = axes[_above_rank_tolerance(singular_values)]
+    if rounding is None:
+        rounding = np.finfo(X.dtype).eps * np.abs(X).max(axis=0, initial=0.0)
+    count = len(X) if sample_weight is None else 2.0  # as `_weigh` hands them to PCA
+    negligible = _ROUNDINGS * read_size(axes, rounding) * np.sqrt(count)
+    axes = axes[singular_values > negligible]
     return _complete_map(axes, axes.T, np.zeros(X.shape[1]), n_components, rng)
+
+
+def read_size(axes, sizes):
+    r"""Return :math:`\sqrt{\sum_j v_j^2 s_j^2}` of each axis v, a row of `axes`.
+
+    `sizes` of shape (n_features,) holds a size of each column, s.
+    """
+    return np.linalg.norm(axes * sizes, axis=1)
 
 
 def probabilistic_pca(
@@ -126,10 +153,23 @@ def _weighted_pca(X, n_components, rng, sample_weight):
         X = _weigh(X, sample_weight)
     if not np.any(X) or len(X) == 1:
         return np.empty((0, X.shape[1])), np.empty(0)
-    pca = _fit_pca(PCA(min(n_components, *X.shape), random_state=rng), X)
-    if X.dtype == np.float64:
+    n_components = min(n_components, *X.shape)
+    pca = _fit_pca(PCA(n_components, random_state=rng), X)
+    if pca.singular_values_.min() < GRADED * pca.singular_values_.max():
+        # A covariance holds the square of that, to a share of the largest.
+        centered = X.astype(np.float64, copy=False)
+        centered = centered - centered.mean(axis=0)
+        axes, singular_values = right_singular_vectors(centered)
+        axes, singular_values = axes[:n_components], singular_values[:n_components]
+    elif X.dtype == np.float64:
         return pca.components_, pca.singular_values_
-    return _without_rounding(X, pca.components_)
+    else:
+        axes, singular_values = _without_rounding(X, pca.components_)
+    if X.dtype != np.float64:
+        sizes = np.sqrt(np.einsum("ij,ij->j", X, X))
+        negligible = singular_values < _ROUNDING * read_size(axes, sizes)
+        singular_values = np.where(negligible, 0.0, singular_values)
+    return axes, singular_values
 
 
 def _without_rounding(X, rounded):
@@ -137,7 +177,6 @@ def _without_rounding(X, rounded):
     basis, triangle = np.linalg.qr(rounded.astype(np.float64).T)
     # Of the covariance's rounding PCA's own are the root.
     singular_values = np.linalg.norm((X @ rounded.T).astype(np.float64), axis=0)
-    singular_values[singular_values < _ROUNDING * singular_values.max()] = 0.0
     return (basis * np.sign(np.diag(triangle))).T, singular_values
 
 
@@ -176,49 +215,42 @@ def linear_denoiser(X, n_components, moments, rng, sample_weight=None):
     X = X.astype(np.float64, copy=False)
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
     rows = X * np.sqrt(weight / weight.sum())[:, np.newaxis]
-    ridge = max(_RIDGE * np.square(rows).sum() / X.shape[1], 1e-12)
-    diagonal = np.maximum(moments.diagonal, 0.0) + ridge
+    # In units of the columns, so that none is lost beside one of a larger scale.
+    sizes = _column_sizes(X, sample_weight)
+    diagonal = np.maximum(moments.diagonal, 0.0) / sizes**2 + _RIDGE
     solve = _denoise_few_rows if len(rows) < rows.shape[1] else _denoise_few_columns
-    decoder, encoder = solve(rows, moments.gain, diagonal, n_components)
-    return _complete_map(encoder, decoder, moments.offset, n_components, rng)
+    half, encode = solve(rows / sizes, moments.gain, diagonal)
+    axes, singular_values = leading_right_singular_vectors(half * sizes, n_components)
+    axes = axes[singular_values > _RANK_TOLERANCE * read_size(axes, sizes)]
+    encoder = encode(axes * sizes) / sizes
+    return _complete_map(encoder, axes.T, moments.offset, n_components, rng)
 
 
-def _denoise_few_columns(rows, gain, diagonal, n_components):
-    """Return (decoder, encoder) from matrices of n_features x n_features."""
-    covariance = rows.T @ rows
-    noisy = gain**2 * covariance
+def _denoise_few_columns(rows, gain, diagonal):
+    """Return H with H^T H = P Q^{-1} P^T, and the function U -> U^T P Q^{-1}.
+
+    U is given by its columns as rows. By matrices of n_features x n_features.
+    """
+    covariance = gain * (rows.T @ rows)
+    noisy = gain * covariance
     noisy[np.diag_indices_from(noisy)] += diagonal
-    denoiser = linalg.solve(noisy, gain * covariance, assume_a="pos").T
-    decoder = _leading_eigenvectors(gain * denoiser @ covariance, n_components)
-    return decoder, decoder.T @ denoiser
+    root = linalg.cholesky(noisy, lower=True)
+    half = linalg.solve_triangular(root, covariance, lower=True)
+    return half, lambda axes: axes @ linalg.solve_triangular(root.T, half).T
 
 
-def _denoise_few_rows(rows, gain, diagonal, n_components):
-    """Return (decoder, encoder) from matrices of n_samples x n_samples."""
+def _denoise_few_rows(rows, gain, diagonal):
+    """Return the same by matrices of n_samples x n_samples."""
     # Woodbury: R (a^2 R^T R + D)^{-1} = (I + a^2 R D^{-1} R^T)^{-1} R D^{-1}.
     weighted = rows / diagonal
     system = gain**2 * weighted @ rows.T
     system[np.diag_indices_from(system)] += 1.0
-    half = gain * linalg.solve(system, weighted)
-    # P Q^{-1} P^T = R^T G R has the right singular vectors of G^{1/2} R.
-    gram = gain * half @ rows.T
+    denoiser = gain * linalg.solve(system, weighted)
+    # P Q^{-1} P^T = R^T G R.
+    gram = gain * denoiser @ rows.T
     values, vectors = linalg.eigh((gram + gram.T) / 2)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    _, singular, axes = linalg.svd(root.T @ rows, full_matrices=False)
-    kept = singular[:n_components] > _RANK_TOLERANCE * max(singular[0], 1e-300)
-    decoder = axes[:n_components][kept].T
-    return decoder, (rows @ decoder).T @ half
-
-
-def _leading_eigenvectors(matrix, n_components):
-    """Return those of a symmetric matrix above the rank tolerance, as columns."""
-    n_features = len(matrix)
-    first = max(n_features - n_components, 0)
-    values, vectors = linalg.eigh(
-        (matrix + matrix.T) / 2, subset_by_index=[first, n_features - 1]
-    )
-    values, vectors = values[::-1], vectors[:, ::-1]
-    return vectors[:, values > _RANK_TOLERANCE**2 * max(values[0], 1e-300)]
+    return root.T @ rows, lambda axes: (axes @ rows.T) @ denoiser
 
 
 def paired_denoiser(X_noisy, X_clean, n_components, rng, sample_weight=None):
@@ -230,22 +262,24 @@ def paired_denoiser(X_noisy, X_clean, n_components, rng, sample_weight=None):
     X_noisy, X_clean = (X.astype(np.float64, copy=False) for X in (X_noisy, X_clean))
     offset = np.average(X_noisy, axis=0, weights=sample_weight)
     noisy = X_noisy - offset
-    squares = np.square(noisy).sum(axis=1)
-    total = squares.sum() if sample_weight is None else squares @ sample_weight
-    # Any positive number will do where the noisy rows are constant.
-    ridge = Ridge(alpha=float(_RIDGE * total) or 1.0, fit_intercept=False)
-    coef = ridge.fit(noisy, X_clean, sample_weight=sample_weight).coef_
-    coef = coef.reshape(X_clean.shape[1], -1)
-    axes, singular_values = _weighted_pca(
-        noisy @ coef.T, n_components, rng, sample_weight
-    )
-    axes = axes[_above_rank_tolerance(singular_values)]
+    count = len(noisy) if sample_weight is None else sample_weight.sum()
+    sizes = _column_sizes(noisy, sample_weight)
+    # In units of the columns, so that none is lost beside one of a larger scale.
+    ridge = Ridge(alpha=_RIDGE * count * noisy.shape[1], fit_intercept=False)
+    coef = ridge.fit(noisy / sizes, X_clean, sample_weight=sample_weight).coef_
+    coef = coef.reshape(X_clean.shape[1], -1) / sizes
+    predicted = noisy @ coef.T
+    axes, singular_values = _weighted_pca(predicted, n_components, rng, sample_weight)
+    count = len(noisy) if sample_weight is None else 2.0  # as in `principal_axes`
+    read = read_size(axes, _column_sizes(predicted, sample_weight)) * np.sqrt(count)
+    axes = axes[singular_values > _RANK_TOLERANCE * read]
     return _complete_map(axes @ coef, axes.T, offset, n_components, rng)
 
 
-def _above_rank_tolerance(singular_values):
-    largest = singular_values.max(initial=0.0)
-    return singular_values > _RANK_TOLERANCE * largest
+def _column_sizes(X, sample_weight):
+    """Return the root mean square of each column, 1 for one of zeros."""
+    sizes = np.sqrt(np.average(np.square(X), axis=0, weights=sample_weight))
+    return np.where(sizes > 0, sizes, 1.0)
 
 
 def _complete_map(encoder, decoder, offset, n_components, rng):

@@ -4,7 +4,9 @@ A loss compares a network's **output** o with a **target** t, element by
 element. Residual losses work on (link(o) - t) / scale, where scale is the root
 mean square of the centred data, so that 1 is the loss of predicting the mean
 (squared error) whatever the unit of X. Likelihood losses work on logits or
-log-rates, which keeps them stable, and are in nats:
+log-rates, which keeps them stable, and are in nats. Rates are in units of the
+data's mean (see `skae.scaling`), so that their losses do not depend on the unit
+of X either:
 
 =================  =========================================  ==========
 loss               value                                      link
@@ -83,7 +85,7 @@ def _identity(x):
 
 def _positive(mean):
     # Above zero, so that a column of zeros stays finite.
-    return mean.clamp(min=1e-6)
+    return torch.where(mean > 0, mean, 1e-6)
 
 
 LINKS = {

@@ -5,6 +5,10 @@ enters the network as u = (t - center) / scale, and the network's output u'
 becomes x' = link(center + scale u'). For the identity link t = x, scale is the
 root mean square of the centred data, and the mean of u^2 is 1. One scale for
 all columns keeps distances and principal axes as they are in X.
+
+Losses of rates (the exponential link) add and compare logarithms of X, which depend on
+its unit. They, and all of the above, are then of X in units of its mean, rounded to a
+power of 2, which changes no digit of X.
 """
 
 import numpy as np
@@ -41,13 +45,24 @@ class Scaling(ArrayStateModule):
         Output from which on the exponential link grows linearly.
     row_size : float
         Mean number of values a row, without those that are NaN.
+    unit : float
+        A power of 2, 1 for all links but the exponential: X is divided by it before
+        the link is inverted.
     center, center_rest, scale : buffers
         `center` is rounded to float32 and `center_rest` is what the rounding
         left, so that centring stays exact when the module runs in float32.
     """
 
     def __init__(
-        self, mean, center, scale, residual_scale, link, ceiling=np.inf, row_size=None
+        self,
+        mean,
+        center,
+        scale,
+        residual_scale,
+        link,
+        ceiling=np.inf,
+        row_size=None,
+        unit=1.0,
     ):
         super().__init__()
         self._remember(
@@ -58,30 +73,32 @@ class Scaling(ArrayStateModule):
             link=link,
             ceiling=ceiling,
             row_size=row_size,
+            unit=unit,
         )
+        self.unit = unit
         self.link = link
         self.mean = mean
         self.residual_scale = residual_scale
         self.ceiling = ceiling
         self.row_size = float(len(mean)) if row_size is None else row_size
-        with np.errstate(over="ignore"):
-            rounded = center.astype(np.float32).astype(np.float64)
-        # Beyond float32's range only float64 is of use.
-        rounded = np.where(np.isfinite(rounded), rounded, center)
+        # To the digits of float32 but not its range, beyond which float64 is of use.
+        fraction, exponent = np.frexp(center)
+        rounded = np.ldexp(fraction.astype(np.float32).astype(np.float64), exponent)
         for name, value in [
             ("center", rounded),
             ("center_rest", center - rounded),
             ("scale", np.float64(scale)),
-            ("link_mean", mean),
+            ("link_mean", mean / unit),
         ]:
             # Copied: an unpickled array may be a read-only memory map.
             self.register_buffer(name, torch.tensor(value, dtype=torch.float64))
 
     @classmethod
-    def fit(cls, X, link, sample_weight=None):
+    def fit(cls, X, link, sample_weight=None, *, any_unit=False):
         """Compute the means and the scale of an array (n_samples, n_features).
 
-        NaN counts as not there.
+        NaN counts as not there. `any_unit` says that X has none of its own, as counts
+        have: the exponential link is then of X in units of its mean.
         """
         X = np.asarray(X)
         mean, residual_scale = _moments(X, sample_weight)
@@ -90,10 +107,12 @@ class Scaling(ArrayStateModule):
             return cls(
                 mean, mean, residual_scale, residual_scale, link, row_size=row_size
             )
-        mean_ = torch.from_numpy(mean)
+        unit = _power_of_2(mean.mean()) if any_unit and link == "exp" else 1.0
+        mean_ = torch.from_numpy(mean / unit)
 
         def linked(rows):
-            return LINKS[link].invert_shrunk(torch.from_numpy(rows), mean_).numpy()
+            rows = torch.from_numpy(rows / unit)
+            return LINKS[link].invert_shrunk(rows, mean_).numpy()
 
         center, scale = _moments(X, sample_weight, linked)
         ceiling = np.inf
@@ -101,12 +120,16 @@ class Scaling(ArrayStateModule):
             # Of the largest count seen: the link's inverse grows with it.
             largest = np.nanmax(X, axis=0, initial=0.0).astype(np.float64)
             ceiling = float(linked(largest).max())
-        return cls(mean, center, scale, residual_scale, link, ceiling, row_size)
+        return cls(mean, center, scale, residual_scale, link, ceiling, row_size, unit)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map rows of X into the network's space, same shape."""
-        linked = LINKS[self.link].invert_shrunk(x, self.link_mean)
+        linked = LINKS[self.link].invert_shrunk(self.in_unit(x), self.link_mean)
         return (linked - self.center).sub_(self.center_rest).div_(self.scale)
+
+    def in_unit(self, x):
+        """Return rows of X, an array or a tensor, as the link's values."""
+        return x if self.unit == 1.0 else x / self.unit
 
     def outputs(self, u: Tensor) -> Tensor:
         """Map the network's output to values before the link.
@@ -130,11 +153,13 @@ class Scaling(ArrayStateModule):
 
     def to_data(self, u: Tensor) -> Tensor:
         """Map the network's output to X's units."""
-        return LINKS[self.link].apply(self.outputs(u))
+        x = LINKS[self.link].apply(self.outputs(u))
+        return x if self.unit == 1.0 else x * self.unit
 
     def restore(self, u: Tensor) -> Tensor:
         """Map rows of the network's space back to the X they came from."""
-        return LINKS[self.link].restore(self.outputs(u), self.link_mean)
+        x = LINKS[self.link].restore(self.outputs(u), self.link_mean)
+        return x if self.unit == 1.0 else x * self.unit
 
     def fill(self, X):
         """Return an array with the column's mean where it is NaN."""
@@ -151,6 +176,11 @@ class Scaling(ArrayStateModule):
         for part, rows in _parts(X):
             result[part] = self(torch.from_numpy(rows))
         return result
+
+
+def _power_of_2(number):
+    """Return a positive number rounded down to a power of 2, 1 for 0."""
+    return float(np.ldexp(0.5, np.frexp(number)[1])) if number > 0 else 1.0
 
 
 def _mean_row_size(X, sample_weight):

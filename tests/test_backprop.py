@@ -102,6 +102,25 @@ def test_dense_autoencoder(activation, linear_path, tied_weights, dropout, dtype
     assert_equal_gradients(disturb(network.to(dtype)), x, x)
 
 
+@pytest.mark.parametrize("tied_weights", [True, False])
+@pytest.mark.parametrize("hidden_layer_sizes", [(), (9, 7)])
+@pytest.mark.parametrize("of_codes", [True, False])
+@pytest.mark.parametrize("of_features", [True, False])
+def test_codes_and_columns_that_are_corrected_by_less(
+    tied_weights, hidden_layer_sizes, of_codes, of_features
+):
+    network = DenseAutoencoder(
+        12, 4, hidden_layer_sizes, "silu", linear_path=True, tied_weights=tied_weights
+    )
+    disturb(network.double())
+    for name, some in (("code_share", of_codes), ("feature_share", of_features)):
+        share = getattr(network, name)
+        if some:
+            share.copy_(torch.linspace(0, 1, len(share)))
+    x = normal(20, 12)
+    assert_equal_gradients(network, x, x)
+
+
 @pytest.mark.parametrize("linear_path", [True, False])
 def test_without_a_hidden_layer(linear_path):
     network = DenseAutoencoder(5, 2, (), "silu", linear_path=linear_path).double()

@@ -15,6 +15,7 @@ LAYERS = (
     # 0
     ("_device", "_random", "_threads", "_docs", "_warnings"),
     # 1: mathematics
+    ("graded",),
     ("losses", "penalties", "likelihoods", "corruption", "linear", "data"),
     ("architectures",),
     ("scaling",),

@@ -119,6 +119,42 @@ def test_values_outside_of_the_domain_of_a_link_are_refused(link, value):
         check_domain(rows, link, "X", **CHOICE)
 
 
+DOMAINS = {"logistic": (0, 1), "tanh": (-1, 1), "exp": (0, np.inf)}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("link", DOMAINS)
+def test_values_that_rounding_took_out_of_the_domain_are_clipped(link, dtype):
+    low, high = DOMAINS[link]
+    eps = np.finfo(dtype).eps
+    rows = np.array([[low - 2 * eps, 0.5], [1 + 2 * eps, np.nan]], dtype=dtype)
+    given = rows.copy()
+    checked = check_domain(rows, link, "X", **CHOICE)
+    np.testing.assert_array_equal(rows, given)
+    np.testing.assert_array_equal(checked, rows.clip(low, high))
+    assert checked.dtype == dtype
+    inside = rows.clip(low, high)
+    assert check_domain(inside, link, "X", **CHOICE) is inside
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-9, 1e9, 1e200])
+def test_rounding_below_zero_is_measured_by_the_data(unit):
+    rows = unit * np.array([[-1e-17, 1.0]])
+    assert check_domain(rows, "exp", "X", **CHOICE).min() == 0
+    with pytest.raises(ValueError, match="Negative values"):
+        check_domain(unit * np.array([[-1e-9, 1.0]]), "exp", "X", **CHOICE)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "printed"),
+    [(np.float64, 1 + 1e-9, "1.000000001"), (np.float32, 1.00001, "1.00001")],
+)
+def test_a_value_just_outside_of_the_domain_is_printed_in_full(dtype, value, printed):
+    rows = np.array([[0.0, value]], dtype=dtype)
+    with pytest.raises(ValueError, match=rf"from 0 to {printed}\. Scale"):
+        check_domain(rows, "logistic", "X", **CHOICE)
+
+
 def test_the_message_about_the_domain_gives_the_values_and_the_remedy():
     remedy = r"MinMaxScaler.* or choose another out_activation\.$"
     with pytest.raises(ValueError, match=rf"\[-1, 1\].*'tanh'.*from -3 to 2.*{remedy}"):

@@ -1,5 +1,6 @@
 """Modules that are pickled as numpy arrays."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -16,20 +17,44 @@ class ArrayStateModule(nn.Module):
     always loads on the CPU. Subclasses call ``self._remember(...)`` with their
     constructor's keyword arguments. A copy is constructed, too, often once an epoch:
     constructors draw nothing.
+
+    Buffers that are computed in float64, and do not change in training, are set by
+    `_set_exactly`: training may need them in float32, but `in_float64` gives them back
+    all their digits.
     """
 
     def _remember(self, **arguments):
         self.arguments = arguments
+        self._exact = {}
+
+    @torch.no_grad()
+    def _set_exactly(self, name, value):
+        """Set a buffer; keep what it is in float64 where it is in less."""
+        buffer, value = getattr(self, name), np.asarray(value, dtype=np.float64)
+        buffer.copy_(torch.as_tensor(value))
+        self._exact.pop(name, None)
+        if buffer.dtype != torch.float64:
+            self._exact[name] = value
+
+    def exactly(self, name):
+        """Return a buffer in float64, with all its digits, on the CPU."""
+        if name in self._exact:
+            # Copied: an unpickled array may be a read-only memory map.
+            return torch.tensor(self._exact[name])
+        return getattr(self, name).to("cpu", torch.float64)
 
     def __getstate__(self):
         arrays, distinct = {}, {}
         for name, value in self.state_dict().items():
+            if name in self._exact:
+                continue
             # Tied weights are one array in the pickle, too.
             key = value.data_ptr(), value.shape
             if key not in distinct:
                 distinct[key] = value.cpu().numpy()
             arrays[name] = distinct[key]
-        return {"arguments": self.arguments, "arrays": arrays}
+        state = {"arguments": self.arguments, "arrays": arrays}
+        return state | ({"exact": self._exact} if self._exact else {})
 
     # Read under a caller's inference_mode, weights must still take gradients later.
     @own_defaults()
@@ -39,7 +64,10 @@ class ArrayStateModule(nn.Module):
         # Copied: the arrays may be read-only memory maps, which torch lacks.
         tensors = {k: torch.from_numpy(np.array(v)) for k, v in state["arrays"].items()}
         self.to(next(iter(tensors.values())).dtype)
-        self.load_state_dict(tensors)
+        exact = state.get("exact", {})
+        rounded = {k: torch.tensor(v) for k, v in exact.items()}
+        self.load_state_dict({**tensors, **rounded})
+        self._exact = dict(exact)
         self.eval()
 
     @own_defaults()
@@ -58,9 +86,20 @@ class ArrayStateModule(nn.Module):
             values = original.detach().clone(memory_format=torch.contiguous_format)
             theirs[name].data = values
             theirs[name].requires_grad_(original.requires_grad)
+        copied._exact = dict(self._exact)
         return copied.train(self.training)
 
 
 def sample_tensor(module):
     """Return one of a module's tensors: all are of its dtype and on its device."""
     return next(itertools.chain(module.parameters(), module.buffers()))
+
+
+@torch.inference_mode(False)
+def in_float64(module, device):
+    """Return a copy of a module for use, without gradients, in float64 on `device`."""
+    copied = copy.deepcopy(module).eval().requires_grad_(False)
+    copied.to(device, torch.float64)
+    for name in getattr(copied, "_exact", {}):
+        getattr(copied, name).copy_(copied.exactly(name))
+    return copied

@@ -2,12 +2,14 @@ r"""The dense autoencoder, plain or as a correction of a linear map.
 
 With a linear path E, D (principal axes: E = V^T, D = V)
 
-.. math:: z = E (u - b) + r f(\bar u), \qquad u' = D z + r g(\overline{z / s}),
+.. math:: z = E (u - b) + r a f(\bar u), \qquad u' = D z + r c g(\overline{z / s}),
 
 where f and g are multilayer perceptrons whose last layers start at zero, s the
 standard deviations of the codes and r the root mean square of what the linear
 map leaves unexplained. At the start it *is* the linear map; r makes the first
 steps of an adaptive optimiser small against the residual, not against the data.
+The shares a of the codes and c of the columns are 1, but for those that vary by far
+less than r, which such steps would drown in noise.
 
 The bar draws a row that is longer than a radius back to it: far from the training
 rows the corrections stay what they are at the radius, and the linear map alone
@@ -16,6 +18,7 @@ goes on. A perceptron extrapolated to an outlier can err by any amount.
 Without a linear path z = phi(f(u)) and u' = g(z), with an activation phi of the code.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,7 +46,13 @@ class DenseAutoencoder(LinearPathModule):
         False leaves out the perceptrons: the network is the linear map alone.
     """
 
-    decoder_parts = ("g", "linear_decoder", "code_scale", "code_radius")
+    decoder_parts = (
+        "g",
+        "linear_decoder",
+        "code_scale",
+        "code_radius",
+        "feature_share",
+    )
 
     def __init__(
         self,
@@ -94,6 +103,8 @@ class DenseAutoencoder(LinearPathModule):
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float32))
         for name in ("input_radius", "code_radius"):
             self.register_buffer(name, torch.tensor(torch.inf, dtype=torch.float32))
+        for name, n in (("code_share", n_components), ("feature_share", n_features)):
+            self.register_buffer(name, torch.ones(n, dtype=torch.float32))
 
     def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Map rows (n_rows, n_features) to codes (n_rows, n_components)."""
@@ -103,7 +114,8 @@ class DenseAutoencoder(LinearPathModule):
         if not self.correction:
             return linear
         near = within(u, self.input_radius)
-        return linear + self.correction_scale * self.f(near, generator)
+        scale = self.correction_scale * self.code_share
+        return linear + scale * self.f(near, generator)
 
     def decode(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Map codes to reconstructions in the network's space."""
@@ -113,7 +125,8 @@ class DenseAutoencoder(LinearPathModule):
             return apply_linear(z, self.linear_decoder)
         near = within(z / self.code_scale, self.code_radius)
         linear = apply_linear(z, self.linear_decoder)
-        return linear + self.correction_scale * self.g(near, generator)
+        scale = self.correction_scale * self.feature_share
+        return linear + scale * self.g(near, generator)
 
     def forward(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Reconstruct rows."""
@@ -134,22 +147,29 @@ class DenseAutoencoder(LinearPathModule):
         correction_scale,
         input_radius=torch.inf,
         code_radius=torch.inf,
+        code_share=1.0,
+        feature_share=1.0,
     ):
         """Start from a `LinearMap` exactly, whatever the activation.
 
         `code_scale` of shape (n_components,) holds positive standard deviations
         of the codes, `correction_scale` is the residual's root mean square. The
-        radii bound the inputs of f and, in units of `code_scale`, of g.
+        radii bound the inputs of f and, in units of `code_scale`, of g; the shares,
+        (n_components,) and (n_features,), are those of the module's equation.
         """
         offset = linear_map.encoder @ linear_map.offset
+        self._set_exactly("linear_encoder", linear_map.encoder)
+        self._set_exactly("linear_decoder", linear_map.decoder)
+        self._set_exactly("code_offset", offset)
+        # A scale below all numbers of float32 would be 0.
+        code_scale = np.maximum(code_scale, torch.finfo(torch.float32).tiny)
         for name, value in [
-            ("linear_encoder", linear_map.encoder),
-            ("linear_decoder", linear_map.decoder),
-            ("code_offset", offset),
             ("code_scale", code_scale),
             ("correction_scale", correction_scale),
             ("input_radius", input_radius),
             ("code_radius", code_radius),
+            ("code_share", code_share),
+            ("feature_share", feature_share),
         ]:
             getattr(self, name).copy_(torch.as_tensor(value))
         if self.correction:

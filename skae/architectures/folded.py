@@ -21,15 +21,21 @@ from skae.architectures.layers import ACTIVATIONS, IN_PLACE, within
 
 _IN_PLACE = ACTIVATIONS | IN_PLACE | {"silu": functools.partial(F.silu, inplace=True)}
 
+# Where the inverse, and a product of it, is a finite number of float64.
+_LEAST_SCALE = 1e-290
+
 
 def fold(scaling, network, head, device, dtype):
     """Return functions that do what `Encoder` and `Decoder` do, or None.
 
     There are some for dense networks where nothing but an elementwise activation stands
-    between the layers. The modules are in float64; the functions are for rows of
+    between the layers, and data that are not so small that what they are divided by has
+    no inverse. The modules are in float64; the functions are for rows of
     `dtype` on `device`.
     """
     if type(network) is not DenseAutoencoder or scaling.link != "identity":
+        return None
+    if scaling.scale < _LEAST_SCALE:
         return None
     if network.code_activation != "identity":
         return None
@@ -62,7 +68,10 @@ class _Folded:
         self._layers[0] = matrix @ weight, bias + offset @ weight
 
     def _end_with(self, factor, offset, matrix=None):
-        """Let it return what it did times a factor, ``@ matrix + offset``."""
+        """Let it return what it did times a factor, ``@ matrix + offset``.
+
+        The factor is a number or one a column.
+        """
         if not self._layers:
             self._offset = offset
             return
@@ -104,7 +113,8 @@ class FoldedEncoder(_Folded):
             self._radius = float(network.input_radius)
             self._linear = network.linear_encoder.T @ turn
             offset = -(network.code_offset + head.mean) @ turn
-            self._end_with(network.correction_scale, offset, turn)
+            factor = network.correction_scale * network.code_share
+            self._end_with(factor, offset, turn)
         else:
             self._end_with(1.0, -head.mean @ turn, turn)
 
@@ -131,7 +141,7 @@ class FoldedDecoder(_Folded):
             self._mean = head.mean / network.code_scale
             outwards = network.linear_decoder.T * scaling.scale
             self._linear = turn @ outwards
-            factor = network.correction_scale * scaling.scale
+            factor = network.correction_scale * network.feature_share * scaling.scale
             self._end_with(factor, head.mean @ outwards + center)
         else:
             self._begin_with(turn, head.mean)

@@ -1,5 +1,6 @@
 """Networks that correct a linear map, with their correction and without it."""
 
+import numpy as np
 import torch
 
 from skae.architectures.array_state import ArrayStateModule
@@ -35,6 +36,7 @@ class LinearPathModule(ArrayStateModule):
         network = self._like(correction=False)
         own = self.state_dict()
         network.load_state_dict({name: own[name] for name in network.state_dict()})
+        network._exact = dict(self._exact)
         return network
 
     def with_correction(self, init, generator):
@@ -45,6 +47,7 @@ class LinearPathModule(ArrayStateModule):
         network = self._like(correction=True)
         network.initialize(init, generator)
         network.load_state_dict({**network.state_dict(), **self.state_dict()})
+        network._exact = dict(self._exact)
         network._cancel_constants()
         return network
 
@@ -70,8 +73,8 @@ class LinearPathModule(ArrayStateModule):
         self.g.initialize(init, generator)
         for name, buffer in self.named_buffers(recurse=False):
             if name in _MAPS:
-                buffer.zero_()
-            elif name.endswith("_scale"):
+                self._set_exactly(name, np.zeros(buffer.shape))
+            elif name.endswith(("_scale", "_share")):
                 buffer.fill_(1.0)
         # The length of its codes is known only once it is trained.
         self.code_radius.fill_(torch.inf)

@@ -58,7 +58,7 @@ class UnrolledAutoencoder(DenseAutoencoder):
             self.link_center.copy_(scaling.center + scaling.center_rest)
             self.link_scale.copy_(scaling.scale)
             self.link_mean.copy_(scaling.link_mean)
-            self.input_scale.fill_(scaling.residual_scale)
+            self.input_scale.fill_(scaling.residual_scale / scaling.unit)
 
     def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Map rows (n_rows, n_features) to codes (n_rows, n_components)."""
@@ -69,6 +69,7 @@ class UnrolledAutoencoder(DenseAutoencoder):
         if self.link == "identity":
             return u
         linked = u * self.link_scale + self.link_center
+        # In units of `Scaling.unit`.
         X = LINKS[self.link].restore(linked, self.link_mean)
         return (X - self.link_mean) / self.input_scale
 

@@ -5,11 +5,12 @@ output that the likelihood turns into a distribution. With a linear path E, W (s
 `skae.linear.probabilistic_pca`)
 
 .. math:: \mu = E u + s f_1(\bar u), \quad \log \sigma^2 = \log s^2 + f_2(\bar u),
-          \qquad u' = W z + r g(\bar z),
+          \qquad u' = W z + r c g(\bar z),
 
 where s^2 is the variance of the linear model's posterior and r the root mean square of
 its residual; f and g start at zero, so that at the start posterior and likelihood *are*
-those of probabilistic PCA. The bar is that of `skae.architectures.dense`.
+those of probabilistic PCA. The bar, and the shares c of the columns, are those of
+`skae.architectures.dense`.
 
 In a conditional model what is given stands beside u and beside z; for an encoder that
 is not told, zeros and a sign that something is missing.
@@ -55,7 +56,13 @@ class VariationalAutoencoder(LinearPathModule):
         False leaves out the perceptrons: the network is probabilistic PCA alone.
     """
 
-    decoder_parts = ("g", "raw_dispersion", "linear_decoder", "code_radius")
+    decoder_parts = (
+        "g",
+        "raw_dispersion",
+        "linear_decoder",
+        "code_radius",
+        "feature_share",
+    )
 
     def __init__(
         self,
@@ -127,6 +134,8 @@ class VariationalAutoencoder(LinearPathModule):
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float32))
         for name in ("input_radius", "code_radius"):
             self.register_buffer(name, torch.tensor(torch.inf, dtype=torch.float32))
+        share = torch.ones(n_features, dtype=torch.float32)
+        self.register_buffer("feature_share", share)
 
     @property
     def dispersion(self):
@@ -181,7 +190,8 @@ class VariationalAutoencoder(LinearPathModule):
             return apply_linear(z, self.linear_decoder)
         near = within(z, self.code_radius)
         linear = apply_linear(z, self.linear_decoder)
-        return linear + self.correction_scale * self.g(near, generator)
+        scale = self.correction_scale * self.feature_share
+        return linear + scale * self.g(near, generator)
 
     def forward(self, u: Tensor, generator=None, condition=None) -> Tensor:
         """Reconstruct rows from the means of their codes."""
@@ -211,17 +221,23 @@ class VariationalAutoencoder(LinearPathModule):
         correction_scale,
         input_radius=torch.inf,
         code_radius=torch.inf,
+        code_share=1.0,
+        feature_share=1.0,
     ):
-        """Start from probabilistic PCA, whose codes have the prior's scale."""
+        """Start from probabilistic PCA, whose codes have the prior's scale.
+
+        For that reason there is no `code_scale`, and no `code_share`.
+        """
         squares = (linear_map.decoder**2).sum(axis=0)
         noise = max(linear_map.noise_variance, 1e-300)
+        self._set_exactly("linear_encoder", linear_map.encoder)
+        self._set_exactly("linear_decoder", linear_map.decoder)
         for name, value in [
-            ("linear_encoder", linear_map.encoder),
-            ("linear_decoder", linear_map.decoder),
             ("posterior_scale", (1 + squares / noise) ** -0.5),
             ("correction_scale", correction_scale),
             ("input_radius", input_radius),
             ("code_radius", code_radius),
+            ("feature_share", feature_share),
         ]:
             getattr(self, name).copy_(torch.as_tensor(value))
 

@@ -104,11 +104,10 @@ def _components(estimator, result, head, warm):
     Those of the first start where another one without the linear path was kept.
     """
     if result.linear_decoder is not None:
-        return result.linear_decoder.to("cpu", torch.float64).T.numpy()
+        return result.linear_decoder.T.numpy()
     if warm and not result.network.contains_linear_path:
         return estimator.components_
-    axes = result.network.linear_decoder.to("cpu", torch.float64)
-    return head.rotate(axes).T.numpy()
+    return head.rotate(result.network.exactly("linear_decoder")).T.numpy()
 
 
 def _noise_variance(residual_variance, shape, n_components):

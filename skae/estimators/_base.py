@@ -88,6 +88,10 @@ class BaseAutoencoder(
         """Whether zero is the least loss; that of a likelihood means nothing."""
         return LOSSES[self.loss].from_residual is not None
 
+    def _loss_has_unit(self):
+        """Whether the loss means something in X's own unit only, as for counts."""
+        return False
+
     def _default_n_components(self, n_features):
         """Return what ``n_components=None`` stands for."""
         return min(n_features, 32)
@@ -145,7 +149,9 @@ class BaseAutoencoder(
 
     def _linear_map(self, rows, n_components, corruption, rng):
         """Return the `LinearMap` of the linear path from `ScaledRows`."""
-        return principal_axes(rows.x.numpy(), n_components, rng, rows.weight)
+        return principal_axes(
+            rows.x.numpy(), n_components, rng, rows.weight, rounding=rows.rounding
+        )
 
     def _finish_start(self, network, scaling, linear_map):
         """Set what else the network begins with; `linear_map` may be None."""

@@ -40,15 +40,12 @@ def check_samples(
     """Return validated `Samples` of a fit and of its validation rows, or None."""
     X = check_rows(estimator, X, reset=reset)
     weight = check_weights(sample_weight, X)
-    target = X
+    target = X = _check_domain(estimator, X, "X")
     if X_target is not None:
         estimator._check_layout(X_target, "X_target")
+        target = check_rows_like(estimator, X_target, X, "X_target", same_length=True)
         # A view: pairs are two objects, even where they are one array.
-        target = check_rows_like(
-            estimator, X_target, X, "X_target", same_length=True
-        ).view()
-    _check_domain(estimator, X, "X")
-    _check_domain(estimator, target, "X_target")
+        target = _check_domain(estimator, target, "X_target").view()
     condition = estimator._condition(
         y, X, "y", reset=reset, classes=classes, weight=weight
     )
@@ -59,7 +56,7 @@ def check_samples(
         estimator._check_layout(X_val, "X_val")
         X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
         X_val = estimator._mark_missing(X_val, "X_val")
-        _check_domain(estimator, X_val, "X_val")
+        X_val = _check_domain(estimator, X_val, "X_val")
         given = estimator._condition(y_val, X_val, "y_val", reset=False)
         validation = Samples(X_val, X_val, y=given)
     samples = Samples(X, target, weight, condition)
@@ -160,12 +157,15 @@ def check_partial_fit(estimator):
 
 
 def _check_domain(estimator, X, name):
-    """Refuse values outside the range of the link, by the parameter that chose it."""
+    """Return rows within the range of the link, by the parameter that chose it.
+
+    Values outside by more than rounding are refused.
+    """
     if hasattr(estimator, "likelihood"):
         parameter = "likelihood"
     else:
         parameter = "out_activation" if estimator._loss_is_of_residuals() else "loss"
-    check_domain(
+    return check_domain(
         X,
         estimator._link(),
         name,

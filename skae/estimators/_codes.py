@@ -7,18 +7,23 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy import linalg
 
-from skae.architectures.array_state import sample_tensor
+from skae._device import inference_device
+from skae.architectures.array_state import in_float64, sample_tensor
 from skae.architectures.codec import Head
 from skae.architectures.work import rows_at_once
+from skae.graded import GRADED, largest_signs, right_singular_vectors
 from skae.scaling import as_tensor
 
 _CHUNK = 1024
 _NUMBERS_IN_CACHE = 2**18
 # Numbers in a matrix of codes and features, 512 MB; rows whose inner products fit.
 _LARGEST_READOUT, _LARGEST_GRAM = 2**26, 8192
-# Share of the largest variance that is rounding.
+# Share of the largest variance that is rounding in float32.
 _INERT = 1e-12
+# The same in float64, of what the linear path reads for a code.
+_EXACTLY_INERT = 1e-28
 
 
 class CodeStatistics(NamedTuple):
@@ -65,17 +70,23 @@ def code_statistics(samples, scaling, network, *, form, head=None):
     """
     weight = samples.weight
     weight = np.ones(len(samples.X)) if weight is None else weight
+    network = _for_statistics(network)
     codes, seen = _encode_and_compare(samples, scaling, network, weight)
     count = weight.sum()
     # Weights of a smaller sum are shares, not repetitions.
     degrees = count - 1 if count >= 2 else count
     code_mean = weight @ codes / count
     codes -= code_mean
-    rotation = _rotation(form, codes, weight) if head is None else _array(head.rotation)
+    rounding = _rounding(network, codes, weight, seen.column_squares)
+    if head is None:
+        rotation = _rotation(form, codes, weight, rounding)
+    else:
+        rotation = _array(head.rotation)
     if rotation is not None:
         codes = codes @ rotation.T
+        rounding = np.square(rotation) @ rounding
     squares = np.einsum("i,ij,ij->j", weight, codes, codes)
-    active = squares > _INERT * max(squares.max(), 0.0)
+    active = squares > rounding
     variances = np.where(active, squares, 0.0) / degrees
     total, mean = seen.variation(scaling)
     if seen.readout is None:
@@ -85,8 +96,8 @@ def code_statistics(samples, scaling, network, *, form, head=None):
         readout = readout if rotation is None else rotation @ readout
         explained = np.square(readout).sum(axis=1)
         if rotation is not None and head is None:
-            rotation[active] *= _signs(readout[active])
-            rotation[~active] *= _signs(rotation[~active])
+            rotation[active] *= largest_signs(readout[active])
+            rotation[~active] *= largest_signs(rotation[~active])
     ratio = np.divide(explained, squares, out=np.zeros_like(squares), where=active)
     ratio /= max(total, 1e-300)
     unit = float(scaling.scale) if form in ("principal", "white") else 1.0
@@ -98,20 +109,72 @@ def code_statistics(samples, scaling, network, *, form, head=None):
     return CodeStatistics(head, mean, code_mean, variances, ratio, unexplained)
 
 
+def _for_statistics(network):
+    """Return the network in float64 where it has a linear path.
+
+    In float32 the codes of small columns may be no more than the rounding of those of
+    large ones.
+    """
+    if not getattr(network, "linear_path", False):
+        return network
+    device = next(network.parameters()).device
+    return in_float64(network, inference_device(device, torch.float64))
+
+
 def _array(tensor):
     return None if tensor is None else tensor.numpy()
 
 
-def _rotation(form, centered, weight):
-    """Return the rotation that gives codes a form, signs aside; None for none."""
+def _rounding(network, centered, weight, column_squares):
+    """Return of each code the weighted sum of squares that is rounding.
+
+    A code of a linear path is computed to a share of what it reads from each column,
+    `column_squares` being the sums of squares of these; where the decoder does not
+    read it, it is inert unless training makes more of it than rounding in float32.
+    Codes of other networks have like sizes.
+    """
+    squares = np.einsum("i,ij,ij->j", weight, centered, centered)
+    rounding = np.full(len(squares), _INERT * squares.max(initial=0.0))
+    if not getattr(network, "linear_path", False):
+        return rounding
+    maps = network.linear_encoder, network.linear_decoder
+    encoder, decoder = (matrix.cpu().numpy() for matrix in maps)
+    read = np.square(encoder) @ column_squares
+    share = np.where(decoder.any(axis=0), _EXACTLY_INERT, _INERT)
+    return np.where(read > 0, share * read, rounding)
+
+
+def _rotation(form, centered, weight, rounding):
+    """Return the rotation that gives codes a form, signs aside; None for none.
+
+    `rounding` is what `_rounding` returns.
+    """
     if form == "raw":
         return None
     if form == "ordered":
         order = np.argsort(-(weight @ np.square(centered)), kind="stable")
         return np.eye(len(order))[order]
+    squares = np.einsum("i,ij,ij->j", weight, centered, centered)
+    active = squares > rounding
+    if np.any(squares[active] < GRADED**2 * squares.max(initial=0.0)):
+        return _decorrelate_graded(centered, weight, active)
     # By torch, whose threads are limited, not numpy's.
     rows = as_tensor(centered)
-    return _decorrelate(((rows.T * as_tensor(weight)) @ rows).numpy())
+    covariance = ((rows.T * as_tensor(weight)) @ rows).numpy()
+    return _decorrelate(covariance, rounding)
+
+
+def _decorrelate_graded(centered, weight, active):
+    """Return the axes of codes of different sizes, those that are inert as they are."""
+    rows = centered[:, active] * np.sqrt(weight)[:, np.newaxis]
+    rotation = np.zeros((len(active), len(active)))
+    n_active = np.count_nonzero(active)
+    axes, _ = right_singular_vectors(rows)
+    rotation[: len(axes), np.flatnonzero(active)] = axes
+    # Of fewer rows than codes, axes are missing.
+    rotation[len(axes) : n_active, np.flatnonzero(active)] = linalg.null_space(axes).T
+    rotation[np.arange(n_active, len(active)), np.flatnonzero(~active)] = 1.0
+    return rotation
 
 
 def _make_head(form, mean, rotation, variances, unit):
@@ -125,7 +188,7 @@ def _make_head(form, mean, rotation, variances, unit):
     return Head(mean, rotation, scale)
 
 
-def _decorrelate(covariance):
+def _decorrelate(covariance, rounding):
     """Return the axes of decreasing variance, as rows.
 
     Axes without variance could be turned at will: they are chosen to keep the
@@ -133,7 +196,7 @@ def _decorrelate(covariance):
     """
     variances, axes = np.linalg.eigh(covariance)
     variances, axes = variances[::-1], axes[:, ::-1]
-    inert = variances <= _INERT * max(variances[0], 0.0)
+    inert = variances <= rounding @ np.square(axes)
     if inert.any():
         span = axes[:, inert]
         order = np.arange(1, len(axes) + 1)
@@ -164,12 +227,14 @@ class _Sums:
         ||c||^2.
     shift, count : ndarray of shape (n_features,)
         The sum of c, and of the weights of what is observed.
+    column_squares : ndarray of shape (n_features,)
+        Sums of squares of what the network is given.
     """
 
     def __init__(self, with_readout):
         self.readout = 0.0 if with_readout else None
         self.squared_residual = self.squares = 0.0
-        self.shift = self.count = 0.0
+        self.shift = self.count = self.column_squares = 0.0
 
     def add(self, centered, residual, codes, weight):
         """Add rows, tensors in float64; `centered` and `residual` may have NaN."""
@@ -231,6 +296,8 @@ def _encode_and_compare(samples, scaling, network, weight):
             centered = (target - mean) / unit
             residual = (target - scaling.to_data(u_rec)) / unit
         sums.add(centered, residual, z, as_tensor(weight[rows]))
+        squares = as_tensor(weight[rows]) @ scaled.square()
+        sums.column_squares = sums.column_squares + squares.numpy()
     sums.squared_residual *= unit * unit
     return codes, sums
 
@@ -262,9 +329,3 @@ def _centered(X, scaling, columns=slice(None)):
     centered = (X[:, columns] - scaling.mean[columns]) / scaling.residual_scale
     centered[np.isnan(centered)] = 0.0
     return centered
-
-
-def _signs(rows):
-    """Return the signs, as a column, that make each row's largest element positive."""
-    largest = np.abs(rows).argmax(axis=1)[:, np.newaxis]
-    return np.where(np.take_along_axis(rows, largest, axis=1) < 0, -1.0, 1.0)

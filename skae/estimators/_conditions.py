@@ -71,9 +71,7 @@ class Conditions:
             _warn_of_many_labels(self.classes, len(target))
         if self.classes is None:
             values = np.column_stack(columns).astype(np.float64)
-            self.mean = np.average(values, axis=0, weights=weight)
-            variance = np.average((values - self.mean) ** 2, axis=0, weights=weight)
-            self.scale = np.sqrt(np.where(variance > 0, variance, 1.0))
+            self.mean, self.scale = _moments(values, weight)
         encoded = self._encode(columns, "y")
         self.n_columns = encoded.shape[1]
         self.support, self.shares = self._summarise(encoded, weight)
@@ -166,6 +164,18 @@ class Conditions:
         middles = (np.arange(_LARGEST_SUPPORT) + 0.5) / _LARGEST_SUPPORT
         chosen = distinct[np.searchsorted(np.cumsum(shares), middles)]
         return chosen, np.full(_LARGEST_SUPPORT, 1 / _LARGEST_SUPPORT)
+
+
+def _moments(values, weight):
+    """Return mean and standard deviation of each column, 1 for a constant one."""
+    # In units, powers of 2, of the largest magnitude: squares of 1e200 would overflow.
+    unit = np.ldexp(1.0, np.frexp(np.abs(values).max(axis=0))[1] - 1)
+    values = values / unit
+    mean = np.average(values, axis=0, weights=weight)
+    deviation = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
+    # What a constant column deviates from its mean is rounding.
+    varies = np.any(values != values[0], axis=0) & (deviation > 0)
+    return mean * unit, np.where(varies, deviation * unit, 1.0)
 
 
 def _columns(y):

@@ -169,7 +169,9 @@ class DenoisingAutoencoder(BaseDenoisingAutoencoder):
     def _linear_map(self, rows, n_components, corruption, rng):
         clean, weight = rows.target.numpy(), rows.weight
         if self.linear_path == "pca":
-            return principal_axes(clean, n_components, rng, weight)
+            return principal_axes(
+                clean, n_components, rng, weight, rounding=rows.rounding
+            )
         if corruption is None:
             return paired_denoiser(rows.x.numpy(), clean, n_components, rng, weight)
         if callable(self.corruption):

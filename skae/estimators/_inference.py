@@ -8,6 +8,7 @@ from scipy.sparse import csr_array, vstack
 
 from skae._device import inference_device, own_defaults
 from skae._threads import choose_n_threads, limit_threads
+from skae.architectures.array_state import in_float64
 from skae.architectures.codec import Decoder, Encoder
 from skae.architectures.folded import fold
 from skae.architectures.work import multiplications, rows_at_once
@@ -16,6 +17,8 @@ from skae.scaling import as_tensor
 _CHUNK = 1024
 # Of rows whose codes are dense for a moment.
 _SPARSE_CHUNK = 8 * _CHUNK
+# Of data, and its inverse: quotients of smaller and larger ones leave float32's range.
+_LEAST_SCALE = 1e-25
 
 
 class Codec:
@@ -63,6 +66,8 @@ class Codec:
         return self._functions[dtype]
 
     def _copies(self, device, dtype):
+        if dtype == torch.float64:
+            return [in_float64(part, device) for part in self._parts]
         copies = [copy.deepcopy(part) for part in self._parts]
         return [m.eval().requires_grad_(False).to(device, dtype) for m in copies]
 
@@ -131,11 +136,17 @@ class Codec:
         """
         return self._map(self.modules, function, width, array, given)
 
+    def _dtype_for(self, array):
+        """Return the dtype to compute in: float64 also where float32 has no room."""
+        has_room = _LEAST_SCALE < self._parts[0].residual_scale < 1 / _LEAST_SCALE
+        is_exact_enough = array.dtype == np.float32 and has_room
+        return torch.float32 if is_exact_enough else torch.float64
+
     @own_defaults()
     @torch.inference_mode()
     def _map(self, parts, function, width, array, given):
         """Do so with what ``parts(dtype)`` returns, an encoder and a decoder."""
-        dtype = torch.float32 if array.dtype == np.float32 else torch.float64
+        dtype = self._dtype_for(array)
         device = inference_device(self._device, dtype)
         result = np.empty((len(array), width), dtype=array.dtype)
         flops = self.flops_per_row * min(len(array), self._chunk)
@@ -143,7 +154,7 @@ class Codec:
             encoder, decoder = parts(dtype)
             for start in range(0, len(array), self._chunk):
                 chunk = slice(start, start + self._chunk)
-                rows = as_tensor(array[chunk]).to(device)
+                rows = as_tensor(array[chunk]).to(device, dtype)
                 further = {
                     name: as_tensor(values[chunk]).to(device, dtype)
                     for name, values in given.items()

@@ -161,7 +161,8 @@ def _least_squares(codes, rows, criterion):
     # On the CPU, as not every device has float64.
     h, x = (values[::step].cpu().double() for values in (codes, rows.target))
     if criterion.link != "identity":
-        x = copy.deepcopy(criterion.scaling).cpu().double()(x)
+        scaling = copy.deepcopy(criterion.scaling).cpu().double()
+        x = scaling(x * scaling.unit)
     weight = None
     if rows.weight is not None:
         weight = rows.weight[::step].cpu().double()

@@ -43,7 +43,7 @@ def train_starts(estimator, trainer, monitors):
     result = best.result()
     result.start_losses, result.interrupted = losses, last.interrupted
     if best.kind == "textbook":
-        result.linear_decoder = trainer.start.network.linear_decoder
+        result.linear_decoder = trainer.start.network.exactly("linear_decoder")
     return result
 
 

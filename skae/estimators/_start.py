@@ -14,12 +14,15 @@ from skae._threads import limit_threads_for
 from skae.architectures.linear_path import is_linear_path
 from skae.data import Rows
 from skae.estimators._report import Report
+from skae.linear import read_size
 from skae.losses import elementwise_loss, elementwise_with_gradient
 from skae.scaling import Scaling, as_tensor
 
 # Rows, and codes, longer than so many mean lengths of the training rows' are outliers,
 # to which no perceptron is extrapolated (measured). Codes move outwards in training.
 _INPUT_RADIUS, _CODE_RADIUS = 3.0, 6.0
+# Columns, and codes, smaller than that share of the residual are corrected by less.
+_SMALL, _UNNOTICED = 1 / 3, 0.1
 _ROWS_IN_CACHE = 1024
 _MANY_NUMBERS = 2**22
 # From this many columns on a larger network pays for its time (measured).
@@ -120,6 +123,15 @@ class ScaledRows:
         return self.scaling.to_network(self._samples.X, self._dtype)
 
     @functools.cached_property
+    def rounding(self):
+        """By how much each column of `target` is rounded as the data are."""
+        X, scaling = self._samples.target, self.scaling
+        if scaling.link != "identity":
+            return np.full(X.shape[1], np.finfo(X.dtype).eps)
+        largest = np.maximum(-X.min(axis=0), X.max(axis=0)).astype(np.float64)
+        return np.finfo(X.dtype).eps * (largest / scaling.residual_scale)
+
+    @functools.cached_property
     def target(self):
         if not self._samples.paired:
             return self.x
@@ -174,7 +186,7 @@ def make_rows(scaling, samples, dtype, device):
     """Return samples as tensors: input, target in the loss's space, weight."""
     x = scaling.to_network(samples.X, dtype).to(device)
     if scaling.link != "identity":
-        target = as_tensor(samples.target).to(device=device, dtype=dtype)
+        target = as_tensor(scaling.in_unit(samples.target)).to(device, dtype)
     elif samples.paired:
         target = scaling.to_network(samples.target, dtype).to(device)
     else:
@@ -208,7 +220,12 @@ def _make_start(estimator, samples, setup, report, correction):
     shape = samples.X.shape
     network = build_network(estimator, shape, setup.n_components, correction).to(dtype)
     network.initialize(estimator.init, make_generator(setup.seed))
-    scaling = Scaling.fit(samples.target, setup.link, samples.weight)
+    scaling = Scaling.fit(
+        samples.target,
+        setup.link,
+        samples.weight,
+        any_unit=not estimator._loss_has_unit(),
+    )
     rows = ScaledRows(scaling, samples, estimator.precision)
     corruption = None if samples.paired else estimator._make_corruption(rows)
     linear_map = None
@@ -302,14 +319,41 @@ def _set_linear_path(network, linear_map, x, target, weight):
         residual_squares[rows] = np.einsum("ij,ij->i", residual, residual)
         lengths[rows] = np.linalg.norm(x[rows], axis=1)
     variances = mean_of(np.square(codes - mean_of(codes)))
-    rounding = 1e-14 if x.dtype == np.float64 else 1e-12
-    inert = variances <= rounding * variances.max()
+    # Of a code that the decoder does not read, what it is where it carries nothing.
+    rounding = 1e-7 if x.dtype == np.float64 else 1e-6
+    read = read_size(linear_map.encoder, _column_sizes(x, weight))
+    is_read = linear_map.decoder.any(axis=0)
+    inert = variances <= np.where(is_read, 0.0, np.square(rounding * read))
     code_scale = np.sqrt(np.where(inert, 1.0, variances))
     code_lengths = np.linalg.norm(codes / code_scale, axis=1)
+    correction_scale = np.sqrt(mean_of(residual_squares) / target.shape[1])
     network.set_linear_path(
         linear_map,
         code_scale,
-        correction_scale=np.sqrt(mean_of(residual_squares) / target.shape[1]),
+        correction_scale=correction_scale,
         input_radius=_INPUT_RADIUS * (mean_of(lengths) or np.inf),
         code_radius=_CODE_RADIUS * (mean_of(code_lengths) or np.inf),
+        code_share=_shares(code_scale * ~inert, correction_scale),
+        feature_share=_shares(_column_sizes(target, weight), correction_scale),
     )
+
+
+def _column_sizes(rows, weight):
+    """Return the root mean square of each column."""
+    share = np.ones(len(rows)) if weight is None else weight
+    share, squares = share / share.sum(), 0.0
+    for start in range(0, len(rows), _ROWS_IN_CACHE):
+        part = slice(start, start + _ROWS_IN_CACHE)
+        squares = squares + share[part] @ np.square(rows[part])
+    return np.sqrt(squares)
+
+
+def _shares(sizes, scale):
+    """Return of what is far smaller than a scale its share of that, 1 of the rest.
+
+    What the loss does not notice gets none: it stays on the linear path. What does not
+    vary at all shows no size.
+    """
+    is_small = (sizes > 0) & (sizes < _SMALL * scale)
+    shares = np.divide(sizes, scale, out=np.ones_like(sizes), where=is_small)
+    return np.where(shares < _UNNOTICED, 0.0, shares)

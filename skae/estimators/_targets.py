@@ -91,8 +91,10 @@ class QuantityTarget:
         mean = np.average(columns / largest, axis=0, weights=weight)
         deviation = np.square(columns / largest - mean)
         scale = np.sqrt(np.average(deviation, axis=0, weights=weight))
-        # What is left of a constant column is rounding.
-        scale = np.where(scale > 1e-12, scale, 1.0)
+        # What a constant column deviates from its mean is rounding.
+        varies = np.any(columns != columns[0], axis=0)
+        varies &= scale > 10 * np.finfo(np.float64).eps
+        scale = np.where(varies, scale, 1.0)
         return cls(mean * largest, scale * largest, y.ndim)
 
     @staticmethod

@@ -155,6 +155,9 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     def _loss_is_of_residuals(self):
         return False
 
+    def _loss_has_unit(self):
+        return True
+
     def _default_n_components(self, n_features):
         return min(n_features, 8)
 

@@ -183,6 +183,11 @@ class MLPTape(LayersTape):
         super().__init__(mlp.layers, mlp.activation, mlp.dropout, written)
 
 
+def factor_of(scale, shares):
+    """Return a scale times shares of it, as a number where all shares are 1."""
+    return float(scale) if bool((shares == 1).all()) else scale * shares
+
+
 class ResidualTape(MLPTape):
     r"""The way through an `MLP` beside a linear map of other rows, and back.
 
@@ -196,8 +201,8 @@ class ResidualTape(MLPTape):
     mlp : MLP
     linear_map : Tensor of shape (n_outputs, n_codes)
         D.
-    scale : float
-        r.
+    scale : float or Tensor of shape (n_outputs,)
+        r, as `factor_of` gives it.
     """
 
     def __init__(self, mlp, linear_map, scale):
@@ -209,27 +214,36 @@ class ResidualTape(MLPTape):
         )
         self._map[:, :n_codes] = linear_map
         self._of_hidden = self._map[:, n_codes:]
+        is_number = isinstance(scale, float)
+        self._of_rows = scale if is_number else scale.unsqueeze(1)
 
     def forward(self, x, z, generator):
         """Map rows x by the MLP and z by the linear map; return the sum."""
         h, last = self.hidden(x, generator), self._layers[-1]
-        torch.mul(last.weight, self._scale, out=self._of_hidden)
+        torch.mul(last.weight, self._of_rows, out=self._of_hidden)
         output = self._memory.outputs[-1]
         beside = torch.cat([z, h], dim=1)
-        return torch.addmm(last.bias, beside, self._map.T, beta=self._scale, out=output)
+        if isinstance(self._scale, float):
+            bias, beta = last.bias, self._scale
+        else:
+            bias, beta = last.bias * self._scale, 1.0
+        return torch.addmm(bias, beside, self._map.T, beta=beta, out=output)
 
     def backward(self, gradient):
         """Set the parameters' gradients; return those of x and z."""
         last = self._layers[-1]
         torch.sum(gradient, dim=0, out=last.bias_gradient).mul_(self._scale)
+        is_number = isinstance(self._scale, float)
         torch.addmm(
             last.weight_gradient,
             gradient.T,
             self._inputs[-1],
             beta=0,
-            alpha=self._scale,
+            alpha=self._scale if is_number else 1.0,
             out=last.weight_gradient,
         )
+        if not is_number:
+            last.weight_gradient.mul_(self._of_rows)
         of_z, of_h = (gradient @ self._map).tensor_split([self._n_codes], dim=1)
         return self.hidden_backward(of_h, to_input=True), of_z
 

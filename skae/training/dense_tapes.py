@@ -5,7 +5,7 @@ import math
 import torch
 
 from skae.architectures.layers import ACTIVATION_GRADIENTS, activate
-from skae.training.backprop import MLPTape, ResidualTape, Tape
+from skae.training.backprop import MLPTape, ResidualTape, Tape, factor_of
 
 
 class BallTape:
@@ -88,8 +88,10 @@ class LinearPathTape(Tape):
     """The way through a `DenseAutoencoder` around a linear map, and back."""
 
     def __init__(self, network):
-        self._scale = float(network.correction_scale)
-        self._g = ResidualTape(network.g, network.linear_decoder, self._scale)
+        scale = network.correction_scale
+        self._scale = factor_of(scale, network.code_share)
+        of_features = factor_of(scale, network.feature_share)
+        self._g = ResidualTape(network.g, network.linear_decoder, of_features)
         self._f = MLPTape(network.f, written=self._g.weights)
         self._encoder = network.linear_encoder.T
         self._offset = network.code_offset
@@ -118,7 +120,9 @@ class LinearPathTape(Tape):
         elif not self._all_are_near:
             near = self._near_rows.forward(u)
         correction = self._f.forward(near, generator)
-        return torch.add(linear_codes, correction, alpha=self._scale)
+        if isinstance(self._scale, float):
+            return torch.add(linear_codes, correction, alpha=self._scale)
+        return torch.addcmul(linear_codes, correction, self._scale)
 
     def decode(self, z, generator):
         """Map codes to reconstructions."""

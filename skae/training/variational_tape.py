@@ -3,7 +3,7 @@
 import torch
 
 from skae.architectures.variational import LARGEST_LOG_VARIANCE
-from skae.training.backprop import MLPTape, ResidualTape, Tape
+from skae.training.backprop import MLPTape, ResidualTape, Tape, factor_of
 from skae.training.dense_tapes import BallTape
 
 
@@ -14,7 +14,7 @@ class VariationalTape(Tape):
         self._network = network
         self._f = MLPTape(network.f)
         if network.linear_path:
-            scale = float(network.correction_scale)
+            scale = factor_of(network.correction_scale, network.feature_share)
             self._g = ResidualTape(network.g, network.linear_decoder, scale)
             self._near_rows = BallTape(network.input_radius)
             self._near_codes = BallTape(network.code_radius)
