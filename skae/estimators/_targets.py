@@ -83,8 +83,13 @@ class QuantityTarget:
 
     @classmethod
     def fit(cls, y, weight=None):
-        """Return the target of quantities of shape (n_rows,) or (n_rows, n_outputs)."""
+        """Return the target of quantities of shape (n_rows,) or (n_rows, n_outputs).
+
+        Rows of weight zero do not count.
+        """
         columns = _columns(y)
+        if weight is not None:
+            columns, weight = columns[weight > 0], weight[weight > 0]
         # Divided by the largest magnitude first: squares of 1e200 would overflow.
         largest = np.abs(columns).max(axis=0)
         largest = np.where(largest > 0, largest, 1.0)
