@@ -52,6 +52,7 @@ __all__ = [
     "check_target",
     "check_weights",
     "check_y",
+    "distinct_labels",
     "finite_values",
     "fit_context",
     "integers_from",
@@ -210,6 +211,24 @@ def check_all_there(y, name, remedy, index=None):
         f"Input {name} contains {kind}. {len(rows)} of its samples have such missing "
         f"values, the first in row {first}. {remedy}"
     )
+
+
+def distinct_labels(labels):
+    """Return the sorted labels, each once.
+
+    Raises
+    ------
+    ValueError
+        If they are of types that have no order.
+    """
+    try:
+        return np.unique(labels)
+    except TypeError:
+        kinds = sorted({type(value).__name__ for value in labels})
+        raise ValueError(
+            f"y must have labels of one type. Got {' and '.join(kinds)}: convert them, "
+            "as by y.astype(str)."
+        ) from None
 
 
 def as_labels(y):

@@ -257,6 +257,14 @@ def test_strings_in_place_of_missing_values_are_seen():
     assert classifier.fit(CLEAN, NAMES).n_samples_ == 24
 
 
+@pytest.mark.parametrize("cls", CLASSIFIERS)
+def test_labels_without_an_order_are_refused(cls):
+    y = np.array([0, "a"], dtype=object)[LABELS]
+    for mark in (None, np.nan):
+        message = error_of(quick(cls, unlabeled_label=mark).fit, CLEAN, y)
+        assert message.startswith("y must have labels of one type. Got int and str")
+
+
 # ----- the label -1 -----------------------------------------------------------
 
 

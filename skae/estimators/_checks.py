@@ -111,7 +111,9 @@ def warn_of_ignored_rows(estimator, X, y, remedy):
     remedy : str
         A sentence for the message.
     """
-    if y is None or get_tags(estimator).target_tags.required or X.shape[1] == 1:
+    if y is None or y is X:
+        return
+    if get_tags(estimator).target_tags.required or X.shape[1] == 1:
         return
     shape = y.shape if hasattr(y, "shape") else np.asarray(y, dtype=object).shape
     if len(shape) < 2 or shape[0] != len(X) or math.prod(shape) != X.size:

@@ -120,7 +120,8 @@ class BasePredictor(
             rows as `X`. In a pipeline, ``Pipeline(transform_input=["X_val",
             "X_unlabeled"])`` has rows transformed by the steps before.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows. 2 counts as much as the row repeated.
+            Non-negative weights of the rows. 2 counts as much as the row repeated;
+            of a row of weight 0 the label alone counts, as one of the classes.
 
         Returns
         -------

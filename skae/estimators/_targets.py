@@ -5,7 +5,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
-from skae._validation import check_y
+from skae._validation import check_y, distinct_labels
 from skae.data import weighted_mean
 from skae.losses import (
     elementwise_loss,
@@ -32,7 +32,7 @@ class ClassTarget:
     @classmethod
     def fit(cls, y, classes=None):
         """Return the target of labels, and of those named in `classes`."""
-        target = cls(np.unique(y if classes is None else np.asarray(classes)))
+        target = cls(distinct_labels(y if classes is None else np.asarray(classes)))
         target.check(y)
         return target
 
@@ -40,6 +40,8 @@ class ClassTarget:
     def validate(estimator, y):
         """Return labels of shape (n_samples,)."""
         y = check_y(estimator, y, multi_output=False, y_numeric=False)
+        if y.dtype == object:
+            distinct_labels(y)  # whose error says more than scikit-learn's
         check_classification_targets(y)
         return y
 
