@@ -208,8 +208,8 @@ def check_all_there(y, name, remedy, index=None):
     first = rows[0] if index is None else index[rows[0]]
     # The beginning is scikit-learn's.
     raise ValueError(
-        f"Input {name} contains {kind}. {len(rows)} of its samples have such missing "
-        f"values, the first in row {first}. {remedy}"
+        f"Input {name} contains {kind}. {len(rows)} samples have a missing value, "
+        f"the first in row {first}. {remedy}"
     )
 
 

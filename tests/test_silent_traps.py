@@ -212,7 +212,7 @@ def test_missing_labels_without_a_mark_are_refused(cls, kind):
         error_of(estimator.partial_fit, CLEAN, y, **classes),
         error_of(estimator.fit, CLEAN, LABELS, X_val=CLEAN, y_val=y),
     ):
-        assert re.match(r"Input y(_val)? contains (NaN|None|<NA>)\. 8 of its", message)
+        assert re.match(r"Input y(_val)? contains (NaN|None|<NA>)\. 8 samples", message)
         assert "the first in row 0" in message
         expected = "label of their own" if cls is skae.ConditionalVAE else "np.nan"
         assert expected in message

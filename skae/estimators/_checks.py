@@ -23,7 +23,7 @@ from skae.scaling import Scaling
 
 # What to do instead of passing clean rows as the y of `score`.
 IGNORED_BY_SCORE = (
-    "score compares X with its reconstruction. To compare y with it, use "
+    "score evaluates X alone. To compare y with the reconstruction of X, use "
     "sklearn.metrics.r2_score(y, model.reconstruct(X), multioutput='variance_weighted')"
     "; a fit to pairs takes y as X_target."
 )

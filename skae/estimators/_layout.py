@@ -1,4 +1,4 @@
-"""Rows of X that are not flat, or not all of one length: what is shown for them."""
+"""Samples that are not flat rows of one length, and the errors that they raise."""
 
 import numbers
 
@@ -29,8 +29,8 @@ def array_code(X, name):
 
 def _is_of_objects(X):
     """Whether `X` is a 1-D array or Series, whose items may be arrays themselves."""
-    is_one_dimensional = len(getattr(X, "shape", ())) == 1
-    return is_one_dimensional and getattr(X.dtype, "kind", None) == "O"
+    kind = getattr(getattr(X, "dtype", None), "kind", None)
+    return kind == "O" and len(X.shape) == 1
 
 
 def ragged_shapes(X):
