@@ -18,7 +18,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils import get_tags
 
 import skae
-from skae.plotting import LatentSpaceDisplay
+from skae.plotting import LatentManifoldDisplay, LatentSpaceDisplay
 
 RNG = np.random.RandomState(0)
 CLEAN = RNG.uniform(size=(24, 5))
@@ -505,9 +505,10 @@ def test_noise_in_which_data_drown(cls):
         assert not warned_of(lambda f=call: f(CLEAN, LABELS), "'corruption_level'")
 
 
-def test_a_display_of_two_components_of_one():
+@pytest.mark.parametrize("display", [LatentSpaceDisplay, LatentManifoldDisplay])
+def test_a_display_of_two_components_of_one(display):
     model = quick(skae.AutoencoderTransformer, n_components=1).fit(CLEAN)
-    message = error_of(LatentSpaceDisplay.from_estimator, model, CLEAN)
+    message = error_of(display.from_estimator, model, CLEAN)
     assert message == (
         "This display shows 2 components, and the model has 1. Fit it with "
         "n_components=2 or more."

@@ -32,7 +32,7 @@ def check_components(components, n_codes, n_wanted=None):
         Unless `components` are different columns, `n_wanted` of them if given, of
         which there must be as many.
     """
-    if n_codes < (n_wanted or 1):
+    if n_wanted is not None and n_codes < n_wanted:
         raise ValueError(
             f"This display shows {n_wanted} components, and the model has {n_codes}. "
             f"Fit it with n_components={n_wanted} or more."
