@@ -3,6 +3,7 @@
 import numbers
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import _fit_context
 from sklearn.utils import (
     _align_api_if_sparse,
@@ -36,10 +37,12 @@ __all__ = [
     "StrOptions",
     "align_sparse",
     "as_labels",
+    "check_all_there",
     "check_at_least",
     "check_bool",
     "check_codes",
     "check_corrupted",
+    "check_dense",
     "check_domain",
     "check_emphasis",
     "check_hidden_layer_sizes",
@@ -49,9 +52,12 @@ __all__ = [
     "check_target",
     "check_weights",
     "check_y",
+    "distinct_labels",
     "finite_values",
     "fit_context",
     "integers_from",
+    "is_missing",
+    "missing_values",
     "num_samples",
     "reals",
     "safe_indexing",
@@ -138,6 +144,7 @@ def check_rows_like(estimator, X, like, name, *, same_length):
     Used for data beside the X of a fit, such as `X_val`.
     """
     _check_feature_names(estimator, X, reset=False)
+    check_dense(X, name)
     X = check_array(
         X,
         dtype=FLOAT_DTYPES,
@@ -152,6 +159,79 @@ def check_rows_like(estimator, X, like, name, *, same_length):
             f"Got {X.shape} instead."
         )
     return X.astype(like.dtype, copy=False)
+
+
+def check_dense(X, name):
+    """Refuse sparse data, with a remedy for a Pipeline too.
+
+    Raises
+    ------
+    TypeError
+        As scikit-learn's own.
+    """
+    if scipy.sparse.issparse(X):
+        # The beginning is scikit-learn's.
+        raise TypeError(
+            f"Sparse data was passed for {name}, but dense data is required. Use "
+            f"'{name}.toarray()'. In a Pipeline make the step before return dense "
+            "data, as OneHotEncoder(sparse_output=False) does, or put "
+            "FunctionTransformer(lambda X: X.toarray(), accept_sparse=True) after it."
+        )
+
+
+def is_missing(value):
+    """Whether a label is a missing value: None, NaN, NaT or the NA of pandas."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # NA has no truth value
+        return True
+    except ValueError:  # nor has an array, which is no label at all
+        return False
+
+
+def missing_values(y):
+    """Return where an array of labels has missing values, in the shape of `y`."""
+    if y.dtype != object:
+        return np.asarray(y != y, dtype=bool)
+    return np.array([is_missing(v) for v in y.ravel()], dtype=bool).reshape(y.shape)
+
+
+def check_all_there(y, name, remedy, index=None):
+    """Raise a ValueError if labels or targets have missing values.
+
+    `remedy` is a sentence for the message; `index` are the numbers of the rows of y
+    where they are not all rows.
+    """
+    missing = missing_values(y)
+    if not missing.any():
+        return
+    value = y[missing][0]
+    kind = "NaN" if isinstance(value, numbers.Real) else repr(value)
+    rows = np.flatnonzero(missing.reshape(len(y), -1).any(axis=1))
+    first = rows[0] if index is None else index[rows[0]]
+    # The beginning is scikit-learn's.
+    raise ValueError(
+        f"Input {name} contains {kind}. {len(rows)} samples have a missing value, "
+        f"the first in row {first}. {remedy}"
+    )
+
+
+def distinct_labels(labels):
+    """Return the sorted labels, each once.
+
+    Raises
+    ------
+    ValueError
+        If they are of types that have no order.
+    """
+    try:
+        return np.unique(labels)
+    except TypeError:
+        kinds = sorted({type(value).__name__ for value in labels})
+        raise ValueError(
+            f"y must have labels of one type. Got {' and '.join(kinds)}: convert them, "
+            "as by y.astype(str)."
+        ) from None
 
 
 def as_labels(y):
@@ -175,7 +255,14 @@ def check_target(y, name):
     # `np.ndim` would ask containers that only promise to become arrays.
     n_dimensions = y.ndim if hasattr(y, "ndim") else np.asarray(y).ndim
     y = np.atleast_1d(y) if n_dimensions == 0 else y
-    return check_array(y, ensure_2d=False, dtype=None, input_name=name)
+    options = {"ensure_2d": False, "dtype": None, "input_name": name}
+    y = check_array(y, ensure_all_finite=False, **options)
+    check_all_there(
+        y,
+        name,
+        "Leave such samples out, or give missing labels a label of their own.",
+    )
+    return check_array(y, **options)
 
 
 def check_y(estimator, y, *, multi_output, y_numeric):

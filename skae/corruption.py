@@ -15,12 +15,30 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from skae._warnings import warn_caller
+
+# Standard deviation of noise, in units of the data's, beside which they vanish.
+_DROWNING_LEVEL = 10.0
+
 
 class ColumnRange(NamedTuple):
     """Smallest and largest value of each column, of shape (n_features,)."""
 
     low: torch.Tensor
     high: torch.Tensor
+
+
+def warn_of_drowning(corruption, levels):
+    """Warn if one of several levels is of noise in which the data are lost."""
+    largest = max(levels, default=0)
+    if corruption == "gaussian" and largest > _DROWNING_LEVEL:
+        warn_caller(
+            f"The 'corruption_level' parameter is {largest:g} with "
+            "corruption='gaussian', of which it is the standard deviation in units of "
+            "the root mean square of the centered data. Noise so much larger than the "
+            "data leaves nothing to learn. Levels of 0.1 to 1 are usual.",
+            UserWarning,
+        )
 
 
 def at_level(corruption, level, column_range):

@@ -176,7 +176,7 @@ def test_given_classes_may_be_more_than_those_seen():
     [
         (np.array(["a", 1], dtype=object), "labels of one type. Got int and str"),
         (["a", 1], "labels of one type. Got int and str"),
-        (["a", None], "labels of one type. Got NoneType and str"),
+        (["a", None], "Input y contains None"),
         ([1.0, np.nan], "Input y contains NaN"),
         (np.array(["a", np.nan], dtype=object), "contains NaN"),
         (pd.DataFrame({"a": [1.5, 2], "b": ["x", "y"]}), "numbers, but it has both"),

@@ -448,7 +448,7 @@ def test_quantities_that_are_nothing():
     X, y = load_diabetes(return_X_y=True)
     y = y.astype(object)
     y[3] = None
-    with pytest.raises(ValueError, match="Input y contains NaN"):
+    with pytest.raises(ValueError, match="Input y contains None"):
         StackedDAERegressor(**QUICK).fit(X, y)
 
 

@@ -14,9 +14,15 @@ from sklearn.utils.metaestimators import available_if
 
 from skae._validation import check_codes, check_is_fitted, fit_context
 from skae.architectures.dense import DenseAutoencoder
-from skae.estimators._checks import check_rows, hidden_layer_sizes
+from skae.estimators._checks import (
+    IGNORED_BY_SCORE,
+    check_rows,
+    hidden_layer_sizes,
+    warn_of_ignored_rows,
+)
 from skae.estimators._fitted_network import FittedNetworkMixin
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
+from skae.estimators._layout import check_flat_rows
 from skae.estimators._parameters import (
     AUTOENCODER_CONSTRAINTS,
     solver_is_stochastic,
@@ -69,6 +75,9 @@ class BaseAutoencoder(
     # Whether the loss of a sample is a sum over the features, not a mean.
     _sums_over_features = False
 
+    # Whether `fit` takes X_target, the clean rows of a noisy X.
+    _takes_pairs = False
+
     def _first_judged_epoch(self):
         """Return the first epoch whose loss can be compared with later ones."""
         return 1
@@ -102,6 +111,7 @@ class BaseAutoencoder(
 
     def _check_layout(self, X, name):
         """Refuse an `X`, as yet unvalidated, whose rows are not flat."""
+        check_flat_rows(X, name, type(self).__name__)
 
     def _mark_missing(self, X, name):
         """Return validated rows with NaN where no value is to be looked at."""
@@ -261,7 +271,7 @@ class BaseAutoencoder(
             With ``early_stopping=True``, which needs repeated epochs, and with an
             `n_components` that depends on all the data.
         """
-        return partially_fit_estimator(self, X, sample_weight=sample_weight)
+        return partially_fit_estimator(self, X, y, sample_weight=sample_weight)
 
     # ----- use -------------------------------------------------------------
 
@@ -334,6 +344,7 @@ class BaseAutoencoder(
         """
         codec = self._codec_for()
         X = self._check_rows(X)
+        warn_of_ignored_rows(self, X, y, IGNORED_BY_SCORE)
         unit = self.scaling_.residual_scale
         unexplained = codec.squared_residuals(X, unit).sum(dtype=np.float64)
         total = sum(

@@ -1,11 +1,14 @@
 """What the parameters and the data must agree on before a fit."""
 
+import math
 import numbers
 
 import numpy as np
+from sklearn.utils import get_tags
 
 from skae._validation import (
     FLOAT_DTYPES,
+    check_dense,
     check_domain,
     check_hidden_layer_sizes,
     check_rows_like,
@@ -24,6 +27,13 @@ from skae.estimators._start import (
 from skae.linear import resolve_n_components
 from skae.scaling import Scaling
 
+# What to do instead of passing clean rows as the y of `score`.
+IGNORED_BY_SCORE = (
+    "score evaluates X alone. To compare y with the reconstruction of X, use "
+    "sklearn.metrics.r2_score(y, model.reconstruct(X), multioutput='variance_weighted')"
+    "; a fit to pairs takes y as X_target."
+)
+
 
 def check_samples(
     estimator,
@@ -39,6 +49,7 @@ def check_samples(
 ):
     """Return validated `Samples` of a fit and of its validation rows, or None."""
     X = check_rows(estimator, X, reset=reset)
+    _warn_of_clean_y(estimator, X, y, X_target)
     weight = check_weights(sample_weight, X)
     target = X = _check_domain(estimator, X, "X")
     if X_target is not None:
@@ -78,6 +89,7 @@ def check_rows(estimator, X, *, reset, encoder=None):
 
 def check_rows_as_given(estimator, X, *, reset, encoder):
     """Return validated rows of X, in which padding is not marked."""
+    check_dense(X, "X")
     encoder._check_layout(X, "X")
     return validate_data(
         estimator,
@@ -86,6 +98,48 @@ def check_rows_as_given(estimator, X, *, reset, encoder):
         ensure_all_finite=finite_values(encoder),
         reset=reset,
     )
+
+
+def warn_of_ignored_rows(estimator, X, y, remedy):
+    """Warn where a `y` that is ignored looks like the clean rows of a noisy `X`.
+
+    In Keras they are passed so. Where they are X itself, nothing is lost.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Validated rows, with NaN in place of padding.
+    y : array-like or None
+        As it was given.
+    remedy : str
+        A sentence for the message.
+    """
+    if y is None or y is X:
+        return
+    if get_tags(estimator).target_tags.required or X.shape[1] == 1:
+        return
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y, dtype=object).shape
+    if len(shape) < 2 or shape[0] != len(X) or math.prod(shape) != X.size:
+        return
+    values, there = np.asarray(y).reshape(X.shape), ~np.isnan(X)
+    if values.dtype.kind not in "biuf":
+        return
+    if np.array_equal(values[there].astype(X.dtype), X[there]):
+        return
+    warn_caller(f"y has the shape of X and is ignored. {remedy}", UserWarning)
+
+
+def _warn_of_clean_y(estimator, X, y, X_target):
+    """Warn where the clean rows of a fit to pairs seem to be passed as y."""
+    if X_target is not None:
+        return
+    remedy = "If it holds the clean rows of noisy ones, pass fit(X, X_target=y)."
+    if not estimator._takes_pairs:
+        remedy = (
+            f"{type(estimator).__name__} learns to reconstruct X. To learn the clean "
+            "rows of noisy ones, use DenoisingAutoencoder().fit(X, X_target=y)."
+        )
+    warn_of_ignored_rows(estimator, X, y, remedy)
 
 
 def set_up(estimator, samples, seed):

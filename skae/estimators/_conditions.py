@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import type_of_target
 
-from skae._validation import check_target
+from skae._validation import check_target, distinct_labels
 from skae._warnings import warn_caller
 
 # Rows that stand for the distribution of a y of numbers.
@@ -67,7 +67,7 @@ class Conditions:
         if classes is not None:
             self.classes = _given_classes(classes, self.n_outputs)
         elif _are_labels(columns):
-            self.classes = [_unique(column) for column in columns]
+            self.classes = [distinct_labels(column) for column in columns]
             _warn_of_many_labels(self.classes, len(target))
         if self.classes is None:
             values = np.column_stack(columns).astype(np.float64)
@@ -204,17 +204,6 @@ def _are_labels(columns):
     return True
 
 
-def _unique(column):
-    try:
-        return np.unique(column)
-    except TypeError:
-        kinds = sorted({type(value).__name__ for value in column})
-        raise ValueError(
-            f"y must have labels of one type. Got {' and '.join(kinds)}: convert them, "
-            "as by y.astype(str)."
-        ) from None
-
-
 def _warn_of_many_labels(classes, n_rows):
     for labels in classes:
         n_labels = len(labels)
@@ -228,13 +217,13 @@ def _warn_of_many_labels(classes, n_rows):
 
 def _given_classes(classes, n_outputs):
     if n_outputs == 1:
-        return [_unique(np.ravel(classes))]
+        return [distinct_labels(np.ravel(classes))]
     if len(classes) != n_outputs:
         raise ValueError(
             f"classes must be a list of {n_outputs} arrays, one for each column of y. "
             f"Got {len(classes)} instead."
         )
-    return [_unique(np.ravel(labels)) for labels in classes]
+    return [distinct_labels(np.ravel(labels)) for labels in classes]
 
 
 def _one_hot(labels, classes, name):

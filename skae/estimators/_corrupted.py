@@ -13,7 +13,7 @@ from skae._validation import (
     fit_context,
     reals,
 )
-from skae.corruption import CORRUPTIONS, ColumnRange, at_level
+from skae.corruption import CORRUPTIONS, ColumnRange, at_level, warn_of_drowning
 from skae.data import weighted_mean
 from skae.estimators._base import BaseAutoencoder, solver_is_stochastic
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
@@ -135,6 +135,8 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
     It learns to undo the corruption, or pairs that are given (`X_target`).
     """
 
+    _takes_pairs = True
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, *, X_target=None, X_val=None, sample_weight=None):
         """Fit the autoencoder to X, corrupted anew for each batch, or to pairs.
@@ -229,11 +231,13 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
         """
         self._check_corruption(X_target)
         return partially_fit_estimator(
-            self, X, sample_weight=sample_weight, X_target=X_target
+            self, X, y, sample_weight=sample_weight, X_target=X_target
         )
 
     def _check_corruption(self, X_target):
         check_corruption_level(self.corruption, self.corruption_level)
+        if X_target is None:
+            warn_of_drowning(self.corruption, [self.corruption_level])
         emphasis = check_emphasis(self.emphasis)
         if X_target is not None and emphasis[0] != emphasis[1]:
             raise ValueError(

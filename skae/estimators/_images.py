@@ -5,7 +5,16 @@ import math
 import numpy as np
 
 from skae.corruption import ColumnRange
-from skae.estimators._layout import is_count, shape_of
+from skae.estimators._layout import (
+    array_code,
+    check_is_one_table,
+    crop_code,
+    is_count,
+    ragged_shapes,
+    refuse_mixed_shapes,
+    shape_of,
+    spread,
+)
 
 
 def resolve_image_shape(image_shape, n_features):
@@ -42,20 +51,44 @@ def check_flat_images(X, name, whom):
 
     `X` is not validated yet; `whom` is the name of the estimator.
     """
+    shapes = ragged_shapes(X)
+    if shapes is not None:
+        _refuse_ragged(shapes, name, whom)
+    check_is_one_table(X, name, whom)
     shape = shape_of(X)
     if len(shape) not in (3, 4):
         return
-    flat, image_shape = name, shape[1:]
-    if len(shape) == 4 and shape[1] in (1, 3, 4) and shape[3] > 4:
-        # Channels first, as torch has them.
+    flat, image_shape = array_code(X, name), shape[1:]
+    if _is_channels_first(image_shape):
         flat += ".transpose(0, 2, 3, 1)"
-        image_shape = (shape[2], shape[3], shape[1])
-    if isinstance(X, list | tuple):
-        flat = flat.replace(name, f"np.asarray({name})", 1)
+        image_shape = (*image_shape[1:], image_shape[0])
     raise ValueError(
         f"Found array with dim {len(shape)}, while dim <= 2 is required by {whom}: "
         f"each image is one flat row. Pass {flat}.reshape(len({name}), -1) and "
         f"image_shape={image_shape}."
+    )
+
+
+def _is_channels_first(shape):
+    """Whether an image has its channels first, as torch has them."""
+    return len(shape) == 3 and shape[0] in (1, 3, 4) and shape[2] > 4
+
+
+def _refuse_ragged(shapes, name, whom):
+    """Refuse images of different sizes, and show how to crop them to one."""
+    refuse_mixed_shapes(shapes, name, whom)
+    least = tuple(map(min, zip(*shapes, strict=True)))
+    then, image_shape = "", least
+    if all(map(_is_channels_first, shapes)):
+        then, image_shape = ".transpose(1, 2, 0)", (*least[1:], least[0])
+    parameter = f" and pass image_shape={image_shape}" if len(least) > 1 else ""
+    sizes = " x ".join(map(spread, zip(*shapes, strict=True)))
+    raise ValueError(
+        f"{name} holds images of different sizes, {sizes} values, while {whom} takes "
+        "one flat row for each image, all of one size. Resize them, with Pillow or "
+        f"scikit-image say, or crop them{parameter}:\n\n"
+        f"    {crop_code(name, shapes, then)}\n\n"
+        "All data of one model need the same size."
     )
 
 

@@ -66,8 +66,11 @@ def check_labelled(
     weight = check_weights(sample_weight, X)
     with_label = has_label(estimator, y)
     everything = _present(X, weight)
-    labelled = np.flatnonzero(with_label & everything)
-    if len(labelled) == 0:
+    labelled = np.flatnonzero(with_label)
+    # Rows of weight zero are left out below, but have their say in what classes there
+    # are, as in scikit-learn's classifiers.
+    present = everything[labelled]
+    if not present.any():
         raise ValueError(
             f"No row of y has a label: all are unlabeled_label="
             f"{estimator.unlabeled_label!r}, or of weight 0. Pass labelled rows."
@@ -77,10 +80,12 @@ def check_labelled(
     if target is None:
         rows_weight = None if weight is None else weight[labelled]
         target = estimator._fit_target(labels, rows_weight, classes)
+    target.check(labels)
+    labels = labels[present]
     unlabeled = _unlabeled(
         estimator, samples.take(np.flatnonzero(~with_label & everything)), X_unlabeled
     )
-    samples = samples.take(labelled)._replace(y=target.encode(labels))
+    samples = samples.take(labelled[present])._replace(y=target.encode(labels))
     validation, validation_labels = _validation(estimator, X, X_val, y_val, target)
     return Labelled(samples, labels, unlabeled, validation, validation_labels, target)
 

@@ -5,7 +5,17 @@ import numbers
 import numpy as np
 from sklearn.utils import check_array
 
-from skae._validation import as_labels, num_samples, safe_indexing
+from skae._validation import (
+    as_labels,
+    check_all_there,
+    is_missing,
+    missing_values,
+    num_samples,
+    safe_indexing,
+)
+
+# What numpy makes of missing values in arrays of strings.
+_MISSING_AS_STRINGS = ("nan", "None", "<NA>", "NaT")
 
 
 def has_label(estimator, y, name="y"):
@@ -17,8 +27,6 @@ def has_label(estimator, y, name="y"):
         If the mark is no value that y could hold.
     """
     mark = estimator.unlabeled_label
-    if mark is None:
-        return np.ones(num_samples(y), dtype=bool)
     y = check_array(
         as_labels(y),
         ensure_2d=False,
@@ -26,33 +34,53 @@ def has_label(estimator, y, name="y"):
         ensure_all_finite=False,
         input_name=name,
     )
-    unlabeled = _is_missing(y) if _is_nan(mark) else y == mark
-    if np.ndim(unlabeled) == 0 or not _could_hold(y, mark):
-        raise ValueError(
-            f"The 'unlabeled_label' parameter is {mark!r}, of {type(mark)}, which "
-            f"{name}, of dtype {y.dtype}, cannot hold. Pass a value of its kind."
-        )
-    if unlabeled.ndim == 1:
-        return ~unlabeled
-    in_part = np.flatnonzero(unlabeled.any(axis=1) & ~unlabeled.all(axis=1))
-    if len(in_part) and not _is_nan(mark):  # NaN has an error of its own
-        raise ValueError(
-            f"Row {in_part[0]} of {name} holds unlabeled_label={mark!r} in some "
-            "columns and not in all. A row has all its targets or none."
-        )
-    return ~unlabeled.all(axis=1)
+    missing = missing_values(y)
+    unlabeled = np.zeros(y.shape, dtype=bool)
+    if marks_missing(mark):
+        _check_holds_missing(y, mark, name)
+        unlabeled = missing
+    elif mark is not None:
+        unlabeled[~missing] = _equal(y[~missing], mark, name)
+    if unlabeled.ndim > 1:
+        unlabeled = _of_rows(unlabeled, mark, name)
+    labelled = np.flatnonzero(~unlabeled)
+    check_all_there(y[labelled], name, _remedy(mark, name), labelled)
+    return ~unlabeled
+
+
+def marks_missing(mark):
+    """Whether any missing value is the mark: NaN, NA of pandas and None are alike."""
+    return mark is not None and is_missing(mark)
+
+
+def check_classes_have_no_mark(classes, mark):
+    """Refuse `classes` of partial_fit among which are missing values or the mark."""
+    for label in classes:
+        if is_missing(label):
+            raise ValueError(
+                f"classes={list(classes)} has the missing value {label!r}, which is no "
+                "class. Leave it out, and pass unlabeled_label=np.nan to have samples "
+                "without a label."
+            )
+        if mark is not None and not is_missing(mark) and label == mark:
+            raise ValueError(
+                f"classes={list(classes)} has unlabeled_label={mark!r}, which stands "
+                "for no class. Leave it out."
+            )
 
 
 def labelled_rows(estimator, X, y, sample_weight=None, name="y"):
     """Return X, y and weights without the rows that have no label."""
-    if estimator.unlabeled_label is None:
-        return X, y, sample_weight
+    if y is None:
+        return X, y, sample_weight  # scikit-learn's own error
     index = np.flatnonzero(has_label(estimator, y, name))
     if len(index) == 0:
         raise ValueError(
             f"No row of {name} has a label: all are unlabeled_label="
             f"{estimator.unlabeled_label!r}. Pass labelled rows."
         )
+    if len(index) == num_samples(y):
+        return X, y, sample_weight
     weight = None if sample_weight is None else safe_indexing(sample_weight, index)
     return safe_indexing(X, index), take_labels(y, index), weight
 
@@ -62,35 +90,64 @@ def take_labels(y, index):
     if len(index) == num_samples(y):
         # As it came: scikit-learn's checks see a list or a data frame.
         return y
-    taken = safe_indexing(as_labels(y), index)
-    values = np.asarray(taken)
+    # An array: a Series of Int64 becomes integers, and floats later on.
+    values = np.asarray(safe_indexing(as_labels(y), index))
     if values.dtype == object and all(
-        isinstance(v, numbers.Real) for v in values.ravel()
+        isinstance(v, numbers.Real | np.bool_) for v in values.ravel()
     ):
         # Objects only because the mark was among them.
         return np.array(values.tolist())
-    return taken
+    return values
 
 
-def _is_nan(mark):
-    return isinstance(mark, numbers.Real) and bool(np.isnan(mark))
+def _equal(y, mark, name):
+    """Return where y, without missing values, equals a mark."""
+    is_of_kind = (y.dtype.kind in "US") == isinstance(mark, str | bytes)
+    equal = y == mark if is_of_kind or y.dtype == object else None
+    if np.ndim(equal) == 0:
+        raise ValueError(
+            f"The 'unlabeled_label' parameter is {mark!r}, of {type(mark)}, which "
+            f"{name}, of dtype {y.dtype}, cannot hold. Pass a value of its kind."
+        )
+    return equal
 
 
-def _is_missing(y):
-    """Return where an array holds NaN, or another kind of nothing."""
-    if y.dtype != object:
-        return np.asarray(y != y, dtype=bool)
-    return np.array([_is_nothing(v) for v in y.ravel()], dtype=bool).reshape(y.shape)
+def _check_holds_missing(y, mark, name):
+    if y.dtype.kind in "US":
+        found = np.intersect1d(y.astype(str), _MISSING_AS_STRINGS)
+        if len(found):
+            raise ValueError(
+                f"The 'unlabeled_label' parameter is {mark!r}, which {name}, of dtype "
+                f"{y.dtype}, cannot hold: it has the string {str(found[0])!r} instead. "
+                f"Make {name} an array of objects, np.array(..., dtype=object), before "
+                "its missing values become strings."
+            )
 
 
-def _is_nothing(value):
-    try:
-        return value is None or bool(value != value)
-    except TypeError:  # the NA of pandas has no truth
-        return True
+def _of_rows(unlabeled, mark, name):
+    """Return which rows are unlabeled in all their columns."""
+    in_part = np.flatnonzero(unlabeled.any(axis=1) & ~unlabeled.all(axis=1))
+    if len(in_part) and not marks_missing(mark):  # which have an error of their own
+        raise ValueError(
+            f"Row {in_part[0]} of {name} holds unlabeled_label={mark!r} in some "
+            "columns and not in all. A row has all its targets or none."
+        )
+    return unlabeled.all(axis=1)
 
 
-def _could_hold(y, mark):
-    if y.dtype == object or (_is_nan(mark) and y.dtype.kind in "biuf"):
-        return True
-    return (y.dtype.kind in "US") == isinstance(mark, str | bytes)
+def _remedy(mark, name):
+    """Return what to do about missing values that are not marks."""
+    if marks_missing(mark):
+        return (
+            f"With unlabeled_label={mark!r} the samples without any target are "
+            "unlabeled: a sample has all its targets or none."
+        )
+    if mark is None:
+        return (
+            "Leave such samples out, or train on them without their labels by "
+            "unlabeled_label=np.nan, which marks any missing value."
+        )
+    return (
+        f"Samples without a label are marked by unlabeled_label={mark!r}: use it in "
+        f"{name} for missing values, or pass unlabeled_label=np.nan and use those."
+    )

@@ -8,7 +8,8 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from skae._validation import fit_context
-from skae.estimators._marks import labelled_rows
+from skae._warnings import warn_caller
+from skae.estimators._marks import check_classes_have_no_mark, labelled_rows
 from skae.estimators._parameters import solver_is_stochastic
 from skae.estimators._targets import (
     ClassTarget,
@@ -52,13 +53,8 @@ class ClassifierOutputs(ClassifierMixin):
             The estimator after the epoch.
         """
         first = not hasattr(self, "network_")
-        mark = self.unlabeled_label
-        has_mark = classes is not None and mark in list(classes)
-        if mark is not None and has_mark:
-            raise ValueError(
-                f"classes={list(classes)} has unlabeled_label={mark!r}, which stands "
-                "for no class. Leave it out."
-            )
+        if classes is not None:
+            check_classes_have_no_mark(classes, self.unlabeled_label)
         if first and classes is None:
             raise ValueError(
                 "classes must be passed on the first call to partial_fit: all labels "
@@ -158,7 +154,10 @@ class ClassifierOutputs(ClassifierMixin):
         return ClassTarget.validate(self, y)
 
     def _fit_target(self, y, weight, classes):
-        return ClassTarget.fit(y, classes)
+        target = ClassTarget.fit(y, classes)
+        if classes is None and self.unlabeled_label is None:
+            _warn_of_minus_one(target.classes)
+        return target
 
     def _target_attributes(self, target):
         return {"classes_": target.classes}
@@ -259,3 +258,20 @@ class RegressorOutputs(RegressorMixin):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _warn_of_minus_one(classes):
+    """Warn of -1 among labels that are otherwise not negative.
+
+    scikit-learn's semi-supervised estimators take it for no label. Labels -1 and 1
+    alone are a common pair of classes.
+    """
+    if classes.dtype.kind not in "if" or len(classes) < 3:
+        return
+    if classes[0] == -1 and classes[1] >= 0:
+        warn_caller(
+            f"y has the label -1 beside {len(classes) - 1} that are not negative, and "
+            "-1 is learned as a class of its own. If it marks samples without a label, "
+            "as in scikit-learn's semi-supervised estimators, pass unlabeled_label=-1.",
+            UserWarning,
+        )

@@ -109,8 +109,9 @@ UNLABELED_LABEL = (
     "object",
     """
     What stands in y for a row without a label, -1 or NaN, say; rows all of whose
-    targets are equal to it have none. Such rows are used by the pretraining alone.
-    Marked so, they survive cross-validation and train-test splits. None: every row
-    has a label.
+    targets are equal to it have none. NaN and the NA of pandas mark any missing value,
+    None included. Such rows are used by the pretraining alone. Marked so, they survive
+    cross-validation and train-test splits. None: every row has a label, and missing
+    ones are an error.
     """,
 )

@@ -21,7 +21,7 @@ import torch
 from skae._random import make_generator
 from skae._validation import StrOptions, integers_from, reals
 from skae.architectures.layers import ACTIVATIONS
-from skae.corruption import CORRUPTIONS
+from skae.corruption import CORRUPTIONS, warn_of_drowning
 from skae.data import Rows
 from skae.estimators._layer_pretraining import LayerSpec, denoising_layer
 from skae.estimators._plan import batch_size_for
@@ -153,6 +153,8 @@ def pretrain_layers(
     """
     check_stack(estimator, activations)
     levels = corruption_levels(estimator, len(sizes))
+    if estimator.pretraining == "denoising":
+        warn_of_drowning(estimator.corruption, levels)
     below = [None] * len(sizes) if criterion is None else [None, *activations]
     for layer in map(LayerSpec, range(len(sizes)), sizes, activations, below, levels):
         drawn_on_cpu = make_generator(generator.initial_seed() + layer.index)

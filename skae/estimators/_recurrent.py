@@ -327,7 +327,7 @@ class RecurrentAutoencoder(BaseAutoencoder):
         return super().score_samples(X)
 
     def _check_layout(self, X, name):
-        check_flat_sequences(X, name, type(self).__name__)
+        check_flat_sequences(X, name, type(self).__name__, self.padding_value)
 
     def _mark_missing(self, X, name):
         shape = resolve_sequence_shape(self.sequence_shape, X.shape[1])

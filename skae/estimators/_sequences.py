@@ -1,10 +1,19 @@
 """Sequences as flat rows: what shape they have, where they end, what is refused."""
 
 import math
+import numbers
 
 import numpy as np
 
-from skae.estimators._layout import is_count, shape_of
+from skae.estimators._layout import (
+    array_code,
+    check_is_one_table,
+    is_count,
+    ragged_shapes,
+    refuse_mixed_shapes,
+    shape_of,
+    spread,
+)
 
 # Of ``frame_length="auto"`` (measured): more are slow, and not better.
 _MOST_FRAMES = 32
@@ -44,28 +53,61 @@ def resolve_frame_length(frame_length, n_timesteps):
     return min(frame_length, n_timesteps)
 
 
-def check_flat_sequences(X, name, whom):
+def check_flat_sequences(X, name, whom, padding_value=None):
     """Refuse sequences that are not flat rows, and show how to make them such.
 
-    `X` is not validated yet; `whom` is the name of the estimator.
+    `X` is not validated yet; `whom` is the name of the estimator, and `padding_value`
+    its parameter.
     """
-    shape = shape_of(X)
-    if len(shape) != 3:
+    shapes = ragged_shapes(X)
+    if shapes is not None:
+        _refuse_ragged(shapes, name, whom, padding_value)
+    check_is_one_table(X, name, whom)
+    shape, flat = shape_of(X), array_code(X, name)
+    if len(shape) < 3:
         return
-    is_list = isinstance(X, list | tuple)
-    if is_list and len({len(sequence) for sequence in X}) > 1:
+    if len(shape) > 3:
         raise ValueError(
-            f"{name} holds sequences of unequal length, while {whom} takes flat rows "
-            "of one length. Fill the shorter ones up at their end, with NaN say, make "
-            "one row of each, and pass padding_value=np.nan and sequence_shape="
-            f"(n_timesteps, {shape[2]})."
+            f"Found array with dim {len(shape)}, while dim <= 2 is required by {whom}: "
+            f"each sequence is one flat row. Pass {flat}.reshape(len({name}), -1) and "
+            f"sequence_shape=({shape[1]}, {math.prod(shape[2:])}), a step's values as "
+            "its features."
         )
-    flat = f"np.asarray({name})" if is_list else name
     raise ValueError(
         f"Found array with dim 3, while dim <= 2 is required by {whom}: each sequence "
         f"is one flat row. Pass {flat}.reshape(len({name}), -1) and "
         f"sequence_shape={tuple(shape[1:])} for sequences of {shape[1]} steps of "
         f"{shape[2]} features."
+    )
+
+
+def _refuse_ragged(shapes, name, whom, padding_value):
+    """Refuse sequences of unequal length, and show how to pad them."""
+    refuse_mixed_shapes(shapes, name, whom)
+    lengths, features = [shape[0] for shape in shapes], [shape[1:] for shape in shapes]
+    if len(shapes[0]) > 2 or len(set(features)) > 1:
+        raise ValueError(
+            f"{name} holds sequences of unequal shape, {shapes[0]} and "
+            f"{next(s for s in shapes if s != shapes[0])} say. A sequence has the "
+            "shape (n_timesteps, n_features), and all have the same features. "
+            "Transpose or complete them."
+        )
+    is_nan = not isinstance(padding_value, numbers.Real) or math.isnan(padding_value)
+    fill = "np.nan" if is_nan else repr(padding_value)
+    widths, flat, parameters = "(0, n_steps - len(s))", "", ""
+    if features[0]:
+        widths, flat = "((0, n_steps - len(s)), (0, 0))", ".ravel()"
+        parameters = f", sequence_shape=({max(lengths)}, {features[0][0]})"
+    raise ValueError(
+        f"{name} holds sequences of unequal length, {spread(lengths)} steps, while "
+        f"{whom} takes one flat row for each, all of one length. Pad the shorter ones "
+        "at their end:\n\n"
+        f"    n_steps = max(map(len, {name}))\n"
+        f"    pad = lambda s: np.pad(np.asarray(s, dtype=float), {widths}, "
+        f"constant_values={fill}){flat}\n"
+        f"    {name} = np.array([pad(s) for s in {name}])\n\n"
+        f"and use {whom}(padding_value={fill}{parameters}). All data of one model need "
+        "the same n_steps."
     )
 
 

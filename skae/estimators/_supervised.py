@@ -14,6 +14,7 @@ from skae._validation import check_is_fitted, fit_context
 from skae.architectures.codec import Head
 from skae.estimators._checks import check_rows
 from skae.estimators._fitted_network import FittedNetworkMixin
+from skae.estimators._layout import check_flat_rows
 from skae.estimators._supervised_fit import fit_predictor, partially_fit_predictor
 
 
@@ -70,6 +71,7 @@ class BasePredictor(
 
     def _check_layout(self, X, name):
         """Refuse an `X`, as yet unvalidated, whose rows are not flat."""
+        check_flat_rows(X, name, type(self).__name__)
 
     def _mark_missing(self, X, name):
         """Return validated rows with NaN where no value is to be looked at."""
@@ -118,7 +120,8 @@ class BasePredictor(
             rows as `X`. In a pipeline, ``Pipeline(transform_input=["X_val",
             "X_unlabeled"])`` has rows transformed by the steps before.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows. 2 counts as much as the row repeated.
+            Non-negative weights of the rows. 2 counts as much as the row repeated;
+            of a row of weight 0 the label alone counts, as one of the classes.
 
         Returns
         -------

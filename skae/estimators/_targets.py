@@ -5,7 +5,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
-from skae._validation import check_y
+from skae._validation import check_y, distinct_labels
 from skae.data import weighted_mean
 from skae.losses import (
     elementwise_loss,
@@ -32,7 +32,7 @@ class ClassTarget:
     @classmethod
     def fit(cls, y, classes=None):
         """Return the target of labels, and of those named in `classes`."""
-        target = cls(np.unique(y if classes is None else np.asarray(classes)))
+        target = cls(distinct_labels(y if classes is None else np.asarray(classes)))
         target.check(y)
         return target
 
@@ -40,6 +40,8 @@ class ClassTarget:
     def validate(estimator, y):
         """Return labels of shape (n_samples,)."""
         y = check_y(estimator, y, multi_output=False, y_numeric=False)
+        if y.dtype == object:
+            distinct_labels(y)  # whose error says more than scikit-learn's
         check_classification_targets(y)
         return y
 
@@ -83,8 +85,13 @@ class QuantityTarget:
 
     @classmethod
     def fit(cls, y, weight=None):
-        """Return the target of quantities of shape (n_rows,) or (n_rows, n_outputs)."""
+        """Return the target of quantities of shape (n_rows,) or (n_rows, n_outputs).
+
+        Rows of weight zero do not count.
+        """
         columns = _columns(y)
+        if weight is not None:
+            columns, weight = columns[weight > 0], weight[weight > 0]
         # Divided by the largest magnitude first: squares of 1e200 would overflow.
         largest = np.abs(columns).max(axis=0)
         largest = np.where(largest > 0, largest, 1.0)

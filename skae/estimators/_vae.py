@@ -226,7 +226,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         self : object
             The estimator after the epoch.
         """
-        return partially_fit_estimator(self, X, sample_weight=sample_weight)
+        return partially_fit_estimator(self, X, y, sample_weight=sample_weight)
 
     def posterior(self, X):
         """Return means and standard deviations of the codes of X.

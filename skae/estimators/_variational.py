@@ -12,7 +12,11 @@ from skae._validation import StrOptions, check_bool, integers_from, reals
 from skae._warnings import warn_caller
 from skae.architectures.variational import VariationalAutoencoder
 from skae.estimators._base import BaseAutoencoder
-from skae.estimators._checks import hidden_layer_sizes
+from skae.estimators._checks import (
+    IGNORED_BY_SCORE,
+    hidden_layer_sizes,
+    warn_of_ignored_rows,
+)
 from skae.estimators._elbo import (
     importance_weighted_bound,
     negative_elbo,
@@ -143,6 +147,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             `sklearn.decomposition.PCA`.
         """
         given = {"y": y} if self._is_conditional else {}
+        if y is not None and not self._is_conditional:
+            warn_of_ignored_rows(self, self._check_rows(X), y, IGNORED_BY_SCORE)
         return float(np.mean(self.score_samples(X, **given), dtype=np.float64))
 
     # ----- holes of the base -----------------------------------------------

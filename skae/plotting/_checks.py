@@ -29,17 +29,24 @@ def check_components(components, n_codes, n_wanted=None):
     Raises
     ------
     ValueError
-        Unless `components` are different columns, `n_wanted` of them if given.
+        Unless `components` are different columns, `n_wanted` of them if given, of
+        which there must be as many.
     """
+    if n_wanted is not None and n_codes < n_wanted:
+        raise ValueError(
+            f"This display shows {n_wanted} components, and the model has {n_codes}. "
+            f"Fit it with n_components={n_wanted} or more."
+        )
     given = list(components) if np.iterable(components) else []
     known = all(is_integer(j) and -n_codes <= j < n_codes for j in given)
     columns = [int(j) % n_codes for j in given] if known else []
     is_count_right = len(columns) == (n_wanted or len(columns)) > 0
     if not is_count_right or len(set(columns)) < len(columns):
+        columns_there = f"each from 0 to {n_codes - 1}" if n_codes > 1 else "only [0]"
         count = "a sequence of" if n_wanted is None else f"a sequence of {n_wanted}"
         raise ValueError(
             f"The 'components' parameter must be {count} different columns of the "
-            f"codes, each from 0 to {n_codes - 1}. Got {components!r} instead."
+            f"codes, {columns_there}. Got {components!r} instead."
         )
     return columns
 
