@@ -46,7 +46,7 @@ class ArrayStateModule(nn.Module):
     def __getstate__(self):
         arrays, distinct = {}, {}
         for name, value in self.state_dict().items():
-            if name in self._exact:
+            if name in self._exact and value.dtype != torch.float64:
                 continue
             # Tied weights are one array in the pickle, too.
             key = value.data_ptr(), value.shape
@@ -66,7 +66,7 @@ class ArrayStateModule(nn.Module):
         self.to(next(iter(tensors.values())).dtype)
         exact = state.get("exact", {})
         rounded = {k: torch.tensor(v) for k, v in exact.items()}
-        self.load_state_dict({**tensors, **rounded})
+        self.load_state_dict({**rounded, **tensors})
         self._exact = dict(exact)
         self.eval()
 

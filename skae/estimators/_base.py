@@ -71,7 +71,6 @@ class BaseAutoencoder(
 
     # Number of starts; a parameter of the classes with a linear path.
     n_init = 1
-
     # Whether the loss of a sample is a sum over the features, not a mean.
     _sums_over_features = False
 

@@ -117,7 +117,7 @@ def _for_statistics(network):
     """
     if not getattr(network, "linear_path", False):
         return network
-    device = next(network.parameters()).device
+    device = sample_tensor(network).device
     return in_float64(network, inference_device(device, torch.float64))
 
 

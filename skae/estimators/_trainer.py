@@ -164,7 +164,9 @@ class Trainer:
         again = copy.copy(self)
         vars(again).pop("_loop", None)
         again.index, again.kind = index, kind
-        again._seed = seed_of_start(self._seed, index)
+        if self.estimator.n_init != "auto":
+            # The kind alone makes the starts of 'auto' differ.
+            again._seed = seed_of_start(self._seed, index)
         again.start = redrawn(self.start, kind, self.estimator.init, again._seed)
         # A schedule changes in the course of its fit.
         schedule = make_schedule(self.estimator, self.previous.n_epochs)
