@@ -33,7 +33,7 @@ LAYERS = (
     ("estimators._plan", "estimators._layer_pretraining", "estimators._report"),
     ("estimators._rbm_pretraining",),
     ("estimators._start", "estimators._pretraining"),
-    ("estimators._fit_result", "estimators._judge"),
+    ("estimators._early_rows", "estimators._fit_result", "estimators._judge"),
     ("estimators._attributes", "estimators._checks", "estimators._trainer"),
     ("estimators._folds", "estimators._fitted_network"),
     ("estimators._fit",),

@@ -101,6 +101,10 @@ class BaseAutoencoder(
         """Return what the rows of X are given beside their features, or None."""
         return None
 
+    def _standardize_conditions(self, samples):
+        """Return `samples` with what the network receives beside X scaled by them."""
+        return samples
+
     def _own_attributes(self, attributes, samples):
         """Return further fitted attributes, or other values, as a dictionary.
 

@@ -192,6 +192,12 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         """Return the number of columns that the network is given beside X."""
         return 0
 
+    def _standardize_conditions(self, samples):
+        if samples.y is None:
+            return samples
+        self._conditions, y = self._conditions.refit(samples.y, samples.weight)
+        return samples._replace(y=y)
+
     def _build_network(self, shape, n_components):
         return VariationalAutoencoder(
             n_features=shape[1],
