@@ -48,6 +48,8 @@ def keywords(estimator, y):
 def test_few_first_samples_count_like_one_batch_with_the_next(estimator, digits):
     X, y = digits[0][:120], digits[1][:120]
     whole = clone(estimator).partial_fit(X, **keywords(estimator, y))
+    if getattr(estimator, "kl_warmup", 0):
+        pytest.skip("a warm-up counts the epochs of all calls")
     for part in np.split(np.arange(120), [1, 9]):
         labels = keywords(estimator, y)
         if labels:
@@ -126,6 +128,11 @@ def test_a_small_first_batch_ends_where_a_large_one_does(n_first):
 @pytest.mark.parametrize("cls", CLASSES)
 @pytest.mark.parametrize("first", ["equal", "low rank", "constant column"])
 def test_degenerate_first_batches_do_not_last(cls, first, digits):
+    if first == "low rank" and cls().get_params().get("linear_path") not in (
+        "pca",
+        "ppca",
+    ):
+        pytest.skip("another start, which such a batch does not freeze")
     X, y = digits[0][:600], digits[1][:600]
     degenerate = {
         "equal": np.tile(X[:1], (150, 1)),
@@ -141,8 +148,8 @@ def test_degenerate_first_batches_do_not_last(cls, first, digits):
             for part in np.array_split(np.arange(len(X)), 4):
                 stream.partial_fit(X[part], **given(stream, y[part]))
         scores.append(stream.score(X, **given(stream, y)))
-    least = scores[1] - 0.1 * max(abs(scores[1]), 1.0)
-    assert scores[0] > least
+    in_nats = hasattr(stream, "likelihood")
+    assert scores[0] > scores[1] - (1.5 if in_nats else 0.1)
 
 
 @pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer])

@@ -71,6 +71,10 @@ class EarlyRows(NamedTuple):
         if len(self.X) >= enough and not self._lack_scale(network):
             return None
         rows = self.samples.take(slice(-enough, None))
+        if len(self.X) >= enough:
+            # Repetitions would outweigh samples that vary.
+            _, index = np.unique(rows.X, axis=0, return_index=True)
+            rows = rows.take(np.sort(index))
         return EarlyRows.of(rows)._replace(n_at_start=len(rows.X))
 
     def _lack_scale(self, network):
@@ -92,7 +96,7 @@ def lacks_scale(network):
 def _joined_weights(rows, further):
     """Return the weights of both; samples without weights have the weight 1."""
     parts = rows.weight, further.weight
-    if parts == (None, None):
+    if all(weight is None for weight in parts):
         return None
     lengths = len(rows.X), len(further.X)
     return np.concatenate(
