@@ -16,7 +16,7 @@ LAYERS = (
     ("_device", "_random", "_threads", "_docs", "_warnings"),
     # 1: mathematics
     ("losses", "penalties", "likelihoods", "corruption", "linear", "data"),
-    ("architectures",),
+    ("architectures", "factor_analysis"),
     ("scaling",),
     # 2
     ("training",),
@@ -45,6 +45,7 @@ LAYERS = (
         "estimators._corrupted",
         "estimators._elbo",
         "estimators._images",
+        "estimators._likelihood_start",
         "estimators._sequences",
         "estimators._sparsity",
     ),

@@ -17,6 +17,7 @@ is not told, zeros and a sign that something is missing.
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +28,12 @@ from skae.likelihoods import LIKELIHOODS
 # In units of the data's variance: where a row is reconstructed without an error, the
 # likelihood would grow without bound.
 LEAST_NOISE = 1e-6
+_LOG_LEAST_NOISE = math.log(LEAST_NOISE)
+# Steps of a logarithm are larger than those of weights by this factor: it has a common
+# start and far to go, where few rows make few steps (measured).
+_DISPERSION_RATE = 10.0
+# How close to its largest value a dispersion may be set.
+_MARGIN = 0.05
 # Of the posterior, either way: its standard deviation is between 5e-5 and 2e4 of the
 # prior's. One step astray may ask for more, the exponential of which is infinite or
 # zero. What is sharper than that no decoder tells apart in float32.
@@ -53,7 +60,13 @@ class VariationalAutoencoder(ArrayStateModule):
         As in the estimators.
     """
 
-    decoder_parts = ("g", "raw_dispersion", "linear_decoder", "code_radius")
+    decoder_parts = (
+        "g",
+        "raw_dispersion",
+        "least_dispersion",
+        "linear_decoder",
+        "code_radius",
+    )
 
     def __init__(
         self,
@@ -109,6 +122,8 @@ class VariationalAutoencoder(ArrayStateModule):
             value = torch.zeros(n_dispersions, dtype=torch.float32)
         if value is not None and self.learn_dispersion:
             self.register_parameter("raw_dispersion", nn.Parameter(value))
+            floor = torch.full_like(value, _LOG_LEAST_NOISE)
+            self.register_buffer("least_dispersion", floor)
         else:
             self.register_buffer("raw_dispersion", value)
 
@@ -128,23 +143,26 @@ class VariationalAutoencoder(ArrayStateModule):
         """Logarithm of the likelihood's dispersion, shape (n_dispersions,), or None."""
         if not self.learn_dispersion or self.raw_dispersion is None:
             return self.raw_dispersion
-        floor, ceiling = self._dispersion_bounds()
-        # Both are soft: however far a parameter has gone, a gradient leads back.
-        dispersion = torch.logaddexp(self.raw_dispersion, floor)
-        return -torch.logaddexp(-dispersion, -ceiling)
+        # Both bounds are soft: however far a parameter has gone, a gradient leads back.
+        dispersion = torch.logaddexp(self._log_dispersion(), self.least_dispersion)
+        return -torch.logaddexp(-dispersion, -self._largest_dispersion())
 
     @property
     def dispersion_slope(self):
-        """Derivative of `dispersion` by what is learnt, the same without its bounds."""
-        floor, ceiling = self._dispersion_bounds()
-        dispersion = torch.logaddexp(self.raw_dispersion, floor)
-        above_floor = torch.sigmoid(self.raw_dispersion - floor)
-        return above_floor * torch.sigmoid(ceiling - dispersion)
+        """Derivative of `dispersion` by `raw_dispersion`."""
+        log_dispersion, floor = self._log_dispersion(), self.least_dispersion
+        dispersion = torch.logaddexp(log_dispersion, floor)
+        above_floor = torch.sigmoid(log_dispersion - floor)
+        below_ceiling = torch.sigmoid(self._largest_dispersion() - dispersion)
+        return _DISPERSION_RATE * above_floor * below_ceiling
 
-    def _dispersion_bounds(self):
+    def _log_dispersion(self):
+        """Return the logarithm of what is learnt, without its bounds."""
+        return _DISPERSION_RATE * self.raw_dispersion
+
+    def _largest_dispersion(self):
         largest = LIKELIHOODS[self.likelihood].largest_log_dispersion
-        bounds = math.log(LEAST_NOISE), largest
-        return [torch.full_like(self.raw_dispersion, bound) for bound in bounds]
+        return torch.full_like(self.raw_dispersion, largest)
 
     def posterior(self, u: Tensor, generator=None, condition=None):
         """Return mean and log variance of the codes, each (n_rows, n_components).
@@ -184,13 +202,24 @@ class VariationalAutoencoder(ArrayStateModule):
         self.g.initialize(init, generator, zero_last=self.linear_path)
 
     @torch.no_grad()
-    def set_dispersion(self, log_value):
-        """Set the logarithm of the dispersion, a number or one a feature."""
+    def set_dispersion(self, log_value, log_floor=_LOG_LEAST_NOISE):
+        """Set the logarithms of the dispersion and its floor, numbers or one a feature.
+
+        A dispersion that is given has no floor.
+        """
         log_value = torch.as_tensor(log_value, dtype=torch.float64)
-        if self.learn_dispersion:
-            above = log_value.exp() - LEAST_NOISE
-            log_value = above.clamp_min(1e-3 * LEAST_NOISE).log()
-        self.raw_dispersion.copy_(log_value)
+        if not self.learn_dispersion:
+            self.raw_dispersion.copy_(log_value)
+            return
+        log_floor = torch.as_tensor(log_floor, dtype=torch.float64)
+        self.least_dispersion.copy_(log_floor)
+        largest = LIKELIHOODS[self.likelihood].largest_log_dispersion
+        log_value = log_value.clamp(max=largest - _MARGIN)
+        # Without the bounds, of which the ceiling may be infinite.
+        log_value = log_value - torch.log1p(-torch.exp(log_value - largest))
+        share = (-torch.expm1(log_floor - log_value)).clamp_min(1e-3)
+        log_value = torch.maximum(log_value, log_floor) + share.log()
+        self.raw_dispersion.copy_(log_value / _DISPERSION_RATE)
 
     @torch.no_grad()
     def set_linear_path(
@@ -201,13 +230,19 @@ class VariationalAutoencoder(ArrayStateModule):
         input_radius=torch.inf,
         code_radius=torch.inf,
     ):
-        """Start from probabilistic PCA, whose codes have the prior's scale."""
-        squares = (linear_map.decoder**2).sum(axis=0)
-        noise = max(linear_map.noise_variance, 1e-300)
+        """Start from probabilistic PCA or factor analysis.
+
+        Their codes have the prior's scale.
+        """
+        noise = np.maximum(linear_map.noise_variance, 1e-300)
+        if noise.ndim == 0:
+            signal = (linear_map.decoder**2).sum(axis=0) / noise
+        else:
+            signal = (linear_map.decoder**2 / noise[:, np.newaxis]).sum(axis=0)
         for name, value in [
             ("linear_encoder", linear_map.encoder),
             ("linear_decoder", linear_map.decoder),
-            ("posterior_scale", (1 + squares / noise) ** -0.5),
+            ("posterior_scale", (1 + signal) ** -0.5),
             ("correction_scale", correction_scale),
             ("input_radius", input_radius),
             ("code_radius", code_radius),

@@ -141,8 +141,11 @@ class BaseAutoencoder(
         """Return the `LinearMap` of the linear path from `ScaledRows`."""
         return principal_axes(rows.x.numpy(), n_components, rng, rows.weight)
 
-    def _finish_start(self, network, scaling, linear_map):
-        """Set what else the network begins with; `linear_map` may be None."""
+    def _finish_start(self, network, rows, linear_map):
+        """Set what else the network begins with.
+
+        `rows` are the training rows, `ScaledRows`; `linear_map` may be None.
+        """
 
     def _n_parts(self, shape):
         """Return of how many parts a fit to data of `shape` is told; None for one."""

@@ -16,6 +16,7 @@ from skae.estimators._variational import (
     VARIATIONAL_PARAMETERS,
     BaseVariationalAutoencoder,
 )
+from skae.factor_analysis import factor_analysis
 from skae.linear import probabilistic_pca
 
 
@@ -291,17 +292,29 @@ class VAETransformer(BaseVariationalAutoencoder):
         return self._bound(self._check_rows(X), n_draws)
 
     def _linear_map(self, rows, n_components, corruption, rng):
+        u = rows.x.numpy()
+        if self._has_noise_of_features():
+            return factor_analysis(u, n_components, rows.weight, floor=LEAST_NOISE)
         log_noise = self._log_noise_in(rows.scaling)
         with np.errstate(over="ignore"):
             noise = None if log_noise is None else float(np.exp(log_noise))
         return probabilistic_pca(
-            rows.x.numpy(),
+            u,
             n_components,
             rng,
             rows.weight,
             noise_variance=noise,
             floor=LEAST_NOISE if noise is None else 0.0,
         )
+
+    def _has_noise_of_features(self):
+        """Whether the linear path is factor analysis.
+
+        Logarithms of counts have a noise that depends on the rate.
+        """
+        if self.likelihood == "gaussian":
+            return self.noise_variance == "per_feature"
+        return self._link() == "exp"
 
     def _linear_path_is_optimal(self):
         sizes = self.hidden_layer_sizes
@@ -310,6 +323,5 @@ class VAETransformer(BaseVariationalAutoencoder):
             and len(sizes) == 0
             and self.linear_path is not None
             and self.likelihood == "gaussian"
-            and self.noise_variance != "per_feature"
             and self.beta == 1
         )

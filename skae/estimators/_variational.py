@@ -18,6 +18,7 @@ from skae.estimators._elbo import (
     negative_elbo,
     negative_importance_weighted_bound,
 )
+from skae.estimators._likelihood_start import set_noise, set_rates
 from skae.likelihoods import LIKELIHOODS, RowLikelihood
 from skae.penalties import kl_to_standard_normal
 from skae.training.optimizers import OPTIMIZERS
@@ -223,13 +224,13 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         # In logarithms: the square of a scale of 1e200 is no number.
         return math.log(self.noise_variance) - 2 * math.log(float(scaling.scale))
 
-    def _finish_start(self, network, scaling, linear_map):
+    def _finish_start(self, network, rows, linear_map):
         if self._noise_is_given():
-            network.set_dispersion(self._log_noise_in(scaling))
+            network.set_dispersion(self._log_noise_in(rows.scaling))
         elif self.likelihood == "gaussian":
-            # Without a linear path that of predicting the mean.
-            noise = 1.0 if linear_map is None else linear_map.noise_variance
-            network.set_dispersion(math.log(noise))
+            set_noise(network, rows, linear_map)
+        elif self._link() == "exp":
+            set_rates(network, rows)
 
     def _own_attributes(self, attributes, samples):
         given = {}
