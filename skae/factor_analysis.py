@@ -35,8 +35,9 @@ def factor_analysis(X, n_components, sample_weight=None, *, floor=0.0):
         Components that carry nothing have an encoder and a decoder of zeros.
     sample_weight : ndarray of shape (n_samples,) or None
     floor : float
-        Least noise variance, as a share of the feature's variance; of a constant
-        feature, of the mean variance.
+        Least noise variance, as a share of the feature's variance. A constant feature
+        has the mean variance divided by n_samples: so little is certain that it varies
+        no more than that.
 
     Returns
     -------
@@ -54,8 +55,8 @@ def factor_analysis(X, n_components, sample_weight=None, *, floor=0.0):
         rows = X * np.sqrt(sample_weight / sample_weight.sum())[:, np.newaxis]
     variances = np.square(rows).sum(axis=0)
     varies = np.flatnonzero(variances > 0)
-    least = floor * np.where(variances > 0, variances, variances.mean() or 1.0)
-    noise = np.maximum(variances, least)
+    least = floor * variances
+    noise = np.where(variances > 0, variances, (variances.mean() or 1.0) / len(rows))
     decoder = np.zeros((X.shape[1], n_components))
     encoder = np.zeros((n_components, X.shape[1]))
     if len(varies):

@@ -25,7 +25,9 @@ def set_noise(network, rows, linear_map):
         return
     variances = np.average(np.square(rows.x.numpy()), axis=0, weights=rows.weight)
     variances = variances.astype(np.float64)
-    floor = LEAST_NOISE * np.where(variances > 0, variances, variances.mean() or 1.0)
+    # Of a constant feature nothing shows how far below its start the noise may go.
+    constant = (variances.mean() or 1.0) / len(rows.data)
+    floor = np.where(variances > 0, LEAST_NOISE * variances, constant)
     noise = np.maximum(variances, _LEAST_WITHOUT_PATH)
     if linear_map is not None:
         noise = np.maximum(linear_map.noise_variance, floor)
