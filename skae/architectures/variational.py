@@ -29,11 +29,11 @@ from skae.likelihoods import LIKELIHOODS
 # likelihood would grow without bound.
 LEAST_NOISE = 1e-6
 _LOG_LEAST_NOISE = math.log(LEAST_NOISE)
-# Steps of a logarithm are larger than those of weights by this factor: it has a common
-# start and far to go, where few rows make few steps (measured).
-_DISPERSION_RATE = 10.0
-# How close to its largest value a dispersion may be set.
-_MARGIN = 0.05
+# Steps of a log dispersion of a feature are by this factor larger than of weights: it
+# may have far to go in few steps (measured).
+_RATE_OF_FEATURES = 3.0
+# Of a log dispersion that is set to its largest value, where nothing would move it.
+_MARGIN = 1.0
 # Of the posterior, either way: its standard deviation is between 5e-5 and 2e4 of the
 # prior's. One step astray may ask for more, the exponential of which is infinite or
 # zero. What is sharper than that no decoder tells apart in float32.
@@ -119,6 +119,7 @@ class VariationalAutoencoder(ArrayStateModule):
                 self.likelihood == "gaussian" and noise_variance != "per_feature"
             )
             n_dispersions = 1 if is_shared else self.arguments["n_features"]
+            self._dispersion_rate = 1.0 if is_shared else _RATE_OF_FEATURES
             value = torch.zeros(n_dispersions, dtype=torch.float32)
         if value is not None and self.learn_dispersion:
             self.register_parameter("raw_dispersion", nn.Parameter(value))
@@ -154,11 +155,11 @@ class VariationalAutoencoder(ArrayStateModule):
         dispersion = torch.logaddexp(log_dispersion, floor)
         above_floor = torch.sigmoid(log_dispersion - floor)
         below_ceiling = torch.sigmoid(self._largest_dispersion() - dispersion)
-        return _DISPERSION_RATE * above_floor * below_ceiling
+        return self._dispersion_rate * above_floor * below_ceiling
 
     def _log_dispersion(self):
         """Return the logarithm of what is learnt, without its bounds."""
-        return _DISPERSION_RATE * self.raw_dispersion
+        return self._dispersion_rate * self.raw_dispersion
 
     def _largest_dispersion(self):
         largest = LIKELIHOODS[self.likelihood].largest_log_dispersion
@@ -219,7 +220,7 @@ class VariationalAutoencoder(ArrayStateModule):
         log_value = log_value - torch.log1p(-torch.exp(log_value - largest))
         share = (-torch.expm1(log_floor - log_value)).clamp_min(1e-3)
         log_value = torch.maximum(log_value, log_floor) + share.log()
-        self.raw_dispersion.copy_(log_value / _DISPERSION_RATE)
+        self.raw_dispersion.copy_(log_value / self._dispersion_rate)
 
     @torch.no_grad()
     def set_linear_path(
