@@ -17,7 +17,9 @@ _SMALL = 100
 _TOLERANCE = 1e-2
 
 
-def factor_analysis(X, n_components, sample_weight=None, *, floor=0.0):
+def factor_analysis(
+    X, n_components, sample_weight=None, *, floor=0.0, only_evident=False
+):
     r"""Return the maximum likelihood solution on centered data as a `LinearMap`.
 
     Given :math:`\Psi`, the likelihood is largest for :math:`W = \Psi^{1/2} V
@@ -38,6 +40,9 @@ def factor_analysis(X, n_components, sample_weight=None, *, floor=0.0):
         Least noise variance, as a share of the feature's variance. A constant feature
         has the mean variance divided by n_samples: so little is certain that it varies
         no more than that.
+    only_evident : bool
+        Whether a component has to raise the log likelihood by more than its number of
+        loadings, Akaike's criterion; the others carry nothing.
 
     Returns
     -------
@@ -49,27 +54,34 @@ def factor_analysis(X, n_components, sample_weight=None, *, floor=0.0):
     .. [1] D. Barber, "Bayesian reasoning and machine learning", algorithm 21.1.
     """
     X = X.astype(np.float64, copy=False)
-    if sample_weight is None:
-        rows = X / np.sqrt(len(X))
-    else:
-        rows = X * np.sqrt(sample_weight / sample_weight.sum())[:, np.newaxis]
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
+    count = weight.sum()
+    rows = X * np.sqrt(weight / count)[:, np.newaxis]
     variances = np.square(rows).sum(axis=0)
     varies = np.flatnonzero(variances > 0)
     least = floor * variances
-    noise = np.where(variances > 0, variances, (variances.mean() or 1.0) / len(rows))
+    noise = np.where(variances > 0, variances, (variances.mean() or 1.0) / count)
     decoder = np.zeros((X.shape[1], n_components))
     encoder = np.zeros((n_components, X.shape[1]))
-    if len(varies):
+    n_fitted = n_components if len(varies) else 0
+    while n_fitted > 0:
         W, eigenvalues, noise[varies] = _iterate(
-            rows[:, varies], n_components, variances[varies], least[varies]
+            rows[:, varies], n_fitted, count, least[varies]
         )
+        gains = count / 2 * (eigenvalues - 1 - np.log(eigenvalues))
+        n_evident = int((gains > len(varies)).sum()) if only_evident else n_fitted
+        if n_evident >= len(eigenvalues):
+            break
+        n_fitted, noise[varies] = n_evident, variances[varies]
+    if n_fitted > 0:
         decoder[varies, : W.shape[1]] = W
         encoder[: W.shape[1], varies] = (W / noise[varies, np.newaxis] / eigenvalues).T
     return LinearMap(encoder, decoder, np.zeros(X.shape[1]), noise)
 
 
-def _iterate(rows, n_components, variances, least):
+def _iterate(rows, n_components, count, least):
     """Return loadings, the eigenvalues that belong to them, and noise variances."""
+    variances = np.square(rows).sum(axis=0)
     eigen = _eigen_of_columns(rows) if len(rows) > len(rows.T) else _eigen_of_rows(rows)
     most = _MOST_ITERATIONS * (_SMALL / max(min(rows.shape), _SMALL)) ** 2
     noise, before = variances, -np.inf
@@ -81,7 +93,7 @@ def _iterate(rows, n_components, variances, least):
         explained = (np.log(eigenvalues) + 1).sum()
         likelihood = -0.5 * (np.log(noise).sum() + explained + left_out)
         W = axes * np.sqrt(eigenvalues - 1) * np.sqrt(noise)[:, np.newaxis]
-        if likelihood - before < _TOLERANCE / len(rows):
+        if likelihood - before < _TOLERANCE / count:
             break
         before, fitted = likelihood, (W, eigenvalues, noise)
         noise = np.maximum(variances - np.square(W).sum(axis=1), least)

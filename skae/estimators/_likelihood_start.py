@@ -26,7 +26,8 @@ def set_noise(network, rows, linear_map):
     variances = np.average(np.square(rows.x.numpy()), axis=0, weights=rows.weight)
     variances = variances.astype(np.float64)
     # Of a constant feature nothing shows how far below its start the noise may go.
-    constant = (variances.mean() or 1.0) / len(rows.data)
+    count = len(rows.data) if rows.weight is None else rows.weight.sum()
+    constant = (variances.mean() or 1.0) / count
     floor = np.where(variances > 0, LEAST_NOISE * variances, constant)
     noise = np.maximum(variances, _LEAST_WITHOUT_PATH)
     if linear_map is not None:

@@ -294,7 +294,14 @@ class VAETransformer(BaseVariationalAutoencoder):
     def _linear_map(self, rows, n_components, corruption, rng):
         u = rows.x.numpy()
         if self._has_noise_of_features():
-            return factor_analysis(u, n_components, rows.weight, floor=LEAST_NOISE)
+            return factor_analysis(
+                u,
+                n_components,
+                rows.weight,
+                floor=LEAST_NOISE,
+                # Of few counts the logarithms have much noise to be fitted.
+                only_evident=self._link() == "exp",
+            )
         log_noise = self._log_noise_in(rows.scaling)
         with np.errstate(over="ignore"):
             noise = None if log_noise is None else float(np.exp(log_noise))
