@@ -27,12 +27,26 @@ def set_noise(network, rows, linear_map):
     variances = variances.astype(np.float64)
     # Of a constant feature nothing shows how far below its start the noise may go.
     count = len(rows.data) if rows.weight is None else rows.weight.sum()
-    constant = (variances.mean() or 1.0) / count
+    constant = max(1 / count, 2 * LEAST_NOISE * len(variances))
+    constant *= variances.mean() or 1.0
     floor = np.where(variances > 0, LEAST_NOISE * variances, constant)
     noise = np.maximum(variances, _LEAST_WITHOUT_PATH)
     if linear_map is not None:
         noise = np.maximum(linear_map.noise_variance, floor)
     network.set_dispersion(np.log(noise), np.log(floor))
+
+
+def count_at_floor(network):
+    """Return how many variances of a Gaussian likelihood are at their floors.
+
+    Those of constant features, whose likelihood has no bound, do not count: their floor
+    is above that of any other.
+    """
+    if network.likelihood != "gaussian" or not network.learn_dispersion:
+        return 0
+    floor, noise = network.least_dispersion, network.dispersion.detach()
+    largest = math.log(1.5 * LEAST_NOISE * network.arguments["n_features"])
+    return int(((noise - floor < math.log(2)) & (floor < largest)).sum())
 
 
 def set_rates(network, rows):
