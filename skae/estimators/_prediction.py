@@ -30,9 +30,10 @@ class ClassifierOutputs(ClassifierMixin):
     def partial_fit(self, X, y, classes=None, *, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
-        The first call fixes the classes, the centring, the scale and the network
-        that training begins with (by pretraining on its rows, where there is any);
-        later calls keep them. After `fit` the first epochs may raise the loss: the
+        The first call fixes the classes. Centering, scale and the network that training
+        begins with (by pretraining, where there is any) are found from the samples of
+        all calls while these are fewer than 100: each time that they have doubled,
+        training begins anew with all of them. Later calls keep them. After `fit` the first epochs may raise the loss: the
         optimiser's moments are kept with ``warm_start=True`` alone.
 
         Parameters
@@ -184,9 +185,10 @@ class RegressorOutputs(RegressorMixin):
     def partial_fit(self, X, y, *, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
-        The first call fixes the units of y, the centring, the scale and the network
-        that training begins with (by pretraining on its rows, where there is any);
-        later calls keep them. After `fit` the first epochs may raise the loss: the
+        Centering, scale, the units of y and the network that training begins with (by
+        pretraining, where there is any) are found from the samples of all calls while
+        these are fewer than 100: each time that they have doubled, training begins anew
+        with all of them. Later calls keep them. After `fit` the first epochs may raise the loss: the
         optimiser's moments are kept with ``warm_start=True`` alone.
 
         Parameters

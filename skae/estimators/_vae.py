@@ -26,9 +26,10 @@ from skae.linear import probabilistic_pca
     linear_path=(
         "{'ppca'} or None",
         """
-        'ppca' adds the networks to probabilistic PCA, and training starts from it;
-        None is the textbook network. With ``likelihood="gaussian"`` the first epoch's
-        bound is the exact likelihood of probabilistic PCA.
+        'ppca' adds the networks to probabilistic PCA, and training starts from it; with
+        ``noise_variance="per_feature"`` and for counts to factor analysis. None is the
+        textbook network. With ``likelihood="gaussian"`` the bound before the first
+        epoch is the exact likelihood of the linear model.
         """,
     ),
 )
@@ -205,8 +206,10 @@ class VAETransformer(BaseVariationalAutoencoder):
     def partial_fit(self, X, y=None, *, sample_weight=None):
         """Take one epoch over X at the initial learning rate.
 
-        The first call fixes the centring, the scale, the linear path, the number
-        of components and their order from its X; later calls keep them. After `fit`
+        Centering, scale, PCA shortcut, noise and order of the components are found from
+        the samples of all calls while these are fewer than 100, or than four per
+        component: each time that they have doubled, training begins anew with all of
+        them. Later calls keep all but the noise, which is learned. After `fit`
         the first epochs may raise the loss: the optimiser's moments are kept with
         ``warm_start=True`` alone. What is measured on rows, such as
         `explained_variance_` and `kl_per_component_`, is of those of the last call.
