@@ -33,8 +33,9 @@ class ClassifierOutputs(ClassifierMixin):
         The first call fixes the classes. Centering, scale and the network that training
         begins with (by pretraining, where there is any) are found from the samples of
         all calls while these are fewer than 100: each time that they have doubled,
-        training begins anew with all of them. Later calls keep them. After `fit` the first epochs may raise the loss: the
-        optimiser's moments are kept with ``warm_start=True`` alone.
+        training begins anew with all of them. Later calls keep them. After `fit` the
+        first epochs may raise the loss: the optimizer's moments are kept with
+        ``warm_start=True`` alone.
 
         Parameters
         ----------
@@ -188,8 +189,8 @@ class RegressorOutputs(RegressorMixin):
         Centering, scale, the units of y and the network that training begins with (by
         pretraining, where there is any) are found from the samples of all calls while
         these are fewer than 100: each time that they have doubled, training begins anew
-        with all of them. Later calls keep them. After `fit` the first epochs may raise the loss: the
-        optimiser's moments are kept with ``warm_start=True`` alone.
+        with all of them. Later calls keep them. After `fit` the first epochs may raise
+        the loss: the optimizer's moments are kept with ``warm_start=True`` alone.
 
         Parameters
         ----------
