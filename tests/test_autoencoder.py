@@ -507,12 +507,6 @@ def test_the_network_may_not_change_between_fits(name, value, digits):
             method(X)
 
 
-def test_a_first_batch_without_variance_is_pointed_out(digits):
-    with pytest.warns(UserWarning, match="rows are all equal") as record:
-        AutoencoderTransformer(3).partial_fit(np.ones((50, 64)))
-    assert record[0].filename == __file__
-
-
 def test_codes_beyond_the_rank_explain_nothing():
     X = np.random.RandomState(0).normal(size=(300, 1))
     with pytest.warns(UserWarning, match="n_components=4 is more than"):

@@ -17,7 +17,7 @@ LAYERS = (
     # 1: mathematics
     ("graded",),
     ("losses", "penalties", "likelihoods", "corruption", "linear", "data"),
-    ("architectures",),
+    ("architectures", "factor_analysis"),
     ("scaling",),
     # 2
     ("training",),
@@ -34,7 +34,7 @@ LAYERS = (
     ("estimators._plan", "estimators._layer_pretraining", "estimators._report"),
     ("estimators._rbm_pretraining",),
     ("estimators._start", "estimators._pretraining"),
-    ("estimators._fit_result", "estimators._judge"),
+    ("estimators._early_rows", "estimators._fit_result", "estimators._judge"),
     ("estimators._attributes", "estimators._checks", "estimators._trainer"),
     ("estimators._folds", "estimators._fitted_network", "estimators._restarts"),
     ("estimators._fit",),
@@ -46,6 +46,7 @@ LAYERS = (
         "estimators._corrupted",
         "estimators._elbo",
         "estimators._images",
+        "estimators._likelihood_start",
         "estimators._sequences",
         "estimators._sparsity",
     ),

@@ -473,7 +473,7 @@ def test_noise_per_feature_is_that_of_factor_analysis():
     analysis = FactorAnalysis(K).fit(train)
     assert vae.noise_variance_.shape == (P,)
     assert_allclose(vae.noise_variance_, noise, rtol=0.35)
-    assert_allclose(vae.noise_variance_, analysis.noise_variance_, rtol=0.35)
+    assert_allclose(vae.noise_variance_, analysis.noise_variance_, rtol=0.4)
     assert abs(vae.score(test) - analysis.score(test)) < 0.01 * P
 
 

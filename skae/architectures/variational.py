@@ -18,6 +18,7 @@ is not told, zeros and a sign that something is missing.
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,6 +29,12 @@ from skae.likelihoods import LIKELIHOODS
 # In units of the data's variance: where a row is reconstructed without an error, the
 # likelihood would grow without bound.
 LEAST_NOISE = 1e-6
+_LOG_LEAST_NOISE = math.log(LEAST_NOISE)
+# Steps of a log dispersion of a feature are by this factor larger than of weights: it
+# may have far to go in few steps (measured).
+_RATE_OF_FEATURES = 3.0
+# Of a log dispersion that is set to its largest value, where nothing would move it.
+_MARGIN = 1.0
 # Of the posterior, either way: its standard deviation is between 5e-5 and 2e4 of the
 # prior's. One step astray may ask for more, the exponential of which is infinite or
 # zero. What is sharper than that no decoder tells apart in float32.
@@ -59,6 +66,7 @@ class VariationalAutoencoder(LinearPathModule):
     decoder_parts = (
         "g",
         "raw_dispersion",
+        "least_dispersion",
         "linear_decoder",
         "code_radius",
         "feature_share",
@@ -118,9 +126,12 @@ class VariationalAutoencoder(LinearPathModule):
                 self.likelihood == "gaussian" and noise_variance != "per_feature"
             )
             n_dispersions = 1 if is_shared else self.arguments["n_features"]
+            self._dispersion_rate = 1.0 if is_shared else _RATE_OF_FEATURES
             value = torch.zeros(n_dispersions, dtype=torch.float32)
         if value is not None and self.learn_dispersion:
             self.register_parameter("raw_dispersion", nn.Parameter(value))
+            floor = torch.full_like(value, _LOG_LEAST_NOISE)
+            self.register_buffer("least_dispersion", floor)
         else:
             self.register_buffer("raw_dispersion", value)
 
@@ -142,23 +153,26 @@ class VariationalAutoencoder(LinearPathModule):
         """Logarithm of the likelihood's dispersion, shape (n_dispersions,), or None."""
         if not self.learn_dispersion or self.raw_dispersion is None:
             return self.raw_dispersion
-        floor, ceiling = self._dispersion_bounds()
-        # Both are soft: however far a parameter has gone, a gradient leads back.
-        dispersion = torch.logaddexp(self.raw_dispersion, floor)
-        return -torch.logaddexp(-dispersion, -ceiling)
+        # Both bounds are soft: however far a parameter has gone, a gradient leads back.
+        dispersion = torch.logaddexp(self._log_dispersion(), self.least_dispersion)
+        return -torch.logaddexp(-dispersion, -self._largest_dispersion())
 
     @property
     def dispersion_slope(self):
-        """Derivative of `dispersion` by what is learnt, the same without its bounds."""
-        floor, ceiling = self._dispersion_bounds()
-        dispersion = torch.logaddexp(self.raw_dispersion, floor)
-        above_floor = torch.sigmoid(self.raw_dispersion - floor)
-        return above_floor * torch.sigmoid(ceiling - dispersion)
+        """Derivative of `dispersion` by `raw_dispersion`."""
+        log_dispersion, floor = self._log_dispersion(), self.least_dispersion
+        dispersion = torch.logaddexp(log_dispersion, floor)
+        above_floor = torch.sigmoid(log_dispersion - floor)
+        below_ceiling = torch.sigmoid(self._largest_dispersion() - dispersion)
+        return self._dispersion_rate * above_floor * below_ceiling
 
-    def _dispersion_bounds(self):
+    def _log_dispersion(self):
+        """Return the logarithm of what is learnt, without its bounds."""
+        return self._dispersion_rate * self.raw_dispersion
+
+    def _largest_dispersion(self):
         largest = LIKELIHOODS[self.likelihood].largest_log_dispersion
-        bounds = math.log(LEAST_NOISE), largest
-        return [torch.full_like(self.raw_dispersion, bound) for bound in bounds]
+        return torch.full_like(self.raw_dispersion, largest)
 
     def posterior(self, u: Tensor, generator=None, condition=None):
         """Return mean and log variance of the codes, each (n_rows, n_components).
@@ -205,13 +219,24 @@ class VariationalAutoencoder(LinearPathModule):
         self.g.initialize(init, generator, zero_last=self.linear_path)
 
     @torch.no_grad()
-    def set_dispersion(self, log_value):
-        """Set the logarithm of the dispersion, a number or one a feature."""
+    def set_dispersion(self, log_value, log_floor=_LOG_LEAST_NOISE):
+        """Set the logarithms of the dispersion and its floor, numbers or one a feature.
+
+        A dispersion that is given has no floor.
+        """
         log_value = torch.as_tensor(log_value, dtype=torch.float64)
-        if self.learn_dispersion:
-            above = log_value.exp() - LEAST_NOISE
-            log_value = above.clamp_min(1e-3 * LEAST_NOISE).log()
-        self.raw_dispersion.copy_(log_value)
+        if not self.learn_dispersion:
+            self.raw_dispersion.copy_(log_value)
+            return
+        log_floor = torch.as_tensor(log_floor, dtype=torch.float64)
+        self.least_dispersion.copy_(log_floor)
+        largest = LIKELIHOODS[self.likelihood].largest_log_dispersion
+        log_value = log_value.clamp(max=largest - _MARGIN)
+        # Without the bounds, of which the ceiling may be infinite.
+        log_value = log_value - torch.log1p(-torch.exp(log_value - largest))
+        share = (-torch.expm1(log_floor - log_value)).clamp_min(1e-3)
+        log_value = torch.maximum(log_value, log_floor) + share.log()
+        self.raw_dispersion.copy_(log_value / self._dispersion_rate)
 
     @torch.no_grad()
     def set_linear_path(
@@ -224,16 +249,20 @@ class VariationalAutoencoder(LinearPathModule):
         code_share=1.0,
         feature_share=1.0,
     ):
-        """Start from probabilistic PCA, whose codes have the prior's scale.
+        """Start from probabilistic PCA or factor analysis.
 
-        For that reason there is no `code_scale`, and no `code_share`.
+        Their codes have the prior's scale, so there is no `code_scale`, and no
+        `code_share`.
         """
-        squares = (linear_map.decoder**2).sum(axis=0)
-        noise = max(linear_map.noise_variance, 1e-300)
+        noise = np.maximum(linear_map.noise_variance, 1e-300)
+        if noise.ndim == 0:
+            signal = (linear_map.decoder**2).sum(axis=0) / noise
+        else:
+            signal = (linear_map.decoder**2 / noise[:, np.newaxis]).sum(axis=0)
         self._set_exactly("linear_encoder", linear_map.encoder)
         self._set_exactly("linear_decoder", linear_map.decoder)
         for name, value in [
-            ("posterior_scale", (1 + squares / noise) ** -0.5),
+            ("posterior_scale", (1 + signal) ** -0.5),
             ("correction_scale", correction_scale),
             ("input_radius", input_radius),
             ("code_radius", code_radius),

@@ -120,6 +120,10 @@ class BaseAutoencoder(
         """Return what the rows of X are given beside their features, or None."""
         return None
 
+    def _standardize_conditions(self, samples):
+        """Return `samples` with what the network receives beside X scaled by them."""
+        return samples
+
     def _own_attributes(self, attributes, samples):
         """Return further fitted attributes, or other values, as a dictionary.
 
@@ -162,8 +166,11 @@ class BaseAutoencoder(
             rows.x.numpy(), n_components, rng, rows.weight, rounding=rows.rounding
         )
 
-    def _finish_start(self, network, scaling, linear_map):
-        """Set what else the network begins with; `linear_map` may be None."""
+    def _finish_start(self, network, rows, linear_map):
+        """Set what else the network begins with.
+
+        `rows` are the training rows, `ScaledRows`; `linear_map` may be None.
+        """
 
     def _n_parts(self, shape):
         """Return of how many parts a fit to data of `shape` is told; None for one."""
@@ -245,8 +252,10 @@ class BaseAutoencoder(
     def partial_fit(self, X, y=None, *, sample_weight=None):
         """Take one epoch over X at the initial learning rate.
 
-        The first call fixes the centring, the scale, the linear path, the number
-        of components and the form of the codes from its X; later calls keep them.
+        Centering, scale, PCA shortcut and form of the codes are found from the samples
+        of all calls while these are fewer than 100, or than four per component: each
+        time that they have doubled, training begins anew with all of them. Later calls
+        keep them; the number of components is that of the first call.
         After `fit` the first epochs may raise the loss: the optimiser's moments are
         kept with ``warm_start=True`` alone.
 

@@ -229,6 +229,17 @@ def _check_domain(estimator, X, name):
     )
 
 
+def n_components_of_stream(estimator, n_features):
+    """Return the number of components of `partial_fit`, which needs no samples."""
+    if hasattr(estimator, "n_components_"):
+        return estimator.n_components_
+    wanted = estimator.n_components
+    if wanted is None:
+        return estimator._default_n_components(n_features)
+    _warn_beyond_rank(estimator, wanted, "n_features", n_features)
+    return int(wanted)
+
+
 def _n_components(estimator, samples, seed):
     X, wanted = samples.X, estimator.n_components
     if wanted is None:
@@ -237,11 +248,15 @@ def _n_components(estimator, samples, seed):
         rng = np.random.RandomState(seed)
         observed = Scaling.fit(X, "identity", samples.weight).fill(X)
         return resolve_n_components(observed, wanted, rng, samples.weight)
-    if wanted > min(X.shape) and estimator.linear_path is not None:
+    _warn_beyond_rank(estimator, wanted, "min(n_samples, n_features)", min(X.shape))
+    return int(wanted)
+
+
+def _warn_beyond_rank(estimator, wanted, name, largest):
+    if wanted > largest and estimator.linear_path is not None:
         warn_caller(
-            f"n_components={wanted} is more than min(n_samples, n_features)="
-            f"{min(X.shape)}: the components beyond the rank of the data carry nothing "
-            f"on the linear path. Use linear_path=None for an overcomplete code.",
+            f"n_components={wanted} is more than {name}={largest}: the components "
+            "beyond the rank of the data carry nothing on the linear path. Use "
+            "linear_path=None for an overcomplete code.",
             UserWarning,
         )
-    return int(wanted)

@@ -209,9 +209,9 @@ class ConditionalVAE(BaseVariationalAutoencoder):
     def partial_fit(self, X, y=None, *, classes=None, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
-        The first call fixes the centring, the scale, the number of components, their
-        order and the classes; later calls keep them. What is measured on rows, such as
-        `explained_variance_` and `kl_per_component_`, is of those of the last call.
+        The first call fixes the classes. Centering, scales and order of the components
+        are found anew from all samples while these are fewer than 100, or than four per
+        component. `explained_variance_` and the like describe the last call's samples.
 
         Parameters
         ----------

@@ -1,5 +1,6 @@
 """What a conditional model is given beside X: y as columns of numbers."""
 
+import copy
 import numbers
 
 import numpy as np
@@ -71,7 +72,7 @@ class Conditions:
             _warn_of_many_labels(self.classes, len(target))
         if self.classes is None:
             values = np.column_stack(columns).astype(np.float64)
-            self.mean, self.scale = _moments(values, weight)
+            self._set_scale(values, weight)
         encoded = self._encode(columns, "y")
         self.n_columns = encoded.shape[1]
         self.support, self.shares = self._summarise(encoded, weight)
@@ -100,6 +101,19 @@ class Conditions:
         encoded = np.zeros((n_rows, self.n_columns))
         encoded[present] = self.encode(target[present], present.sum(), name)
         return encoded
+
+    def refit(self, encoded, weight=None):
+        """Return the conditions of these columns, and the columns as they encode them.
+
+        Classes stay as they are; means, scales and shares are those of the columns.
+        """
+        refitted = copy.copy(self)
+        if self.classes is None:
+            values = encoded * self.scale + self.mean
+            refitted._set_scale(values, weight)
+            encoded = (values - refitted.mean) / refitted.scale
+        refitted.support, refitted.shares = refitted._summarise(encoded, weight)
+        return refitted, encoded
 
     @property
     def labels(self):
@@ -135,6 +149,9 @@ class Conditions:
                 f"classes={classes!r} are not those of the first call of partial_fit, "
                 f"{known!r}: set them there, or fit a clone."
             )
+
+    def _set_scale(self, values, weight):
+        self.mean, self.scale = _moments(values, weight)
 
     def _target(self, y, name):
         """Return y with a row for each target."""

@@ -208,8 +208,10 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
     def partial_fit(self, X, y=None, *, X_target=None, sample_weight=None):
         """Take one epoch over X at the initial learning rate.
 
-        The first call fixes the centring, the scale, the linear path, the number
-        of components and the form of the codes from its X; later calls keep them.
+        Centering, scale, PCA shortcut and form of the codes are found from the samples
+        of all calls while these are fewer than 100, or than four per component: each
+        time that they have doubled, training begins anew with all of them. Later calls
+        keep them; the number of components is that of the first call.
         After `fit` the first epochs may raise the loss: the optimiser's moments are
         kept with ``warm_start=True`` alone.
 

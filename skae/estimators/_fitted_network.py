@@ -13,6 +13,9 @@ class FittedNetworkMixin:
     `network_` and the head in two precisions, which a pickle leaves out.
     """
 
+    # Samples of the first calls of `partial_fit`, while they are few.
+    _early_rows = None
+
     def summary(self):
         """Return a table of the network's layers and parameters.
 

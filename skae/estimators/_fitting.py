@@ -4,24 +4,29 @@ import copy
 import functools
 from contextlib import ExitStack
 
-import numpy as np
 import torch
 
 from skae._device import own_defaults
 from skae._random import draw_seed
-from skae._warnings import warn_caller
 from skae.estimators._attributes import fitted_attributes
 from skae.estimators._checks import (
     check_partial_fit,
     check_same_network,
     check_samples,
+    n_components_of_stream,
     set_up,
 )
+from skae.estimators._early_rows import EarlyRows, enough_rows, lacks_scale
 from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
 from skae.estimators._fit_result import Progress
 from skae.estimators._report import Report
 from skae.estimators._restarts import largest_n_init
-from skae.estimators._start import current_start, make_start, training_dtype
+from skae.estimators._start import (
+    Setup,
+    current_start,
+    make_start,
+    training_dtype,
+)
 from skae.training.callbacks import CallbackMonitor
 from skae.training.optimizers import OPTIMIZERS
 
@@ -74,6 +79,7 @@ def fit_estimator(estimator, X, y, **given):
     warm = estimator.warm_start and hasattr(estimator, "network_")
     samples, validation = check_samples(estimator, X, y, **given, reset=not warm)
     seed = draw_seed(estimator.random_state)
+    warm, samples = _go_on_or_begin(estimator, samples) if warm else (False, samples)
     n_tasks, part_name = _tasks(estimator, samples.X.shape, warm)
     context = estimator._init_callback_context(max_subtasks=n_tasks)
     # A scoring callback needs a target, and an autoencoder's is X itself.
@@ -95,7 +101,6 @@ def fit_estimator(estimator, X, y, **given):
 
     with ExitStack() as parts:
         if warm:
-            check_same_network(estimator)
             start, previous = current_start(estimator, samples), progress_of(estimator)
             result = fit_further(
                 estimator, start, samples, validation, seed, previous, monitors
@@ -108,7 +113,8 @@ def fit_estimator(estimator, X, y, **given):
         _keep_model_of_before(estimator, result)
         attributes = fitted_attributes(estimator, result, samples, warm=warm)
         # Moments triple a pickle: kept only where they are used again.
-        attributes["_training_state"] = result.state if estimator.warm_start else None
+        state = result.state if estimator.warm_start else None
+        attributes |= {"_training_state": state, "_early_rows": None}
         attributes["_seed"] = getattr(estimator, "_seed", seed) if warm else seed
         # Before callbacks are told of the end, and may interrupt.
         vars(estimator).update(attributes)
@@ -133,6 +139,18 @@ def _tasks(estimator, shape, warm):
     return estimator.max_iter, None
 
 
+def _go_on_or_begin(estimator, samples):
+    """Return whether a warm start goes on from the model that there is, and samples.
+
+    A linear path that left no residual, as of fewer samples than components, leaves
+    nothing to go on from: the correction's scale is unknown.
+    """
+    check_same_network(estimator)
+    if not lacks_scale(estimator.network_):
+        return True, samples
+    return False, estimator._standardize_conditions(samples)
+
+
 def _keep_model_of_before(estimator, result):
     """Raise an interrupt that left less than the model that there is.
 
@@ -146,40 +164,64 @@ def _keep_model_of_before(estimator, result):
 @keep_columns_on_failure
 @trainable
 def partially_fit_estimator(estimator, X, y=None, **given):
-    """Take one epoch over data; the first call fixes all but the weights."""
+    """Take one epoch over data.
+
+    While the samples of all calls are few, the start is made anew from all of them.
+    """
     first = not hasattr(estimator, "network_")
     check_partial_fit(estimator)
     samples, _ = check_samples(estimator, X, y, **given, reset=first)
+    n_samples = len(samples.X)
     seed = draw_seed(estimator.random_state)
-    if first:
-        _warn_of_no_variance(samples.X)
-        start = make_start(estimator, samples, set_up(estimator, samples, seed))
-        if start.pretraining is not None and start.pretraining.interrupted is not None:
-            raise start.pretraining.interrupted
-        previous = Progress()
-    else:
+    if not first:
         check_same_network(estimator)
+    early, enough = _early_rows(estimator, samples)
+    begins = early is not None and early.calls_for_start(enough)
+    if begins:
+        samples = estimator._standardize_conditions(early.samples)
+        start, previous = _start_of_stream(estimator, samples, seed)
+    else:
         start, previous = current_start(estimator, samples), progress_of(estimator)
     result = fit_one_epoch(estimator, start, samples, seed, previous)
+    if begins:
+        early = EarlyRows.of(samples).after_start(result.network, enough)
     attributes = fitted_attributes(
-        estimator, result, samples, warm=not first, keep_head=not first
+        estimator, result, samples, warm=not first, keep_head=not begins
     )
     attributes["_training_state"] = result.state
     if first:
         attributes["_seed"] = seed
-    else:
-        attributes["n_samples_"] += estimator.n_samples_
+    attributes["_early_rows"] = early
+    attributes["n_samples_"] = getattr(estimator, "n_samples_", 0) + n_samples
     vars(estimator).update(attributes)
     return estimator
 
 
-def _warn_of_no_variance(X):
-    if np.all(X == X[0]):
-        warn_caller(
-            "The first call of partial_fit fixes centre, scale and linear path, and "
-            "its rows are all equal: later rows cannot be learnt. Pass more rows.",
-            UserWarning,
-        )
+def _early_rows(estimator, samples):
+    """Return the `EarlyRows` with `samples`, or None, and how many are enough."""
+    n_features = samples.X.shape[1]
+    if not hasattr(estimator, "network_"):
+        n_components = n_components_of_stream(estimator, n_features)
+        return EarlyRows.of(samples), enough_rows(n_components, n_features)
+    enough = enough_rows(estimator.n_components_, n_features)
+    early = estimator._early_rows
+    if early is not None:
+        return early.joined(samples), enough
+    # A fit, too, may leave nothing to go on from.
+    return EarlyRows.of(samples) if lacks_scale(estimator.network_) else None, enough
+
+
+def _start_of_stream(estimator, samples, seed):
+    """Return the `Start` from all samples so far, and the `Progress` it replaces."""
+    n_components = n_components_of_stream(estimator, samples.X.shape[1])
+    setup = Setup(estimator._link(), n_components, seed)
+    start = make_start(estimator, samples, setup)
+    if start.pretraining is not None and start.pretraining.interrupted is not None:
+        raise start.pretraining.interrupted
+    if not hasattr(estimator, "network_"):
+        return start, Progress()
+    before = progress_of(estimator)
+    return start, Progress(before.n_epochs, before.best_epoch)
 
 
 def progress_of(estimator, network=None):

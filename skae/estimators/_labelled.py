@@ -13,6 +13,7 @@ from skae._validation import (
     validate_data,
 )
 from skae.estimators._checks import check_rows_as_given
+from skae.estimators._early_rows import FEWEST_ROWS, lacks_scale
 from skae.estimators._marks import has_label, labelled_rows, take_labels
 from skae.estimators._start import Samples
 
@@ -39,6 +40,60 @@ class Labelled(NamedTuple):
     validation: Samples | None
     validation_labels: np.ndarray | None
     target: object
+
+
+class EarlyLabelled(NamedTuple):
+    """What a predictor has seen while it is too little for a start that lasts.
+
+    Attributes
+    ----------
+    data : Labelled
+    n_at_start : int
+        Number of samples that the present start was made from, 0 before the first.
+    """
+
+    data: Labelled
+    n_at_start: int = 0
+
+    def joined(self, estimator, data):
+        """Return this with further data, the target's scale found from all labels."""
+        samples = _joined(self.data.samples, data.samples)
+        labels = np.concatenate([self.data.labels, data.labels])
+        target = data.target.refit(labels, samples.weight)
+        samples = samples._replace(y=target.encode(labels))
+        unlabeled = self.data.unlabeled
+        if unlabeled is None:
+            unlabeled = data.unlabeled
+        else:
+            unlabeled = _joined(unlabeled, data.unlabeled)
+        both = Labelled(samples, labels, unlabeled, None, None, target)
+        return EarlyLabelled(both, self.n_at_start)
+
+    @property
+    def n_samples(self):
+        """Number of samples, unlabeled ones included."""
+        unlabeled = self.data.unlabeled
+        return len(self.data.samples.X) + (0 if unlabeled is None else len(unlabeled.X))
+
+    @property
+    def calls_for_start(self):
+        """As `EarlyRows.calls_for_start`."""
+        return self.n_samples >= min(max(2 * self.n_at_start, 1), FEWEST_ROWS)
+
+    def after_start(self, network):
+        """Return what to keep after a start from it, None if it is to last."""
+        lacks = lacks_scale(getattr(network, "encoder", network))
+        lacks = lacks or self.data.target.lacks_scale(self.data.labels)
+        if self.n_samples >= FEWEST_ROWS and not lacks:
+            return None
+        newest = slice(-FEWEST_ROWS, None)
+        unlabeled = self.data.unlabeled
+        kept = self.data._replace(
+            samples=self.data.samples.take(newest),
+            labels=self.data.labels[newest],
+            unlabeled=None if unlabeled is None else unlabeled.take(newest),
+        )
+        return EarlyLabelled(kept, EarlyLabelled(kept).n_samples)
 
 
 def check_labelled(

@@ -31,10 +31,12 @@ class ClassifierOutputs(ClassifierMixin):
     def partial_fit(self, X, y, classes=None, *, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
-        The first call fixes the classes, the centring, the scale and the network
-        that training begins with (by pretraining on its rows, where there is any);
-        later calls keep them. After `fit` the first epochs may raise the loss: the
-        optimiser's moments are kept with ``warm_start=True`` alone.
+        The first call fixes the classes. Centering, scale and the network that training
+        begins with (by pretraining, where there is any) are found from the samples of
+        all calls while these are fewer than 100: each time that they have doubled,
+        training begins anew with all of them. Later calls keep them. After `fit` the
+        first epochs may raise the loss: the optimizer's moments are kept with
+        ``warm_start=True`` alone.
 
         Parameters
         ----------
@@ -183,10 +185,11 @@ class RegressorOutputs(RegressorMixin):
     def partial_fit(self, X, y, *, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
-        The first call fixes the units of y, the centring, the scale and the network
-        that training begins with (by pretraining on its rows, where there is any);
-        later calls keep them. After `fit` the first epochs may raise the loss: the
-        optimiser's moments are kept with ``warm_start=True`` alone.
+        Centering, scale, the units of y and the network that training begins with (by
+        pretraining, where there is any) are found from the samples of all calls while
+        these are fewer than 100: each time that they have doubled, training begins anew
+        with all of them. Later calls keep them. After `fit` the first epochs may raise
+        the loss: the optimizer's moments are kept with ``warm_start=True`` alone.
 
         Parameters
         ----------

@@ -340,7 +340,7 @@ class SparseAutoencoder(BaseAutoencoder):
             linear_path=False, code_activation="logistic", **arguments
         )
 
-    def _finish_start(self, network, scaling, linear_map):
+    def _finish_start(self, network, rows, linear_map):
         if self.sparsity == "kl":
             # From a mean of one half it is a long way down for the biases.
             odds = self.sparsity_target / (1 - self.sparsity_target)

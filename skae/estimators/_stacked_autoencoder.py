@@ -201,8 +201,8 @@ class StackedAutoencoder(BaseAutoencoder):
             dropout=self.dropout,
         )
 
-    def _finish_start(self, network, scaling, linear_map):
-        network.set_scaling(scaling)
+    def _finish_start(self, network, rows, linear_map):
+        network.set_scaling(rows.scaling)
 
     def _own_attributes(self, attributes, samples):
         # Set by each pretraining; what goes on from one keeps them.

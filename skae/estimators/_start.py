@@ -108,11 +108,14 @@ class ScaledRows:
     weight : ndarray of shape (n_rows,) or None
     x, target : Tensor of shape (n_rows, n_features)
         `target` is `x` itself unless the fit was given pairs.
+    data : ndarray of shape (n_rows, n_features)
+        The target as it was given.
     """
 
     def __init__(self, scaling, samples, precision="float64"):
         self.scaling = scaling
         self.weight = samples.weight
+        self.data = samples.target
         self._samples = samples
         is_large = samples.X.size > _MANY_NUMBERS and precision != "float64"
         rounded = is_large and samples.X.dtype == np.float32
@@ -236,7 +239,7 @@ def _make_start(estimator, samples, setup, report, correction):
         if corruption is not None:
             noisy = corruption(rows.x, make_generator(setup.seed))
         _set_linear_path(network, linear_map, noisy, rows.target, rows.weight)
-    estimator._finish_start(network, scaling, linear_map)
+    estimator._finish_start(network, rows, linear_map)
     pretraining = estimator._pretrain(network, scaling, samples, setup.seed, report)
     return Start(scaling, network.eval(), corruption, pretraining)
 

@@ -12,7 +12,7 @@ from skae.estimators._checks import check_same_arguments
 from skae.estimators._fit_result import Progress
 from skae.estimators._fitting import keep_columns_on_failure, progress_of, trainable
 from skae.estimators._judge import Judge
-from skae.estimators._labelled import check_labelled, split_labelled
+from skae.estimators._labelled import EarlyLabelled, check_labelled, split_labelled
 from skae.estimators._report import Report
 from skae.estimators._start import Start, training_dtype
 from skae.estimators._trainer import Trainer
@@ -91,6 +91,7 @@ def fit_predictor(estimator, X, y, **given):
         attributes = _fitted(estimator, result, data, scores, own, warm=warm)
         # Moments triple a pickle: kept only where they are used again.
         attributes["_training_state"] = result.state if estimator.warm_start else None
+        attributes["_early_rows"] = None
         # Before callbacks are told of the end, and may interrupt.
         vars(estimator).update(attributes)
     context.call_on_fit_task_end(**task, reconstruction_attributes=attributes)
@@ -102,28 +103,47 @@ def fit_predictor(estimator, X, y, **given):
 @keep_columns_on_failure
 @trainable
 def partially_fit_predictor(estimator, X, y, **given):
-    """Take one epoch over data; the first call fixes all but the weights."""
+    """Take one epoch over data.
+
+    While the samples of all calls are few, the start is made anew from all of them.
+    """
     if estimator.early_stopping is True:
         raise ValueError("partial_fit does not support early_stopping=True")
     estimator._check_parameters()
     first = not hasattr(estimator, "network_")
     target = None if first else estimator._target
     data = check_labelled(estimator, X, y, **given, target=target)
+    n_samples = len(data.samples.X)
     seed = draw_seed(estimator.random_state)
+    early = _early_labelled(estimator, data)
+    begins = early is not None and early.calls_for_start
+    if begins:
+        data = early.data
     samples, _, pool = split_labelled(estimator, data, seed, may_split=False)
     start, own = _start(
-        estimator, pool, data.target, seed, Report(estimator), warm=not first
+        estimator, pool, data.target, seed, Report(estimator), warm=not begins
     )
     previous = Progress() if first else progress_of(estimator, start.network)
+    if begins:
+        previous = Progress(previous.n_epochs, previous.best_epoch)
+        early = early.after_start(start.network)
     trainer = Trainer(estimator, start, samples, None, seed, previous)
     trainer.run_one_epoch()
     scores = ScoreMonitor(None, data.target)
     attributes = _fitted(estimator, trainer.result(), data, scores, own, warm=not first)
     attributes["_training_state"] = trainer.state
-    if not first:
-        attributes["n_samples_"] += estimator.n_samples_
+    attributes["_early_rows"] = early
+    attributes["n_samples_"] = getattr(estimator, "n_samples_", 0) + n_samples
     vars(estimator).update(attributes)
     return estimator
+
+
+def _early_labelled(estimator, data):
+    """Return the `EarlyLabelled` with `data`, None where the start is to last."""
+    if not hasattr(estimator, "network_"):
+        return EarlyLabelled(data)
+    early = estimator._early_rows
+    return None if early is None else early.joined(estimator, data)
 
 
 def _start(estimator, pool, target, seed, report, *, warm):

@@ -36,6 +36,14 @@ class ClassTarget:
         target.check(y)
         return target
 
+    def refit(self, y, weight=None):
+        """Return the target of further labels, which is the same."""
+        return self
+
+    def lacks_scale(self, y):
+        """Whether the labels leave a scale unknown."""
+        return False
+
     @staticmethod
     def validate(estimator, y):
         """Return labels of shape (n_samples,)."""
@@ -103,6 +111,14 @@ class QuantityTarget:
         varies &= scale > 10 * np.finfo(np.float64).eps
         scale = np.where(varies, scale, 1.0)
         return cls(mean * largest, scale * largest, y.ndim)
+
+    def refit(self, y, weight=None):
+        """Return the target of all quantities so far."""
+        return self.fit(y, weight)
+
+    def lacks_scale(self, y):
+        """Whether a quantity has been constant so far."""
+        return bool(np.any(np.ptp(_columns(y), axis=0) == 0))
 
     @staticmethod
     def validate(estimator, y):

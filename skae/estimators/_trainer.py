@@ -11,6 +11,7 @@ from skae._random import make_generator
 from skae._threads import limit_threads, limit_threads_for
 from skae._warnings import warn_caller
 from skae.data import weighted_mean
+from skae.estimators._early_rows import NEGLIGIBLE_SHARE
 from skae.estimators._fit_result import FitResult, Progress
 from skae.estimators._judge import Judge
 from skae.estimators._plan import (
@@ -38,8 +39,8 @@ from skae.training.loop import Loop, row_losses, weight_penalty
 from skae.training.schedules import SCHEDULES
 from skae.training.state import TrainingState
 
-# Share of the variance that is rounding in float32, not signal.
-_NEGLIGIBLE_LOSS = 1e-10
+# Of rows in units of `loss_scale`; batches of the same data differ by less.
+_LARGEST_LOSS = 4.0
 
 _NO_PROGRESS = Progress()
 
@@ -114,7 +115,7 @@ class Trainer:
     def nothing_to_learn(self):
         """Whether the start leaves only rounding errors."""
         is_of_residuals = self.estimator._loss_is_of_residuals()
-        return is_of_residuals and self.start_loss < _NEGLIGIBLE_LOSS
+        return is_of_residuals and self.start_loss < NEGLIGIBLE_SHARE
 
     def run(self, report):
         """Train until the epochs are over, a monitor stops or the user does.
@@ -139,6 +140,7 @@ class Trainer:
             has_validation = self.judge is not None
             monitors.append(VerboseMonitor(name, self.stopping, has_validation))
         reporters = report(self)
+        self._suit_loss_scale()
         try:
             with limit_threads(self._n_threads):
                 self._run_solver([*monitors, *reporters])
@@ -197,7 +199,11 @@ class Trainer:
         """Take one pass at the initial rate; its outcome is the result."""
         rate = self.estimator.learning_rate_init
         self._plan.schedule = SCHEDULES["constant"](rate, max_iter=1)
+        unit = self.state.loss_scale
+        # Of this epoch alone: one batch of outliers must not slow down all later ones.
+        self._suit_loss_scale()
         self.take_epoch()
+        self.state.loss_scale = unit
         if not math.isfinite(self.state.history["loss"][-1]):
             raise ValueError(self._describe_not_finite())
         self.stopping.keep(self.state)
@@ -281,6 +287,15 @@ class Trainer:
         if estimator.linear_path is None or not estimator._loss_is_of_residuals():
             return 1.0
         return 1.0 if self.nothing_to_learn() else self.start_loss
+
+    def _suit_loss_scale(self):
+        """Raise the unit of the loss where the rows are harder than the start's.
+
+        Otherwise their gradients would be so large that plain descent diverges.
+        """
+        if self.estimator.linear_path and self.estimator._loss_is_of_residuals():
+            least = self.start_loss / _LARGEST_LOSS
+            self.state.loss_scale = max(self.state.loss_scale, least)
 
     def _make_stopping(self):
         baseline, scale, weight = None, self.start_loss, None

@@ -16,6 +16,7 @@ from skae.estimators._variational import (
     VARIATIONAL_PARAMETERS,
     BaseVariationalAutoencoder,
 )
+from skae.factor_analysis import factor_analysis
 from skae.linear import probabilistic_pca
 
 
@@ -25,9 +26,10 @@ from skae.linear import probabilistic_pca
     linear_path=(
         "{'ppca'} or None",
         """
-        'ppca' adds the networks to probabilistic PCA, and training starts from it;
-        None is the textbook network. With ``likelihood="gaussian"`` the first epoch's
-        bound is the exact likelihood of probabilistic PCA.
+        'ppca' adds the networks to probabilistic PCA, and training starts from it; with
+        ``noise_variance="per_feature"`` and for counts to factor analysis. None is the
+        textbook network. With ``likelihood="gaussian"`` the bound before the first
+        epoch is the exact likelihood of the linear model.
         """,
     ),
 )
@@ -206,8 +208,10 @@ class VAETransformer(BaseVariationalAutoencoder):
     def partial_fit(self, X, y=None, *, sample_weight=None):
         """Take one epoch over X at the initial learning rate.
 
-        The first call fixes the centring, the scale, the linear path, the number
-        of components and their order from its X; later calls keep them. After `fit`
+        Centering, scale, PCA shortcut, noise and order of the components are found from
+        the samples of all calls while these are fewer than 100, or than four per
+        component: each time that they have doubled, training begins anew with all of
+        them. Later calls keep all but the noise, which is learned. After `fit`
         the first epochs may raise the loss: the optimiser's moments are kept with
         ``warm_start=True`` alone. What is measured on rows, such as
         `explained_variance_` and `kl_per_component_`, is of those of the last call.
@@ -293,17 +297,36 @@ class VAETransformer(BaseVariationalAutoencoder):
         return self._bound(self._check_rows(X), n_draws)
 
     def _linear_map(self, rows, n_components, corruption, rng):
+        u = rows.x.numpy()
+        if self._has_noise_of_features():
+            return factor_analysis(
+                u,
+                n_components,
+                rows.weight,
+                floor=LEAST_NOISE,
+                # Of few counts the logarithms have much noise to be fitted.
+                only_evident=self._link() == "exp",
+            )
         log_noise = self._log_noise_in(rows.scaling)
         with np.errstate(over="ignore"):
             noise = None if log_noise is None else float(np.exp(log_noise))
         return probabilistic_pca(
-            rows.x.numpy(),
+            u,
             n_components,
             rng,
             rows.weight,
             noise_variance=noise,
             floor=LEAST_NOISE if noise is None else 0.0,
         )
+
+    def _has_noise_of_features(self):
+        """Whether the linear path is factor analysis.
+
+        Logarithms of counts have a noise that depends on the rate.
+        """
+        if self.likelihood == "gaussian":
+            return self.noise_variance == "per_feature"
+        return self._link() == "exp"
 
     def _linear_path_is_optimal(self):
         sizes = self.hidden_layer_sizes
@@ -312,6 +335,5 @@ class VAETransformer(BaseVariationalAutoencoder):
             and len(sizes) == 0
             and self.linear_path is not None
             and self.likelihood == "gaussian"
-            and self.noise_variance != "per_feature"
             and self.beta == 1
         )

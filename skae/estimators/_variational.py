@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skae._random import draw_seed
 from skae._validation import StrOptions, check_bool, integers_from, reals
 from skae._warnings import warn_caller
-from skae.architectures.variational import VariationalAutoencoder
+from skae.architectures.variational import LEAST_NOISE, VariationalAutoencoder
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._checks import (
     IGNORED_BY_SCORE,
@@ -21,6 +21,11 @@ from skae.estimators._elbo import (
     importance_weighted_bound,
     negative_elbo,
     negative_importance_weighted_bound,
+)
+from skae.estimators._likelihood_start import (
+    count_at_floor,
+    set_noise,
+    set_rates,
 )
 from skae.likelihoods import LIKELIHOODS, RowLikelihood
 from skae.penalties import kl_to_standard_normal
@@ -203,6 +208,12 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         """Return the number of columns that the network is given beside X."""
         return 0
 
+    def _standardize_conditions(self, samples):
+        if samples.y is None:
+            return samples
+        self._conditions, y = self._conditions.refit(samples.y, samples.weight)
+        return samples._replace(y=y)
+
     def _build_network(self, shape, n_components, **correction):
         return VariationalAutoencoder(
             n_features=shape[1],
@@ -229,13 +240,13 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         # In logarithms: the square of a scale of 1e200 is no number.
         return math.log(self.noise_variance) - 2 * math.log(float(scaling.scale))
 
-    def _finish_start(self, network, scaling, linear_map):
+    def _finish_start(self, network, rows, linear_map):
         if self._noise_is_given():
-            network.set_dispersion(self._log_noise_in(scaling))
+            network.set_dispersion(self._log_noise_in(rows.scaling))
         elif self.likelihood == "gaussian":
-            # Without a linear path that of predicting the mean.
-            noise = 1.0 if linear_map is None else linear_map.noise_variance
-            network.set_dispersion(math.log(noise))
+            set_noise(network, rows, linear_map)
+        elif self._link() == "exp":
+            set_rates(network, rows)
 
     def _own_attributes(self, attributes, samples):
         given = {}
@@ -291,6 +302,31 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
                 f"(kl_per_component_). Lower n_components or beta{warmup}.",
                 ConvergenceWarning,
             )
+
+        if self.n_samples_ > 1 and np.any(self.explained_variance_ > 0):
+            self._warn_of_least_noise()
+
+    def _warn_of_least_noise(self):
+        """Warn where the floor of the noise costs likelihood."""
+        n_features = count_at_floor(self.network_)
+        if n_features == 0:
+            return
+        remedy = (
+            "Pass noise_variance as a number, such as noise_variance_ of "
+            "sklearn.decomposition.PCA, which has no floor"
+        )
+        if self.noise_variance == "per_feature":
+            remedy = (
+                f"That is so for {n_features} of {self.n_features_in_} features: lower "
+                "n_components, or use noise_variance='shared'"
+            )
+        warn_caller(
+            f"noise_variance={self.noise_variance!r} is at its floor, a share of "
+            f"{LEAST_NOISE:g} of the variance of X: the components explain X more "
+            "closely, and the likelihood with less noise is higher than score. "
+            f"{remedy}.",
+            UserWarning,
+        )
 
     def _posterior_of(self, X, **given):
         """Return means and standard deviations of the codes as arrays."""
