@@ -85,7 +85,7 @@ PARAMETERS = {
 
         To be kept, the first start has to improve on the linear path by more than two
         standard errors of the mean improvement of the validation samples, the others
-        by more than three.
+        by more than two and a half.
         """,
     ),
     "tied_weights": (

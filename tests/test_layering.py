@@ -41,6 +41,7 @@ LAYERS = (
     ("estimators._fitting", "estimators._marks", "estimators._targets"),
     ("estimators._labelled",),
     ("estimators._supervised_fit", "estimators._prediction"),
+    ("estimators._hooks",),
     ("estimators._base", "estimators._supervised"),
     (
         "estimators._corrupted",

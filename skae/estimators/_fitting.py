@@ -79,7 +79,8 @@ def fit_estimator(estimator, X, y, **given):
     warm = estimator.warm_start and hasattr(estimator, "network_")
     samples, validation = check_samples(estimator, X, y, **given, reset=not warm)
     seed = draw_seed(estimator.random_state)
-    warm, samples = _go_on_or_begin(estimator, samples) if warm else (False, samples)
+    if warm:
+        warm, samples = _go_on_or_begin(estimator, samples)
     n_tasks, part_name = _tasks(estimator, samples.X.shape, warm)
     context = estimator._init_callback_context(max_subtasks=n_tasks)
     # A scoring callback needs a target, and an autoencoder's is X itself.

@@ -7,8 +7,11 @@ import torch
 # One row's gain alone makes a mean of about one standard error, so one would let
 # an outlier decide (measured: more fits worse than PCA, hardly a smaller error).
 _STANDARD_ERRORS = 2.0
-# Each further start is another chance to pass by luck.
-_STANDARD_ERRORS_OF_RESTARTS = 3.0
+# Each further start is another chance to pass by luck: for three together to have the
+# chance of one, each needs 2.43 standard errors if the mean is normal.
+_STANDARD_ERRORS_OF_RESTARTS = 2.5
+# Share of the loss that is rounding in float32, not a gain.
+_ROUNDING = 1e-6
 
 
 def standard_errors_of_start(index):
@@ -137,7 +140,8 @@ class EarlyStopping:
         weight = torch.ones_like(gain) if self.weight is None else self.weight
         share = weight / weight.sum()
         standard_error = float((share * (gain - mean)).square().sum().sqrt())
-        return mean > self.standard_errors * standard_error
+        rounding = _ROUNDING * abs(self._mean(self.baseline))
+        return mean > max(self.standard_errors * standard_error, rounding)
 
     def _is_plateau(self, loss):
         if loss < self._lowest - self.tol:
