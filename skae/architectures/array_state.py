@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from skae._device import own_defaults
+from skae._threads import limit_threads
 
 
 class ArrayStateModule(nn.Module):
@@ -31,6 +32,7 @@ class ArrayStateModule(nn.Module):
 
     # Read under a caller's inference_mode, weights must still take gradients later.
     @own_defaults()
+    @limit_threads(1)
     @torch.inference_mode(False)
     def __setstate__(self, state):
         self.__init__(**state["arguments"])
@@ -41,6 +43,7 @@ class ArrayStateModule(nn.Module):
         self.eval()
 
     @own_defaults()
+    @limit_threads(1)
     @torch.inference_mode(False)
     def __deepcopy__(self, memo):
         # Made anew, as from a pickle, but in half the time.

@@ -4,6 +4,7 @@ import numbers
 
 import numpy as np
 
+from skae._threads import limit_threads_for
 from skae._validation import (
     FLOAT_DTYPES,
     check_domain,
@@ -172,8 +173,9 @@ def _n_components(estimator, samples, seed):
         return estimator._default_n_components(X.shape[1])
     if wanted == "mle" or isinstance(wanted, float | np.floating):
         rng = np.random.RandomState(seed)
-        observed = Scaling.fit(X, "identity", samples.weight).fill(X)
-        return resolve_n_components(observed, wanted, rng, samples.weight)
+        with limit_threads_for(estimator.n_threads, X):
+            observed = Scaling.fit(X, "identity", samples.weight).fill(X)
+            return resolve_n_components(observed, wanted, rng, samples.weight)
     if wanted > min(X.shape) and estimator.linear_path is not None:
         warn_caller(
             f"n_components={wanted} is more than min(n_samples, n_features)="
