@@ -89,7 +89,7 @@ def calls(estimator, X, y):
         "partial_fit": lambda: ((X, y), classes),
         "score": lambda: ((X, y), {}),
         "inverse_transform": lambda: ((np.zeros((len(X), n_codes(estimator))),), told),
-        "sample": lambda: ((), told or {"n_samples": len(X)}),
+        "sample": lambda: ((), {**(told or {"n_samples": len(X)}), "random_state": 0}),
         "summary": lambda: ((), {}),
     }
 
