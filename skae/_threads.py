@@ -174,9 +174,10 @@ def public_threads(n_threads):
 
 def _warn_of_fork(n_threads):
     warn_caller(
-        f"n_threads={n_threads} is 1 in this process, which was forked: OpenMP's "
-        "threads do not survive a fork. Use n_threads=1, or start processes by 'spawn' "
-        "or 'forkserver', or with joblib's 'loky'.",
+        f"n_threads={n_threads}, but one thread is used in this process, which was "
+        "forked after the import of skae: OpenMP's threads do not survive a fork. Use "
+        "n_threads=1, or start the process by multiprocessing's 'spawn' or joblib's "
+        "'loky'.",
         UserWarning,
     )
 

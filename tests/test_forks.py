@@ -190,7 +190,7 @@ def test_every_public_method_returns_in_a_forked_process():
 def test_a_forked_process_that_is_asked_for_threads_says_that_it_has_one():
     one, none, two = run_apart(print_warnings_in_a_forked_process)
     assert "forked" not in one + none
-    assert two.count("n_threads=2 is 1 in this process, which was forked") == 1
+    assert two.count("n_threads=2, but one thread is used in this process") == 1
 
 
 def test_a_fork_during_a_fit_in_another_thread_leaves_no_limit_behind():
