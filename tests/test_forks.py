@@ -132,7 +132,8 @@ def print_warnings_in_a_forked_process():
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")
                     small_fit(n_threads)
-                print(n_threads, *(str(w.message) for w in caught), flush=True)
+                told = [f"{w.message} {Path(w.filename).name}" for w in caught]
+                print(n_threads, *told, flush=True)
         finally:
             os._exit(0)
     os.wait()
@@ -191,6 +192,7 @@ def test_a_forked_process_that_is_asked_for_threads_says_that_it_has_one():
     one, none, two = run_apart(print_warnings_in_a_forked_process)
     assert "forked" not in one + none
     assert two.count("n_threads=2, but one thread is used in this process") == 1
+    assert two.endswith("test_forks.py")
 
 
 def test_a_fork_during_a_fit_in_another_thread_leaves_no_limit_behind():
