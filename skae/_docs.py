@@ -246,8 +246,11 @@ PARAMETERS = {
     "n_threads": (
         "int or None",
         """
-        Threads of training and inference; None chooses by the work: one for small
-        networks and in worker processes.
+        Maximum number of threads of each method. None chooses at the start of each
+        call: one thread for small networks and in worker processes, otherwise as many
+        as torch has, but on Linux no more than there are processors that other programs
+        leave free. Set a number for equal bits whatever else the machine does. In a
+        forked process it is always one, with a warning if more are asked for.
         """,
     ),
     "verbose": (

@@ -4,7 +4,7 @@ import sys
 import warnings
 
 # Packages that stand between a user and a warning.
-_PACKAGES = ("skae", "sklearn", "torch", "joblib")
+_PACKAGES = ("skae", "sklearn", "torch", "joblib", "contextlib")
 
 
 def warn_caller(message, category):

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from skae._device import own_defaults
+from skae._threads import limit_threads
 
 
 class ArrayStateModule(nn.Module):
@@ -58,6 +59,7 @@ class ArrayStateModule(nn.Module):
 
     # Read under a caller's inference_mode, weights must still take gradients later.
     @own_defaults()
+    @limit_threads(1)
     @torch.inference_mode(False)
     def __setstate__(self, state):
         self.__init__(**state["arguments"])
@@ -71,6 +73,7 @@ class ArrayStateModule(nn.Module):
         self.eval()
 
     @own_defaults()
+    @limit_threads(1)
     @torch.inference_mode(False)
     def __deepcopy__(self, memo):
         # Made anew, as from a pickle, but in half the time.

@@ -6,6 +6,7 @@ import numbers
 import numpy as np
 from sklearn.utils import get_tags
 
+from skae._threads import limit_threads_for
 from skae._validation import (
     FLOAT_DTYPES,
     check_dense,
@@ -246,8 +247,9 @@ def _n_components(estimator, samples, seed):
         return estimator._default_n_components(X.shape[1])
     if wanted == "mle" or isinstance(wanted, float | np.floating):
         rng = np.random.RandomState(seed)
-        observed = Scaling.fit(X, "identity", samples.weight).fill(X)
-        return resolve_n_components(observed, wanted, rng, samples.weight)
+        with limit_threads_for(estimator.n_threads, X):
+            observed = Scaling.fit(X, "identity", samples.weight).fill(X)
+            return resolve_n_components(observed, wanted, rng, samples.weight)
     _warn_beyond_rank(estimator, wanted, "min(n_samples, n_features)", min(X.shape))
     return int(wanted)
 

@@ -1,6 +1,7 @@
 """What every fitted estimator with a network has in common."""
 
 from skae._device import own_defaults
+from skae._threads import limit_threads
 from skae._validation import check_is_fitted
 from skae.architectures.summary import network_summary
 from skae.estimators._attributes import make_codec
@@ -44,6 +45,7 @@ class FittedNetworkMixin:
         return state
 
     @own_defaults()
+    @limit_threads(1)
     def __setstate__(self, state):
         super().__setstate__(state)
         if "network_" in state:

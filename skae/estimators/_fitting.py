@@ -8,6 +8,7 @@ import torch
 
 from skae._device import own_defaults
 from skae._random import draw_seed
+from skae._threads import public_threads
 from skae.estimators._attributes import fitted_attributes
 from skae.estimators._checks import (
     check_partial_fit,
@@ -34,13 +35,18 @@ from skae.training.optimizers import OPTIMIZERS
 def trainable(fit):
     """Decorate a fit so that no mode of torch that a caller is in reaches it.
 
-    Under inference_mode there would be no gradient, then or later.
+    Under inference_mode there would be no gradient, then or later. Neither does the
+    caller's number of threads.
     """
 
     @functools.wraps(fit)
-    def guarded(*args, **kwargs):
-        with torch.inference_mode(False), own_defaults():
-            return fit(*args, **kwargs)
+    def guarded(estimator, *args, **kwargs):
+        with (
+            torch.inference_mode(False),
+            own_defaults(),
+            public_threads(estimator.n_threads),
+        ):
+            return fit(estimator, *args, **kwargs)
 
     return guarded
 

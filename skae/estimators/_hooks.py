@@ -79,7 +79,7 @@ class AutoencoderHooks(metaclass=ABCMeta):
         check_flat_rows(X, name, type(self).__name__)
 
     def _mark_missing(self, X, name):
-        """Return validated rows with NaN where no value is to be looked at."""
+        """Replace padding by NaN, so that it is ignored, in validated rows."""
         return X
 
     def _condition(self, y, X, name, *, reset, classes=None, weight=None):
@@ -99,7 +99,8 @@ class AutoencoderHooks(metaclass=ABCMeta):
         return {}
 
     def _warn_of_outcome(self):
-        """Warn, after `fit`, of what one that went well does not leave."""
+        """Warn about a degenerate fit, such as dead units or posterior collapse."""
+        return None
 
     def _build_network(self, shape, n_components, **correction):
         """Return the network for data of `shape`, not yet initialised.
@@ -137,9 +138,10 @@ class AutoencoderHooks(metaclass=ABCMeta):
 
         `rows` are the training rows, `ScaledRows`; `linear_map` may be None.
         """
+        return None
 
     def _n_parts(self, shape):
-        """Return of how many parts a fit to data of `shape` is told; None for one."""
+        """Return the number of stages reported to callbacks, or None for one."""
         return None
 
     def _pretrain(self, network, scaling, samples, seed, report):

@@ -7,7 +7,7 @@ import torch
 from scipy.sparse import csr_array, vstack
 
 from skae._device import inference_device, own_defaults
-from skae._threads import choose_n_threads, limit_threads
+from skae._threads import choose_n_threads, limit_threads, public_threads
 from skae.architectures.array_state import in_float64
 from skae.architectures.codec import Decoder, Encoder
 from skae.architectures.folded import fold
@@ -47,6 +47,7 @@ class Codec:
         self.n_features = len(scaling.mean)
         self.n_components = len(head.scale)
 
+    @limit_threads(1)
     @torch.inference_mode(False)
     def modules(self, dtype=torch.float32):
         """Return the encoder and the decoder of a dtype."""
@@ -150,7 +151,10 @@ class Codec:
         device = inference_device(self._device, dtype)
         result = np.empty((len(array), width), dtype=array.dtype)
         flops = self.flops_per_row * min(len(array), self._chunk)
-        with limit_threads(choose_n_threads(self.n_threads, flops)):
+        with (
+            public_threads(self.n_threads),
+            limit_threads(choose_n_threads(self.n_threads, flops)),
+        ):
             encoder, decoder = parts(dtype)
             for start in range(0, len(array), self._chunk):
                 chunk = slice(start, start + self._chunk)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._random import make_generator
-from skae._threads import limit_threads, limit_threads_for
+from skae._threads import limit_blas, limit_threads, limit_threads_for
 from skae._warnings import warn_caller
 from skae.data import weighted_mean
 from skae.estimators._early_rows import NEGLIGIBLE_SHARE
@@ -337,15 +337,16 @@ class Trainer:
         if estimator.solver not in METHODS:
             self._loop.run(estimator.max_iter, monitors)
             return
-        converged = minimize(
-            self.state,
-            self._rows,
-            self._plan,
-            estimator.solver,
-            estimator.max_iter,
-            estimator.tol,
-            monitors,
-        )
+        with limit_blas(self._n_threads):
+            converged = minimize(
+                self.state,
+                self._rows,
+                self._plan,
+                estimator.solver,
+                estimator.max_iter,
+                estimator.tol,
+                monitors,
+            )
         if not converged:
             warn_caller(
                 f"solver={estimator.solver!r} stopped at max_iter="

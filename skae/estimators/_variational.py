@@ -8,6 +8,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._random import draw_seed
+from skae._threads import limit_threads
 from skae._validation import StrOptions, check_bool, integers_from, reals
 from skae._warnings import warn_caller
 from skae.architectures.variational import LEAST_NOISE, VariationalAutoencoder
@@ -328,6 +329,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             UserWarning,
         )
 
+    @limit_threads(1)
     def _posterior_of(self, X, **given):
         """Return means and standard deviations of the codes as arrays."""
         mean, log_variance = self._posterior(self._codec_for(), X, **given)

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from skae._threads import limit_threads
+
 _LARGEST_DECAY = 0.99
 
 
@@ -211,6 +213,7 @@ class TrainingState:
         state["generator"] = self.generator.get_state().numpy()
         return state
 
+    @limit_threads(1)
     def __setstate__(self, state):
         vars(self).update(state)
         self.generator = torch.Generator()
