@@ -108,10 +108,7 @@ def fit_estimator(estimator, X, y, **given):
 
     with ExitStack() as parts:
         if warm:
-            start, previous = current_start(estimator, samples), progress_of(estimator)
-            result = fit_further(
-                estimator, start, samples, validation, seed, previous, monitors
-            )
+            result = _fit_warm(estimator, samples, validation, seed, monitors)
         else:
             setup = set_up(estimator, samples, seed)
             result = fit_from_start(
@@ -130,6 +127,12 @@ def fit_estimator(estimator, X, y, **given):
         raise result.interrupted
     estimator._warn_of_outcome()
     return estimator
+
+
+def _fit_warm(estimator, samples, validation, seed, monitors):
+    """Train the model that there is for up to `max_iter` more epochs."""
+    start, previous = current_start(estimator, samples), progress_of(estimator)
+    return fit_further(estimator, start, samples, validation, seed, previous, monitors)
 
 
 def _tasks(estimator, shape, warm):
