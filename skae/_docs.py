@@ -78,8 +78,9 @@ PARAMETERS = {
         - If its first 10 epochs lower the validation loss of the linear path by less
           than 5 % (of a likelihood, by less than 0.026 nats per feature), it may be
           stuck at a saddle point, and a start with large weights follows.
-        - With at most 3 components and 4 million values in X, a start without the
-          linear path follows.
+        - With at most 3 components, a start with large weights follows if X has at
+          most 0.5 million values, and one without the linear path if it has at most
+          4 million.
         - Otherwise, and without validation samples, without a linear path or with an
           `init` other than 'auto', there is one start.
 

@@ -135,3 +135,14 @@ def test_only_bfloat16_is_mixed_precision(precision):
     plan = plan_of(precision=precision)
     with plan.autocast(torch.device("cpu")):
         assert torch.is_autocast_enabled("cpu") == (precision == "bfloat16")
+
+
+def test_a_rough_start_has_no_decay_by_default():
+    network = SimpleNamespace(
+        linear_path=True, contains_linear_path=True, correction_scale=torch.tensor(0.1)
+    )
+    flat = FlatParameters(nn.Linear(2, 2))
+    for alpha, decays in [("auto", False), (1.0, True)]:
+        given = parameters(solver="adamw", alpha=alpha)
+        optimizer = make_optimizer(given, network, 50.0, rough=True)(flat)
+        assert (optimizer.decoupled_decay > 0) == decays

@@ -93,10 +93,13 @@ def test_auto_makes_one_start_where_pca_is_left_clearly():
     np.testing.assert_array_equal(model.transform(X), alone.transform(X))
 
 
-def test_auto_starts_again_without_the_linear_path_for_few_codes():
+@pytest.mark.parametrize("few, many, n_starts", [(1e6, 1e6, 3), (1, 1e6, 2), (1, 1, 1)])
+def test_auto_makes_more_starts_for_few_codes(few, many, n_starts, monkeypatch):
+    monkeypatch.setattr(_restarts, "_FEW_VALUES", few)
+    monkeypatch.setattr(_restarts, "_MANY_VALUES", many)
     X = load_digits().data
-    model = AutoencoderTransformer(2, random_state=0, max_iter=20).fit(X)
-    assert model.n_init_ == 2
+    model = AutoencoderTransformer(2, random_state=0, max_iter=12).fit(X)
+    assert model.n_init_ == n_starts
     # Whichever start is kept, the axes are those of the linear path.
     assert model.components_.shape == (2, 64)
     assert np.abs(model.components_).max() > 0.1

@@ -60,15 +60,19 @@ def make_schedule(estimator, first_epoch):
     return schedule(estimator.learning_rate_init, estimator.max_iter, first_epoch)
 
 
-def make_optimizer(estimator, network, count):
-    """Return a function of `FlatParameters`, or None for a full-batch solver."""
+def make_optimizer(estimator, network, count, *, rough=False):
+    """Return a function of `FlatParameters`, or None for a full-batch solver.
+
+    The large weights of a `rough` start do not decay by default: that would undo what
+    they are for (benchmarks/README.md).
+    """
     if estimator.solver not in OPTIMIZERS:
         return None
     if estimator.solver != "adamw":
         return OPTIMIZERS[estimator.solver]
     alpha = estimator.alpha
     if alpha == "auto":
-        alpha = _default_alpha(estimator, network, count)
+        alpha = 0.0 if rough else _default_alpha(estimator, network, count)
     decay = min(1.0, alpha * (1 - estimator.l1_ratio) / count)
     return functools.partial(OPTIMIZERS["adamw"], decoupled_decay=decay)
 

@@ -7,9 +7,10 @@ _SMALL_GAIN, _FIRST_EPOCHS = 0.05, 10
 # The same of a log likelihood in nats per feature: log(1 / 0.95) / 2, the gain where
 # the variance of Gaussian noise falls by that share.
 _SMALL_GAIN_IN_NATS = 0.0256
-# With so few codes PCA's are often no good ones to begin from. Another start takes
-# minutes where the data have more values than this.
-_FEW_COMPONENTS, _MANY_VALUES = 3, 2**22
+# With so few codes PCA's are often no good ones to begin from. How many values X may
+# have for a rough start, which takes seconds then, and for one without the linear path.
+_FEW_COMPONENTS = 3
+_FEW_VALUES, _MANY_VALUES = 2**19, 2**22
 
 
 def largest_n_init(estimator):
@@ -70,11 +71,13 @@ def _further_kinds(estimator, first):
     kinds = []
     if not _chooses_starts(estimator) or first.judge is None:
         return kinds
-    if _gained_little(estimator, first):
-        kinds.append("rough")
     arguments = first.start.network.arguments
+    has_few_codes = arguments["n_components"] <= _FEW_COMPONENTS
     n_values = first.n_samples * arguments["n_features"]
-    if arguments["n_components"] <= _FEW_COMPONENTS and n_values <= _MANY_VALUES:
+    is_small = has_few_codes and n_values <= _FEW_VALUES
+    if is_small or _gained_little(estimator, first):
+        kinds.append("rough")
+    if has_few_codes and n_values <= _MANY_VALUES:
         kinds.append("textbook")
     return kinds
 

@@ -271,7 +271,12 @@ class Trainer:
         """Return a new `TrainingState` at the start."""
         state = TrainingState.begin(
             copy.deepcopy(self.start.network),
-            make_optimizer(self.estimator, self.start.network, self._count),
+            make_optimizer(
+                self.estimator,
+                self.start.network,
+                self._count,
+                rough=self.kind == "rough",
+            ),
             make_generator(self._seed, self._device),
             loss_scale=self._loss_scale(),
             average=self.estimator.average,
