@@ -71,9 +71,10 @@ PARAMETERS = {
         Number of starts. Each is trained for up to `max_iter` epochs, and the one with
         the smallest validation loss (the smallest training loss without validation
         samples) is kept. The first start is the linear path with the weights that
-        `init` draws. With an int, the others have weights of their own, with
-        ``init="auto"`` large ones, so that the network is far from linear. With
-        'auto' the outcome of the first start decides:
+        `init` draws. With an int, the others have weights of their own; with
+        ``init="auto"`` and a linear path every other one of them has large weights,
+        with which the network is far from linear. With 'auto' the outcome of the
+        first start decides:
 
         - If its first 10 epochs lower the validation loss of the linear path by less
           than 5 % (of a likelihood, by less than 0.026 nats per feature), it may be

@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
 from skae.estimators import _restarts
+from skae.estimators._trainer import DivergedError, Trainer
 
 CLASSES = [AutoencoderTransformer, DenoisingAutoencoder, VAETransformer]
 SMALL = {"max_iter": 3, "hidden_layer_sizes": (16,), "random_state": 0}
@@ -73,16 +74,14 @@ def test_more_starts_never_raise_the_validation_loss(cls):
     assert three.best_loss_ <= one.best_loss_
 
 
-@pytest.mark.parametrize("cls", CLASSES)
-def test_where_the_first_start_is_kept_the_fit_is_that_of_one_start(cls):
-    # A threshold that no loss passes makes 'auto' end after one start.
+def test_where_the_first_start_is_kept_the_fit_is_that_of_one_start():
     X = load_digits().data[:600]
-    model = cls(4, n_init="auto", **{**SMALL, "max_iter": 20}).fit(X)
-    alone = cls(4, n_init=1, **{**SMALL, "max_iter": 20}).fit(X)
-    kept = np.argmin(model.start_losses_)
-    assert model.start_losses_[0] == alone.best_loss_
-    if kept == 0:
-        np.testing.assert_array_equal(model.transform(X), alone.transform(X))
+    # A linear network has nothing to gain from large weights.
+    parameters = {**SMALL, "max_iter": 20, "activation": "identity"}
+    model = AutoencoderTransformer(8, n_init=2, **parameters).fit(X)
+    assert np.argmin(model.start_losses_) == 0
+    alone = AutoencoderTransformer(8, n_init=1, **parameters).fit(X)
+    np.testing.assert_array_equal(model.transform(X), alone.transform(X))
 
 
 def test_auto_makes_one_start_where_pca_is_left_clearly():
@@ -105,49 +104,46 @@ def test_auto_makes_more_starts_for_few_codes(few, many, n_starts, monkeypatch):
     assert np.abs(model.components_).max() > 0.1
 
 
-@pytest.fixture
-def only_textbook(monkeypatch):
-    """Keep what a start without the linear path finds, be it worse or better."""
+def test_a_start_without_the_linear_path_keeps_its_axes(monkeypatch):
     monkeypatch.setattr(_restarts, "_further_kinds", lambda *_: ["textbook"])
-    monkeypatch.setattr(_restarts, "_is_better", lambda loss, best: True)
-
-
-def test_a_start_without_the_linear_path_keeps_its_axes(only_textbook):
-    X = make_swiss_roll(1000, random_state=0)[0]
-    model = AutoencoderTransformer(2, random_state=0, max_iter=30).fit(X)
+    X = make_swiss_roll(1500, random_state=1)[0]
+    tasks = Tasks()
+    model = AutoencoderTransformer(2, random_state=0, max_iter=40)
+    model.set_callbacks(tasks).fit(X)
+    # One smooth start stays at PCA.
+    assert model.start_losses_[1] < 0.8 * model.start_losses_[0]
     assert not model.network_.contains_linear_path
     # The axes of the training part, nine tenths of the samples.
     overlap = np.abs(model.components_ @ PCA(2).fit(X).components_.T)
     np.testing.assert_allclose(overlap, np.eye(2), atol=0.2)
-    assert model.score(X) > 0.75
-
-
-@pytest.mark.parametrize("cls", CLASSES)
-def test_a_start_without_the_linear_path_works_everywhere(cls, only_textbook):
-    X = load_digits().data[:400]
-    model = cls(2, **{**SMALL, "max_iter": 12}).fit(X)
-    assert model.n_init_ == 2
-    assert model.inverse_transform(model.transform(X)).shape == X.shape
-    # Never worse than the linear path, by the validation loss.
-    assert model.start_losses_[1] <= model.validation_loss_curve_[0] * (1 + 1e-6)
+    np.testing.assert_array_equal(tasks.fitted[-1].components_, model.components_)
+    before = model.components_
     model.partial_fit(X)
-    assert np.isfinite(model.score(X))
+    np.testing.assert_array_equal(model.components_, before)
+
+
+def test_callbacks_see_the_starts_so_far():
+    tasks = Tasks()
+    model = AutoencoderTransformer(4, n_init=3, **SMALL).set_callbacks(tasks)
+    model.fit(load_digits().data[:300])
+    assert [fitted.n_init_ for fitted in tasks.fitted] == 3 * [1] + 3 * [2] + 3 * [3]
+    np.testing.assert_array_equal(tasks.fitted[-1].start_losses_, model.start_losses_)
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 @pytest.mark.parametrize(
-    "parameters",
+    "parameters, n_init",
     [
-        {"early_stopping": False},
-        {"linear_path": None},
-        {"init": "kaiming_uniform"},
-        {"hidden_layer_sizes": ()},
+        ({"early_stopping": False}, 1),
+        ({"linear_path": None}, 1),
+        ({"init": "kaiming_uniform"}, 1),
+        ({"max_iter": 1}, 3),
     ],
 )
-def test_auto_is_one_start_where_there_is_nothing_to_compare(cls, parameters):
+def test_auto_is_one_start_where_there_is_nothing_to_compare(cls, parameters, n_init):
     X = load_iris().data
     model = cls(2, **{**SMALL, **parameters}).fit(X)
-    assert model.n_init_ <= 1
+    assert model.n_init_ == n_init
 
 
 @pytest.mark.parametrize("early_stopping", ["auto", True, False])
@@ -196,7 +192,7 @@ class Tasks:
     """A callback that records tasks, and stops or interrupts after some epochs."""
 
     def __init__(self, stop_after=None, interrupt_after=None):
-        self.names, self.epochs = [], 0
+        self.names, self.epochs, self.fitted = [], 0, []
         self.stop_after, self.interrupt_after = stop_after, interrupt_after
 
     def setup(self, estimator, context):
@@ -206,8 +202,10 @@ class Tasks:
         if context.task_name.startswith("start"):
             self.names.append(context.task_name)
 
-    def on_fit_task_end(self, estimator, context):
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
         self.epochs += context.task_name == "epoch"
+        if context.task_name == "epoch":
+            self.fitted.append(fitted_estimator)
         if self.epochs == self.interrupt_after:
             self.interrupt_after = None
             raise KeyboardInterrupt
@@ -243,6 +241,39 @@ def test_an_interrupt_keeps_the_best_start_so_far(after, n_starts):
     assert model.n_init_ == n_starts
     assert model.best_loss_ == min(model.start_losses_)
     assert np.isfinite(model.score(X))
+
+
+def test_an_interrupt_between_starts_keeps_the_first(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "restart", interrupt)
+    X = load_digits().data[:300]
+    model = AutoencoderTransformer(4, linear_path=None, n_init=3, **SMALL)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X)
+    assert model.n_init_ == 1 and model.best_epoch_ == 3
+
+
+@pytest.mark.parametrize("failing", [[0], [1], [0, 2], [0, 1, 2]])
+def test_a_start_that_diverges_costs_only_itself(failing, monkeypatch):
+    run = Trainer.run
+
+    def diverge(trainer, report):
+        if trainer.index - 1 in failing:
+            raise DivergedError(f"start {trainer.index}")
+        run(trainer, report)
+
+    monkeypatch.setattr(Trainer, "run", diverge)
+    X = load_digits().data[:300]
+    model = AutoencoderTransformer(4, linear_path=None, n_init=3, **SMALL)
+    if len(failing) == 3:
+        with pytest.raises(ValueError, match="start 1"):
+            model.fit(X)
+    else:
+        model.fit(X)
+        assert np.argmin(model.start_losses_) not in failing
+        assert model.best_epoch_ > 0
 
 
 @pytest.mark.parametrize("n_init", [0, -1, 1.5, "many", True])

@@ -28,10 +28,6 @@ class Judge:
         """Return the losses of the rows after an epoch."""
         return row_losses(state.result, self.rows, self._plan, self._seed)
 
-    def restart(self, index, kind):
-        """Return what evaluates a further start: this, which keeps no state."""
-        return self
-
     def mean_loss(self, state):
         """Return the rows' mean loss after an epoch."""
         return float(weighted_mean(self.measure(state), self.weight))

@@ -1,5 +1,7 @@
 """Several starts of one fit, of which the one with the smallest loss is kept."""
 
+from skae.estimators._trainer import DivergedError
+
 # A first start that lowers PCA's validation loss by less than this share in its first
 # epochs may be stuck at PCA, a saddle point where the data are symmetric about their
 # mean (benchmarks/README.md).
@@ -30,26 +32,41 @@ def train_starts(estimator, trainer, monitors):
         At the first start. The others have the same samples and validation samples.
     monitors : callable
         ``monitors(trainer)`` returns the monitors that report to the outside.
+
+    Raises
+    ------
+    DivergedError
+        If no start led to a usable network.
     """
-    trainer.run(monitors)
-    best, last, losses = trainer, trainer, [trainer.stopping.best_loss]
+    best, failure = trainer, _run(trainer, monitors, [])
+    losses, last = [trainer.stopping.best_loss], trainer
     for index, kind in enumerate(_further_kinds(estimator, trainer), start=2):
         if last.interrupted is not None or last.stopped_from_outside:
             break
-        last = trainer.restart(index, kind)
-        last.run(monitors)
+        try:
+            last = trainer.restart(index, kind)
+        except KeyboardInterrupt as interrupt:
+            last.interrupted = interrupt
+            break
+        failed = _run(last, monitors, losses)
         losses.append(last.stopping.best_loss)
-        if _is_better(losses[-1], best.stopping.best_loss):
-            best = last
+        if losses[-1] < best.stopping.best_loss or (failure and not failed):
+            best, failure = last, failed
+    if failure is not None:
+        raise failure
     result = best.result()
     result.start_losses, result.interrupted = losses, last.interrupted
-    if best.kind == "textbook":
-        result.linear_decoder = trainer.start.network.exactly("linear_decoder")
     return result
 
 
-def _is_better(loss, best):
-    return loss < best
+def _run(trainer, monitors, losses):
+    """Train from a start; return the error that left it without a usable network."""
+    trainer.losses_before = list(losses)
+    try:
+        trainer.run(monitors)
+    except DivergedError as error:
+        return error
+    return None
 
 
 def _chooses_starts(estimator):
@@ -66,8 +83,9 @@ def _chooses_starts(estimator):
 def _further_kinds(estimator, first):
     """Return the kinds of the starts after the first, which has been trained."""
     if estimator.n_init != "auto":
-        kind = "rough" if estimator.init == "auto" else "plain"
-        return [kind] * (estimator.n_init - 1)
+        if estimator.init != "auto" or estimator.linear_path is None:
+            return ["plain"] * (estimator.n_init - 1)
+        return ["rough" if i % 2 == 0 else "plain" for i in range(estimator.n_init - 1)]
     kinds = []
     if not _chooses_starts(estimator) or first.judge is None:
         return kinds

@@ -272,8 +272,9 @@ def redrawn(start, kind, init, seed):
     ----------
     start : Start
     kind : {"plain", "rough", "textbook"}
-        Weights as `init` draws them; so large that the network is far from linear;
-        those of a network whose codes owe nothing to the linear path.
+        - "plain": weights as `init` draws them.
+        - "rough": large weights, with which the network is far from linear.
+        - "textbook": weights as `init` draws them, without the linear path.
     init : str
     seed : int
     """

@@ -45,6 +45,10 @@ _LARGEST_LOSS = 4.0
 _NO_PROGRESS = Progress()
 
 
+class DivergedError(ValueError):
+    """The loss was not finite before anything good was reached."""
+
+
 class Trainer:
     """Trains a model on samples with an estimator's parameters.
 
@@ -66,6 +70,10 @@ class Trainer:
         What judges the epochs.
     index, kind : int, str
         Number of the start, counted from 1, and what `redrawn` calls its kind.
+    losses_before : list of float or None
+        The best losses of the starts before.
+    linear_decoder : Tensor of shape (n_features, n_components) or None
+        Of the linear path that the other starts have, and this one does not.
     n_samples : int
     stopped_from_outside : bool
         Whether a callback asked to stop.
@@ -81,6 +89,7 @@ class Trainer:
     ):
         self.estimator = estimator
         self.index, self.kind = 1, "plain"
+        self.losses_before = self.linear_decoder = None
         self.stopped_from_outside = False
         self.start = start
         self.previous = previous
@@ -175,8 +184,10 @@ class Trainer:
         again._plan = replace(self._plan, schedule=schedule)
         if self.estimator.linear_path is None:
             again.start_loss = again._mean_loss(again.start.network)
-        if self.judge is not None:
+        if hasattr(self.judge, "restart"):
             again.judge = self.judge.restart(index, kind)
+        if kind == "textbook":
+            again.linear_decoder = self.start.network.exactly("linear_decoder")
         again._go_on_with(again._begin())
         return again
 
@@ -225,6 +236,11 @@ class Trainer:
             self.state.loss_scale,
             self.interrupted,
             self.start.pretraining,
+            # Of the starts so far, where several are compared.
+            [*self.losses_before, self.stopping.best_loss]
+            if self.losses_before is not None
+            else [],
+            self.linear_decoder,
         )
 
     def _best_network(self):
@@ -363,15 +379,17 @@ class Trainer:
     def _report_not_finite(self):
         """Warn where the best weights so far are usable, raise where none are."""
         if self.stopping.best_network is None and not self._has_usable_start():
-            raise ValueError(self._describe_not_finite())
+            raise DivergedError(self._describe_not_finite())
+        kept = "result" if self.index == 1 else "result of this start"
         warn_caller(
-            f"{self._describe_not_finite()} The result is that of epoch "
+            f"{self._describe_not_finite()} The {kept} is that of epoch "
             f"{self.stopping.best_epoch}.",
             ConvergenceWarning,
         )
 
     def _describe_not_finite(self):
         return (
+            f"{'' if self.index == 1 else f'Start {self.index}: '}"
             f"The loss was not finite in epoch {self.state.epoch} with "
             f"learning_rate_init={self.estimator.learning_rate_init}. Lower "
             "learning_rate_init, set max_norm, or check the scale of the data."
