@@ -10,7 +10,8 @@ from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
 from skae.estimators import _restarts
-from skae.estimators._trainer import DivergedError, Trainer
+from skae.estimators._trainer import Trainer
+from skae.training.early_stopping import DivergedError
 
 CLASSES = [AutoencoderTransformer, DenoisingAutoencoder, VAETransformer]
 SMALL = {"max_iter": 3, "hidden_layer_sizes": (16,), "random_state": 0}
@@ -229,6 +230,28 @@ def test_a_callback_that_stops_ends_all_starts():
     model = AutoencoderTransformer(4, n_init=3, **SMALL).set_callbacks(tasks)
     model.fit(load_digits().data[:600])
     assert tasks.names == ["start 1"] and model.n_init_ == 1 and tasks.epochs == 2
+
+
+def test_an_interrupt_at_the_end_of_a_start_keeps_it():
+    class Interrupt(Tasks):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            if context.task_name == "start 1":
+                raise KeyboardInterrupt
+
+    X = load_digits().data[:600]
+    model = AutoencoderTransformer(4, n_init=3, **SMALL).set_callbacks(Interrupt())
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X)
+    assert model.best_epoch_ == 3 and np.isfinite(model.score(X))
+
+
+def test_a_rough_start_does_not_decay_later_either():
+    X = make_s_curve(1000, random_state=0)[0]
+    model = AutoencoderTransformer(2, max_iter=30, random_state=0).fit(X)
+    assert model._start_kind == "rough"
+    model.partial_fit(X)
+    assert model._start_kind == "rough"
+    assert model._training_state.optimizer.decoupled_decay == 0
 
 
 @pytest.mark.parametrize("after, n_starts", [(2, 1), (5, 2)])

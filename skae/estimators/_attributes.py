@@ -84,6 +84,7 @@ def curves(result, estimator, warm):
         "validation_loss_curve_": validation_curve,
         "best_loss_": min(validation_curve or kept or curve[-1:]),
         "_loss_scale": result.loss_scale,
+        "_start_kind": result.kind,
     }
 
 

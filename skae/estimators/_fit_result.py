@@ -20,12 +20,15 @@ class Progress(NamedTuple):
         None where the moments were not kept.
     loss_scale : float or None
         That of the state; None where there was none to train.
+    kind : str
+        Of the start that was kept, as in `redrawn`.
     """
 
     n_epochs: int = 0
     best_epoch: int = 0
     state: TrainingState | None = None
     loss_scale: float | None = None
+    kind: str = "plain"
 
 
 @dataclass
@@ -53,6 +56,8 @@ class FitResult:
         The best loss of each start that was trained.
     linear_decoder : Tensor of shape (n_features, n_components) or None
         Of the first start's linear path, where `network` is of a start without it.
+    kind : str
+        Of the start, as in `redrawn`.
     """
 
     scaling: Scaling
@@ -67,3 +72,4 @@ class FitResult:
     pretraining: Pretraining | None = None
     start_losses: list = field(default_factory=list)
     linear_decoder: Tensor | None = None
+    kind: str = "plain"

@@ -245,8 +245,8 @@ def progress_of(estimator, network=None):
         state = None
     if None not in (state, network) and state.network.arguments != network.arguments:
         state = None
-    scale = estimator._loss_scale
-    return Progress(n_epochs, estimator.best_epoch_, state, scale)
+    scale, kind = estimator._loss_scale, estimator._start_kind
+    return Progress(n_epochs, estimator.best_epoch_, state, scale, kind)
 
 
 def _suits(estimator, state):

@@ -1,6 +1,6 @@
 """Several starts of one fit, of which the one with the smallest loss is kept."""
 
-from skae.estimators._trainer import DivergedError
+from skae.training.early_stopping import DivergedError
 
 # A first start that lowers PCA's validation loss by less than this share in its first
 # epochs may be stuck at PCA, a saddle point where the data are symmetric about their

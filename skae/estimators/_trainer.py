@@ -30,6 +30,7 @@ from skae.estimators._start import (
 )
 from skae.training.callbacks import VerboseMonitor
 from skae.training.early_stopping import (
+    DivergedError,
     EarlyStopping,
     NotFinite,
     standard_errors_of_start,
@@ -43,10 +44,6 @@ from skae.training.state import TrainingState
 _LARGEST_LOSS = 4.0
 
 _NO_PROGRESS = Progress()
-
-
-class DivergedError(ValueError):
-    """The loss was not finite before anything good was reached."""
 
 
 class Trainer:
@@ -88,7 +85,7 @@ class Trainer:
         self, estimator, start, samples, validation, seed, previous=_NO_PROGRESS
     ):
         self.estimator = estimator
-        self.index, self.kind = 1, "plain"
+        self.index, self.kind = 1, previous.kind
         self.losses_before = self.linear_decoder = None
         self.stopped_from_outside = False
         self.start = start
@@ -148,9 +145,11 @@ class Trainer:
                 name += f", start {self.index}"
             has_validation = self.judge is not None
             monitors.append(VerboseMonitor(name, self.stopping, has_validation))
-        reporters = report(self)
         self._suit_loss_scale()
+        reporters = []
         try:
+            # The part of the start before ends here, and may interrupt.
+            reporters = report(self)
             with limit_threads(self._n_threads):
                 self._run_solver([*monitors, *reporters])
         except NotFinite:
@@ -241,6 +240,7 @@ class Trainer:
             if self.losses_before is not None
             else [],
             self.linear_decoder,
+            self.kind,
         )
 
     def _best_network(self):

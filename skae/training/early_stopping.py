@@ -26,6 +26,10 @@ class NotFinite(Exception):
     """The loss of an epoch was not finite."""
 
 
+class DivergedError(ValueError):
+    """The loss was not finite before anything good was reached."""
+
+
 class EarlyStopping:
     """A monitor that keeps the best epoch and stops when none gets better.
 
