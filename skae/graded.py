@@ -15,6 +15,7 @@ _GRADED_VALUES = 1e-7
 _REMAINDER_ERROR = 10 * np.finfo(np.float64).eps
 # Multiplications up to which all singular vectors are computed at once.
 _FEW_MULTIPLICATIONS = 2**28
+_ROWS_IN_CACHE = 256
 
 
 def right_singular_vectors(X):
@@ -58,7 +59,7 @@ def leading_right_singular_vectors(X, n_components):
     if is_small(X):
         vectors, singular_values = right_singular_vectors(X)
         return vectors[:n_components], singular_values[:n_components]
-    return deflate(X, n_components, _leading_vectors)
+    return deflate(X, n_components, lambda rows, k, _: _leading_vectors(rows, k))
 
 
 def _leading_vectors(X, n_components):
@@ -85,10 +86,10 @@ def leading_principal_axes(X, n_components, rng):
     rng : numpy.random.RandomState
     """
 
-    def solve(rows, count):
-        if count < n_components and is_graded(rows):
-            # There is a gap after few axes: they take few iterations, and little time.
-            _, values, axes = randomized_svd(rows, count, random_state=rng)
+    def solve(rows, count, is_last):
+        if not is_last:
+            # Smaller columns follow: few iterations converge.
+            _, values, axes = randomized_svd(rows, count, n_iter=3, random_state=rng)
             return axes, values
         pca = PCA(count, random_state=rng).fit(rows)
         return pca.components_, pca.singular_values_
@@ -109,27 +110,40 @@ def deflate(X, n_components, solve):
     X : ndarray of shape (n_samples, n_features)
     n_components : int
     solve : callable
-        ``solve(rows, count)`` returns the leading vectors and values of some rows.
-        Their errors may be relative to the largest value.
+        ``solve(rows, count, is_last)`` returns the leading vectors and values of some
+        rows, in the last group or an earlier one. Their errors may be relative to the
+        largest value.
     """
-    sizes = np.linalg.norm(X, axis=0)
-    axes, values, norms = np.empty((0, X.shape[1])), np.empty(0), sizes
+    sizes = norms = _norms(X)
+    axes, values = np.empty((0, X.shape[1])), np.empty(0)
     while len(axes) < n_components and np.any(norms > _REMAINDER_ERROR * sizes):
-        is_large = norms > GRADED * norms.max()
-        count = min(n_components - len(axes), np.count_nonzero(is_large))
-        found, lengths = solve(X, count)
-        share = GRADED if is_graded(X) else _GRADED_VALUES
+        n_missing = n_components - len(axes)
+        count = min(n_missing, np.count_nonzero(norms > GRADED * norms.max()))
+        found, lengths = solve(X, count, count == n_missing)
+        share = GRADED if _are_graded(norms) else _GRADED_VALUES
         is_group = lengths > share * lengths.max()
         if np.all(is_group) and len(found) == n_components:
             return found, lengths
         left, found, lengths = _refine(X, found[is_group])
         axes, values = np.vstack([axes, found]), np.append(values, lengths)
-        X = X - left @ (left.T @ X)
-        # The first projection leaves rounding errors of the larger values.
-        for _ in range(2):
-            X -= (X @ axes.T) @ axes
-        norms = np.linalg.norm(X, axis=0)
+        X = _project_out(X, left, axes)
+        norms = _norms(X)
     return axes, values
+
+
+def _project_out(X, left, axes):
+    """Return X without its last group, whose left vectors are given, and the axes.
+
+    From the left, rounding errors are relative to each column. Then from the right,
+    since errors of large columns are along the axes.
+    """
+    coefficients = left.T @ X
+    remainder = np.empty_like(X)
+    for start in range(0, len(X), _ROWS_IN_CACHE):
+        rows = slice(start, start + _ROWS_IN_CACHE)
+        part = X[rows] - left[rows] @ coefficients
+        remainder[rows] = part - (part @ axes.T) @ axes
+    return remainder
 
 
 def _refine(X, axes):
@@ -155,8 +169,15 @@ def is_small(X):
 
 def is_graded(X):
     """Whether the norms of the columns are of very different sizes."""
-    sizes = np.linalg.norm(X, axis=0)
-    return sizes.min(where=sizes > 0, initial=np.inf) < GRADED * sizes.max()
+    return _are_graded(_norms(X))
+
+
+def _norms(X):
+    return np.sqrt(np.einsum("ij,ij->j", X, X))
+
+
+def _are_graded(norms):
+    return norms.min(where=norms > 0, initial=np.inf) < GRADED * norms.max()
 
 
 def _jacobi(X):

@@ -163,7 +163,8 @@ def _weighted_pca(X, n_components, rng, sample_weight):
         return np.empty((0, X.shape[1])), np.empty(0)
     n_components = min(n_components, *X.shape)
     if not is_small(X) and (X.dtype == np.float64 or is_graded(X)):
-        axes, singular_values = leading_principal_axes(_centered(X), n_components, rng)
+        rows = X if X.dtype == np.float64 else _centered(X)
+        axes, singular_values = leading_principal_axes(rows, n_components, rng)
     else:
         axes, singular_values = _pca_of_rows(X, n_components, rng)
     if X.dtype != np.float64:
