@@ -14,7 +14,7 @@ _GRADED_VALUES = 1e-7
 # Multiple of the norm of a column up to which a remainder of it is rounding error.
 _REMAINDER_ERROR = 10 * np.finfo(np.float64).eps
 # Multiplications up to which all singular vectors are computed at once.
-_FEW_MULTIPLICATIONS = 2**28
+_FEW_MULTIPLICATIONS = 2**25
 _ROWS_IN_CACHE = 256
 
 
@@ -87,8 +87,8 @@ def leading_principal_axes(X, n_components, rng):
     """
 
     def solve(rows, count, is_last):
-        if not is_last:
-            # Smaller columns follow: few iterations converge.
+        if not is_last and len(rows) < 10 * rows.shape[1]:
+            # Smaller columns follow: fewer iterations converge than PCA takes.
             _, values, axes = randomized_svd(rows, count, n_iter=3, random_state=rng)
             return axes, values
         pca = PCA(count, random_state=rng).fit(rows)

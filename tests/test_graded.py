@@ -10,7 +10,7 @@ from skae.graded import is_small, leading_right_singular_vectors
 from skae.linear import linear_denoiser, principal_axes, probabilistic_pca
 
 K = 6
-SHAPES = [(1200, 500), (500, 1200)]
+SHAPES = [(1200, 500), (500, 1200), (5000, 100)]
 LARGE = [2, 3]
 
 
