@@ -98,7 +98,7 @@ def test_an_offset_far_beyond_the_range_can_be_fitted(dtype, smallest):
     fitted = 0
     for seed in range(1000):
         r = np.random.RandomState(seed)
-        offset, size = 10 ** r.uniform(0, 9), smallest * r.uniform(1, 10)
+        offset, size = -(10 ** r.uniform(0, 9)), smallest * r.uniform(1, 10)
         X = (offset * (1 + size * r.rand(50, 3))).astype(dtype)
         S = MinMaxScaler().fit_transform(X)
         if S.max() > 1 or S.min() < 0:
