@@ -66,9 +66,12 @@ __all__ = [
 
 # The first is what other dtypes are converted to.
 FLOAT_DTYPES = [np.float64, np.float32]
-# Share of a range by which values may be outside of it: rounding, not another range. A
-# scaler computes x * a + b, terms that may be many times their sum.
-_ROUNDING = {np.float64: 1e-12, np.float32: 1e-6}
+# Share of a range by which values may be outside of it because of rounding errors. A
+# scaler computes x * a + b, terms that may be many times their sum: the error is
+# eps * |offset| / range of the unscaled column.
+_RANGE_TOLERANCE = {np.float64: 1e-9, np.float32: 1e-4}
+# The same of the largest value: more would hide a -1 among large counts.
+_ZERO_TOLERANCE = {np.float64: 1e-12, np.float32: 1e-6}
 
 fit_context = _fit_context
 num_samples = _num_samples
@@ -304,10 +307,12 @@ def check_domain(X, link, name, *, whom, parameter, value):
     least, largest = np.nanmin(X), np.nanmax(X)
     if low <= least and largest <= high:
         return X
-    # Where the range has no end, of the data: a difference that should be 0 is rounded
-    # like what it is a difference of.
-    size = high if np.isfinite(high) else max(-least, largest)
-    slack = _ROUNDING[X.dtype.type] * size
+    # For an unbounded range the tolerance is relative to the largest value: an exact 0
+    # may be the rounded difference of such values.
+    if np.isfinite(high):
+        slack = _RANGE_TOLERANCE[X.dtype.type] * high
+    else:
+        slack = _ZERO_TOLERANCE[X.dtype.type] * max(-least, largest)
     if low - slack <= least and largest <= high + slack:
         return np.clip(X, low, high)
     if least < low == 0:

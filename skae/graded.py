@@ -3,19 +3,26 @@
 import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
+from sklearn.decomposition import PCA
+from sklearn.utils.extmath import randomized_svd
 
 # Ratio of sizes from which on they are called graded: the covariance of the columns,
 # whose eigenvectors are computed to a share of the largest, has too few digits left.
 GRADED = 1e-3
+# The same of singular values of columns with similar norms.
+_GRADED_VALUES = 1e-7
+# Multiple of the norm of a column up to which a remainder of it is rounding error.
+_REMAINDER_ERROR = 10 * np.finfo(np.float64).eps
+# Multiplications up to which all singular vectors are computed at once.
+_FEW_MULTIPLICATIONS = 2**25
+_ROWS_IN_CACHE = 256
 
 
 def right_singular_vectors(X):
     """Return right singular vectors as rows, and singular values, in float64.
 
-    Computed to a share of the largest singular value, as usual, where the columns have
-    like sizes. Of columns of different scales each singular value is computed to a
-    share of itself, and each vector element by element: the one-sided Jacobi method
-    has no need to compare columns of different sizes [1]_.
+    If the columns have similar norms, errors are relative to the largest singular
+    value. Otherwise one-sided Jacobi makes them relative to each singular value [1]_.
 
     Parameters
     ----------
@@ -35,20 +42,29 @@ def right_singular_vectors(X):
     n_rows, n_columns = X.shape
     if n_rows > n_columns:
         X = np.linalg.qr(X, mode="r")
-    vectors, singular_values = _jacobi(X) if _is_graded(X) else (None, None)
+    vectors, singular_values = _jacobi(X) if is_graded(X) else (None, None)
     if vectors is None:
         _, singular_values, vectors = np.linalg.svd(X, full_matrices=False)
     return vectors * largest_signs(vectors), singular_values
 
 
 def leading_right_singular_vectors(X, n_components):
-    """Return the first of them; those of like columns to half of the digits only.
+    """Return the leading `n_components` right singular vectors, and singular values.
 
-    Of a square matrix of like columns they are the eigenvectors of its Gram matrix,
-    which take a fraction of the time.
+    With half the digits if the columns have similar norms (computed from the Gram
+    matrix, which is faster).
     """
+    if not is_graded(X):
+        return _leading_vectors(X, n_components)
+    if is_small(X):
+        vectors, singular_values = right_singular_vectors(X)
+        return vectors[:n_components], singular_values[:n_components]
+    return deflate(X, n_components, lambda rows, k, _: _leading_vectors(rows, k))
+
+
+def _leading_vectors(X, n_components):
     n_rows, n_columns = X.shape
-    if n_rows < n_columns or _is_graded(X):
+    if n_rows < n_columns:
         vectors, singular_values = right_singular_vectors(X)
         return vectors[:n_components], singular_values[:n_components]
     first = max(n_columns - n_components, 0)
@@ -56,9 +72,112 @@ def leading_right_singular_vectors(X, n_components):
     return vectors[:, ::-1].T, np.sqrt(np.maximum(squares[::-1], 0.0))
 
 
-def _is_graded(X):
-    sizes = np.linalg.norm(X, axis=0)
-    return sizes.min(where=sizes > 0, initial=np.inf) < GRADED * sizes.max()
+def leading_principal_axes(X, n_components, rng):
+    """Return the leading `n_components` principal axes, and singular values.
+
+    They are those of PCA unless PCA computes them with too few digits: axes whose
+    singular values are far below the largest are found by `deflate`.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Centred.
+    n_components : int
+    rng : numpy.random.RandomState
+    """
+
+    def solve(rows, count, is_last):
+        if not is_last and len(rows) < 10 * rows.shape[1]:
+            # Smaller columns follow: fewer iterations converge than PCA takes.
+            _, values, axes = randomized_svd(rows, count, n_iter=3, random_state=rng)
+            return axes, values
+        pca = PCA(count, random_state=rng).fit(rows)
+        return pca.components_, pca.singular_values_
+
+    return deflate(X, n_components, solve)
+
+
+def deflate(X, n_components, solve):
+    """Return the leading right singular vectors and values, group by group.
+
+    A group holds singular values of similar size. Once it is found, it is projected
+    out, and what remains has its own largest column: each group is as accurate as
+    if there were no larger ones. Vectors of singular values that are rounding error
+    are left out.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    n_components : int
+    solve : callable
+        ``solve(rows, count, is_last)`` returns the leading vectors and values of some
+        rows, in the last group or an earlier one. Their errors may be relative to the
+        largest value.
+    """
+    sizes = norms = _norms(X)
+    axes, values = np.empty((0, X.shape[1])), np.empty(0)
+    while len(axes) < n_components and np.any(norms > _REMAINDER_ERROR * sizes):
+        n_missing = n_components - len(axes)
+        count = min(n_missing, np.count_nonzero(norms > GRADED * norms.max()))
+        found, lengths = solve(X, count, count == n_missing)
+        share = GRADED if _are_graded(norms) else _GRADED_VALUES
+        is_group = lengths > share * lengths.max()
+        if np.all(is_group) and len(found) == n_components:
+            return found, lengths
+        left, found, lengths = _refine(X, found[is_group])
+        axes, values = np.vstack([axes, found]), np.append(values, lengths)
+        X = _project_out(X, left, axes)
+        norms = _norms(X)
+    return axes, values
+
+
+def _project_out(X, left, axes):
+    """Return X without its last group, whose left vectors are given, and the axes.
+
+    From the left, rounding errors are relative to each column. Then from the right,
+    since errors of large columns are along the axes.
+    """
+    coefficients = left.T @ X
+    remainder = np.empty_like(X)
+    for start in range(0, len(X), _ROWS_IN_CACHE):
+        rows = slice(start, start + _ROWS_IN_CACHE)
+        part = X[rows] - left[rows] @ coefficients
+        remainder[rows] = part - (part @ axes.T) @ axes
+    return remainder
+
+
+def _refine(X, axes):
+    """Return left and right singular vectors, and values, from rounded axes.
+
+    Errors of the elements of a right vector are relative to the norms of the columns.
+    """
+    left = np.linalg.qr(X @ axes.T)[0]
+    right = X.T @ left
+    values = np.linalg.norm(right, axis=0)
+    right /= values
+    # Cholesky factors mix vectors, but no columns of X, as Householder's method would.
+    factor = linalg.cholesky(right.T @ right, lower=True)
+    right = linalg.solve_triangular(factor, right.T, lower=True)
+    signs = largest_signs(right)
+    return left * signs.T, right * signs, values
+
+
+def is_small(X):
+    """Whether all singular vectors of X take little time."""
+    return min(X.shape) * X.size <= _FEW_MULTIPLICATIONS
+
+
+def is_graded(X):
+    """Whether the norms of the columns are of very different sizes."""
+    return _are_graded(_norms(X))
+
+
+def _norms(X):
+    return np.sqrt(np.einsum("ij,ij->j", X, X))
+
+
+def _are_graded(norms):
+    return norms.min(where=norms > 0, initial=np.inf) < GRADED * norms.max()
 
 
 def _jacobi(X):

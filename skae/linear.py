@@ -18,14 +18,22 @@ from scipy import linalg
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
-from skae.graded import GRADED, leading_right_singular_vectors, right_singular_vectors
+from skae.graded import (
+    GRADED,
+    is_graded,
+    is_small,
+    leading_principal_axes,
+    leading_right_singular_vectors,
+    right_singular_vectors,
+)
 
 # Share of what an axis reads (see above) below which its codes count as rounding: of
 # regressions, which have a ridge, and of rows in float32.
-_RANK_TOLERANCE, _ROUNDING = 1e-7, 1e-6
-# Multiple of the largest rounding of the data up to which codes count as rounding, too:
-# some forty times what rounding alone gives, for data that were computed themselves.
-_ROUNDINGS = 4
+_RANK_TOLERANCE, _FLOAT32_ERROR = 1e-7, 1e-6
+# Codes below this multiple of the data's rounding error count as zero. It is about
+# forty times the expected error, to allow for errors of earlier computations.
+_DATA_ERRORS = 4
+_ROWS_IN_CACHE = 1024
 # Share of each column's variance.
 _RIDGE = 1e-6
 
@@ -84,7 +92,7 @@ def principal_axes(X, n_components, rng, sample_weight=None, *, rounding=None):
     if rounding is None:
         rounding = np.finfo(X.dtype).eps * np.abs(X).max(axis=0, initial=0.0)
     count = len(X) if sample_weight is None else 2.0  # as `_weigh` hands them to PCA
-    negligible = _ROUNDINGS * read_size(axes, rounding) * np.sqrt(count)
+    negligible = _DATA_ERRORS * read_size(axes, rounding) * np.sqrt(count)
     axes = axes[singular_values > negligible]
     return _complete_map(axes, axes.T, np.zeros(X.shape[1]), n_components, rng)
 
@@ -154,29 +162,41 @@ def _weighted_pca(X, n_components, rng, sample_weight):
     if not np.any(X) or len(X) == 1:
         return np.empty((0, X.shape[1])), np.empty(0)
     n_components = min(n_components, *X.shape)
-    pca = _fit_pca(PCA(n_components, random_state=rng), X)
-    if pca.singular_values_.min() < GRADED * pca.singular_values_.max():
-        # A covariance holds the square of that, to a share of the largest.
-        centered = X.astype(np.float64, copy=False)
-        centered = centered - centered.mean(axis=0)
-        axes, singular_values = right_singular_vectors(centered)
-        axes, singular_values = axes[:n_components], singular_values[:n_components]
-    elif X.dtype == np.float64:
-        return pca.components_, pca.singular_values_
+    if not is_small(X) and (X.dtype == np.float64 or is_graded(X)):
+        rows = X if X.dtype == np.float64 else _centered(X)
+        axes, singular_values = leading_principal_axes(rows, n_components, rng)
     else:
-        axes, singular_values = _without_rounding(X, pca.components_)
+        axes, singular_values = _pca_of_rows(X, n_components, rng)
     if X.dtype != np.float64:
         sizes = np.sqrt(np.einsum("ij,ij->j", X, X))
-        negligible = singular_values < _ROUNDING * read_size(axes, sizes)
+        negligible = singular_values < _FLOAT32_ERROR * read_size(axes, sizes)
         singular_values = np.where(negligible, 0.0, singular_values)
     return axes, singular_values
 
 
-def _without_rounding(X, rounded):
+def _pca_of_rows(X, n_components, rng):
+    """Return axes and singular values of little data, or of data in float32."""
+    pca = _fit_pca(PCA(n_components, random_state=rng), X)
+    axes, singular_values = pca.components_, pca.singular_values_
+    has_digits = singular_values.min() >= GRADED * singular_values.max()
+    if is_small(X) and not has_digits:
+        # A covariance holds the square of that, to a share of the largest.
+        axes, singular_values = right_singular_vectors(_centered(X))
+        return axes[:n_components], singular_values[:n_components]
+    return (axes, singular_values) if X.dtype == np.float64 else _in_float64(X, axes)
+
+
+def _centered(X):
+    X = X.astype(np.float64, copy=False)
+    return X - X.mean(axis=0)
+
+
+def _in_float64(X, rounded):
     """Return orthonormal axes and singular values from the axes in float32."""
     basis, triangle = np.linalg.qr(rounded.astype(np.float64).T)
-    # Of the covariance's rounding PCA's own are the root.
+    # PCA's own are the root of the rounding error of a covariance.
     singular_values = np.linalg.norm((X @ rounded.T).astype(np.float64), axis=0)
+    singular_values[singular_values < _FLOAT32_ERROR * singular_values.max()] = 0.0
     return (basis * np.sign(np.diag(triangle))).T, singular_values
 
 
@@ -216,7 +236,7 @@ def linear_denoiser(X, n_components, moments, rng, sample_weight=None):
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
     rows = X * np.sqrt(weight / weight.sum())[:, np.newaxis]
     # In units of the columns, so that none is lost beside one of a larger scale.
-    sizes = _column_sizes(X, sample_weight)
+    sizes = _column_units(X, sample_weight)
     diagonal = np.maximum(moments.diagonal, 0.0) / sizes**2 + _RIDGE
     solve = _denoise_few_rows if len(rows) < rows.shape[1] else _denoise_few_columns
     half, encode = solve(rows / sizes, moments.gain, diagonal)
@@ -263,7 +283,7 @@ def paired_denoiser(X_noisy, X_clean, n_components, rng, sample_weight=None):
     offset = np.average(X_noisy, axis=0, weights=sample_weight)
     noisy = X_noisy - offset
     count = len(noisy) if sample_weight is None else sample_weight.sum()
-    sizes = _column_sizes(noisy, sample_weight)
+    sizes = _column_units(noisy, sample_weight)
     # In units of the columns, so that none is lost beside one of a larger scale.
     ridge = Ridge(alpha=_RIDGE * count * noisy.shape[1], fit_intercept=False)
     coef = ridge.fit(noisy / sizes, X_clean, sample_weight=sample_weight).coef_
@@ -271,14 +291,24 @@ def paired_denoiser(X_noisy, X_clean, n_components, rng, sample_weight=None):
     predicted = noisy @ coef.T
     axes, singular_values = _weighted_pca(predicted, n_components, rng, sample_weight)
     count = len(noisy) if sample_weight is None else 2.0  # as in `principal_axes`
-    read = read_size(axes, _column_sizes(predicted, sample_weight)) * np.sqrt(count)
+    read = read_size(axes, column_sizes(predicted, sample_weight)) * np.sqrt(count)
     axes = axes[singular_values > _RANK_TOLERANCE * read]
     return _complete_map(axes @ coef, axes.T, offset, n_components, rng)
 
 
-def _column_sizes(X, sample_weight):
-    """Return the root mean square of each column, 1 for one of zeros."""
-    sizes = np.sqrt(np.average(np.square(X), axis=0, weights=sample_weight))
+def column_sizes(X, sample_weight):
+    """Return the root mean square of each column."""
+    share = np.ones(len(X)) if sample_weight is None else sample_weight
+    share, squares = share / share.sum(), 0.0
+    for start in range(0, len(X), _ROWS_IN_CACHE):
+        part = slice(start, start + _ROWS_IN_CACHE)
+        squares = squares + share[part] @ np.square(X[part])
+    return np.sqrt(squares)
+
+
+def _column_units(X, sample_weight):
+    """Return the `column_sizes`, with 1 for columns of zeros."""
+    sizes = column_sizes(X, sample_weight)
     return np.where(sizes > 0, sizes, 1.0)
 
 

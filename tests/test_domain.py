@@ -87,3 +87,50 @@ def test_rounding_of_a_clean_target_counts_as_the_end_of_the_domain():
 def test_what_a_scaler_gives_can_be_fitted(seed):
     X = MinMaxScaler().fit_transform(np.random.RandomState(seed).randn(30, 20))
     BOUNDED["log_loss"][0].fit(X)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("dtype", "most"), [(np.float32, 5e-5), (np.float64, 5e-10)])
+def test_an_offset_far_beyond_the_range_can_be_fitted(dtype, most):
+    # The scaler's error is eps * |offset| / range.
+    fitted = 0
+    for seed in range(1000):
+        r = np.random.RandomState(seed)
+        offset, size = 10 ** r.uniform(0, 9) * r.randn(), 10 ** r.uniform(0, 4)
+        if np.finfo(dtype).eps * abs(offset) > most * size:
+            continue
+        X = (offset + size * r.rand(50, 3)).astype(dtype)
+        S = MinMaxScaler().fit_transform(X)
+        if S.max() > 1 or S.min() < 0:
+            fitted += 1
+            estimator, _ = BOUNDED["log_loss"]
+            assert np.isfinite(estimator.fit(S).score(S))
+        if fitted == 3:
+            break
+    assert fitted > 0
+
+
+def test_the_rows_of_a_scaler_in_float32_can_be_fitted():
+    r = np.random.RandomState(87)
+    X = 10 ** r.uniform(0, 9) * r.randn() + 10 ** r.uniform(0, 4) * r.rand(50, 3)
+    S = MinMaxScaler().fit_transform(X.astype(np.float32))
+    assert S.max() > 1 + 1e-6
+    BOUNDED["log_loss"][0].fit(S)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "excess"), [(np.float32, 1e-3), (np.float64, 1e-8), (np.float64, 1e-5)]
+)
+def test_values_outside_by_more_than_rounding_are_refused(dtype, excess):
+    X = np.random.RandomState(0).uniform(size=(30, 5)).astype(dtype)
+    X[0, 0] = 1 + excess
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
+        BOUNDED["log_loss"][0].fit(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_negative_value_among_large_counts_is_refused(dtype):
+    X = np.random.RandomState(0).poisson(20_000, size=(30, 5)).astype(dtype)
+    X[0, 0] = -1
+    with pytest.raises(ValueError, match="Negative values"):
+        BOUNDED["poisson"][0].fit(X)

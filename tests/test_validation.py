@@ -147,7 +147,7 @@ def test_rounding_below_zero_is_measured_by_the_data(unit):
 
 @pytest.mark.parametrize(
     ("dtype", "value", "printed"),
-    [(np.float64, 1 + 1e-9, "1.000000001"), (np.float32, 1.00001, "1.00001")],
+    [(np.float64, 1 + 1e-8, "1.00000001"), (np.float32, 1.001, "1.001")],
 )
 def test_a_value_just_outside_of_the_domain_is_printed_in_full(dtype, value, printed):
     rows = np.array([[0.0, value]], dtype=dtype)

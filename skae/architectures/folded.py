@@ -22,7 +22,7 @@ from skae.architectures.layers import ACTIVATIONS, IN_PLACE, within
 _IN_PLACE = ACTIVATIONS | IN_PLACE | {"silu": functools.partial(F.silu, inplace=True)}
 
 # Where the inverse, and a product of it, is a finite number of float64.
-_LEAST_SCALE = 1e-290
+_LEAST_INVERTIBLE_SCALE = 1e-290
 
 
 def fold(scaling, network, head, device, dtype):
@@ -35,7 +35,7 @@ def fold(scaling, network, head, device, dtype):
     """
     if type(network) is not DenseAutoencoder or scaling.link != "identity":
         return None
-    if scaling.scale < _LEAST_SCALE:
+    if scaling.scale < _LEAST_INVERTIBLE_SCALE:
         return None
     if network.code_activation != "identity":
         return None

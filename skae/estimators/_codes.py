@@ -126,12 +126,11 @@ def _array(tensor):
 
 
 def _rounding(network, centered, weight, column_squares):
-    """Return of each code the weighted sum of squares that is rounding.
+    """Return, for each code, the sum of squares below which it is rounding error.
 
-    A code of a linear path is computed to a share of what it reads from each column,
-    `column_squares` being the sums of squares of these; where the decoder does not
-    read it, it is inert unless training makes more of it than rounding in float32.
-    Codes of other networks have like sizes.
+    The error of a linear code is relative to the columns that it reads, whose sums of
+    squares are `column_squares`. A code that the decoder ignores counts as inert below
+    float32 precision. Codes of other networks have similar sizes.
     """
     squares = np.einsum("i,ij,ij->j", weight, centered, centered)
     rounding = np.full(len(squares), _INERT * squares.max(initial=0.0))

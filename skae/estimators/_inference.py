@@ -18,7 +18,7 @@ _CHUNK = 1024
 # Of rows whose codes are dense for a moment.
 _SPARSE_CHUNK = 8 * _CHUNK
 # Of data, and its inverse: quotients of smaller and larger ones leave float32's range.
-_LEAST_SCALE = 1e-25
+_LEAST_FLOAT32_SCALE = 1e-25
 
 
 class Codec:
@@ -139,7 +139,11 @@ class Codec:
 
     def _dtype_for(self, array):
         """Return the dtype to compute in: float64 also where float32 has no room."""
-        has_room = _LEAST_SCALE < self._parts[0].residual_scale < 1 / _LEAST_SCALE
+        has_room = (
+            _LEAST_FLOAT32_SCALE
+            < self._parts[0].residual_scale
+            < 1 / _LEAST_FLOAT32_SCALE
+        )
         is_exact_enough = array.dtype == np.float32 and has_room
         return torch.float32 if is_exact_enough else torch.float64
 

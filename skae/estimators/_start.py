@@ -14,7 +14,7 @@ from skae._threads import limit_threads_for
 from skae.architectures.linear_path import is_linear_path
 from skae.data import Rows
 from skae.estimators._report import Report
-from skae.linear import read_size
+from skae.linear import column_sizes, read_size
 from skae.losses import elementwise_loss, elementwise_with_gradient
 from skae.scaling import Scaling, as_tensor
 
@@ -99,8 +99,8 @@ class Samples(NamedTuple):
 class ScaledRows:
     """The training rows in the network's space, made when asked for.
 
-    In float64, but for much data in float32 that a network of float32 is trained on,
-    where that costs twice the time and memory.
+    In float64, except for large float32 data and a float32 network, to save time and
+    memory.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class ScaledRows:
 
     @functools.cached_property
     def rounding(self):
-        """By how much each column of `target` is rounded as the data are."""
+        """Rounding error of each column of `target`."""
         X, scaling = self._samples.target, self.scaling
         if scaling.link != "identity":
             return np.full(X.shape[1], np.finfo(X.dtype).eps)
@@ -323,9 +323,9 @@ def _set_linear_path(network, linear_map, x, target, weight):
         residual_squares[rows] = np.einsum("ij,ij->i", residual, residual)
         lengths[rows] = np.linalg.norm(x[rows], axis=1)
     variances = mean_of(np.square(codes - mean_of(codes)))
-    # Of a code that the decoder does not read, what it is where it carries nothing.
+    # Codes that the decoder ignores are inert if their variance is rounding error.
     rounding = 1e-7 if x.dtype == np.float64 else 1e-6
-    read = read_size(linear_map.encoder, _column_sizes(x, weight))
+    read = read_size(linear_map.encoder, column_sizes(x, weight))
     is_read = linear_map.decoder.any(axis=0)
     inert = variances <= np.where(is_read, 0.0, np.square(rounding * read))
     code_scale = np.sqrt(np.where(inert, 1.0, variances))
@@ -338,25 +338,15 @@ def _set_linear_path(network, linear_map, x, target, weight):
         input_radius=_INPUT_RADIUS * (mean_of(lengths) or np.inf),
         code_radius=_CODE_RADIUS * (mean_of(code_lengths) or np.inf),
         code_share=_shares(code_scale * ~inert, correction_scale),
-        feature_share=_shares(_column_sizes(target, weight), correction_scale),
+        feature_share=_shares(column_sizes(target, weight), correction_scale),
     )
 
 
-def _column_sizes(rows, weight):
-    """Return the root mean square of each column."""
-    share = np.ones(len(rows)) if weight is None else weight
-    share, squares = share / share.sum(), 0.0
-    for start in range(0, len(rows), _ROWS_IN_CACHE):
-        part = slice(start, start + _ROWS_IN_CACHE)
-        squares = squares + share[part] @ np.square(rows[part])
-    return np.sqrt(squares)
-
-
 def _shares(sizes, scale):
-    """Return of what is far smaller than a scale its share of that, 1 of the rest.
+    """Return size / scale for sizes far below `scale`, and 1 for the others.
 
-    What the loss does not notice gets none: it stays on the linear path. What does not
-    vary at all shows no size.
+    Shares below `_UNNOTICED` are set to 0: such columns keep their PCA reconstruction.
+    Constant columns get 1.
     """
     is_small = (sizes > 0) & (sizes < _SMALL * scale)
     shares = np.divide(sizes, scale, out=np.ones_like(sizes), where=is_small)
