@@ -1,4 +1,4 @@
-r"""Factor analysis in closed form but for its iteration: noise of each feature's own.
+r"""Maximum-likelihood factor analysis, with one noise variance per feature.
 
 With x = W z + e, z ~ N(0, I) and e ~ N(0, \Psi), \Psi diagonal.
 """
@@ -37,9 +37,9 @@ def factor_analysis(
         Components that carry nothing have an encoder and a decoder of zeros.
     sample_weight : ndarray of shape (n_samples,) or None
     floor : float
-        Least noise variance, as a share of the feature's variance. A constant feature
-        has the mean variance divided by n_samples: so little is certain that it varies
-        no more than that.
+        Least noise variance, as a share of the feature's variance. Constant features
+        get the mean variance divided by n_samples: n_samples equal values do not rule
+        out a smaller variance.
     only_evident : bool
         Whether a component has to raise the log likelihood by more than its number of
         loadings, Akaike's criterion; the others carry nothing.

@@ -5,12 +5,13 @@ output that the likelihood turns into a distribution. With a linear path E, W (s
 `skae.linear.probabilistic_pca`)
 
 .. math:: \mu = E u + s f_1(\bar u), \quad \log \sigma^2 = \log s^2 + f_2(\bar u),
-          \qquad u' = W z + r c g(\bar z),
+          \qquad u' = W z + d + r c g(\bar z),
 
-where s^2 is the variance of the linear model's posterior and r the root mean square of
-its residual; f and g start at zero, so that at the start posterior and likelihood *are*
-those of probabilistic PCA. The bar, and the shares c of the columns, are those of
-`skae.architectures.dense`.
+where s^2 is the variance of the linear model's posterior, r the root mean square of
+its residual and d a constant that matches the rates of counts to their means, zero for
+other likelihoods; f and g start at zero, so that at the start posterior and likelihood
+*are* those of probabilistic PCA. The bar, and the shares c of the columns, are those
+of `skae.architectures.dense`.
 
 In a conditional model what is given stands beside u and beside z; for an encoder that
 is not told, zeros and a sign that something is missing.
@@ -30,10 +31,9 @@ from skae.likelihoods import LIKELIHOODS
 # likelihood would grow without bound.
 LEAST_NOISE = 1e-6
 _LOG_LEAST_NOISE = math.log(LEAST_NOISE)
-# Steps of a log dispersion of a feature are by this factor larger than of weights: it
-# may have far to go in few steps (measured).
+# Learning-rate factor of per-feature log dispersions (measured).
 _RATE_OF_FEATURES = 3.0
-# Of a log dispersion that is set to its largest value, where nothing would move it.
+# Distance kept from the upper bound, where the gradient vanishes.
 _MARGIN = 1.0
 # Of the posterior, either way: its standard deviation is between 5e-5 and 2e4 of the
 # prior's. One step astray may ask for more, the exponential of which is infinite or
@@ -68,6 +68,7 @@ class VariationalAutoencoder(LinearPathModule):
         "raw_dispersion",
         "least_dispersion",
         "linear_decoder",
+        "output_offset",
         "code_radius",
         "feature_share",
     )
@@ -147,6 +148,10 @@ class VariationalAutoencoder(LinearPathModule):
             self.register_buffer(name, torch.tensor(torch.inf, dtype=torch.float32))
         share = torch.ones(n_features, dtype=torch.float32)
         self.register_buffer("feature_share", share)
+        offset = None
+        if LIKELIHOODS[self.likelihood].link == "exp":
+            offset = torch.zeros(n_features, dtype=torch.float32)
+        self.register_buffer("output_offset", offset)
 
     @property
     def dispersion(self):
@@ -200,10 +205,12 @@ class VariationalAutoencoder(LinearPathModule):
         if not self.linear_path:
             given = z if condition is None else torch.cat([z, condition.to(z)], dim=1)
             return self.g(given, generator)
-        if not self.correction:
-            return apply_linear(z, self.linear_decoder)
-        near = within(z, self.code_radius)
         linear = apply_linear(z, self.linear_decoder)
+        if self.output_offset is not None:
+            linear = linear + self.output_offset
+        if not self.correction:
+            return linear
+        near = within(z, self.code_radius)
         scale = self.correction_scale * self.feature_share
         return linear + scale * self.g(near, generator)
 
@@ -237,6 +244,14 @@ class VariationalAutoencoder(LinearPathModule):
         share = (-torch.expm1(log_floor - log_value)).clamp_min(1e-3)
         log_value = torch.maximum(log_value, log_floor) + share.log()
         self.raw_dispersion.copy_(log_value / self._dispersion_rate)
+
+    def set_output_offset(self, offset):
+        """Set the constant of the outputs of counts, one number a feature.
+
+        It is no part of the correction, so that it stays where that is left out or
+        drawn anew.
+        """
+        self._set_exactly("output_offset", offset)
 
     @torch.no_grad()
     def set_linear_path(

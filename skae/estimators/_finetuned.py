@@ -38,6 +38,10 @@ from skae.estimators._prediction_docs import PARAMETERS as PREDICTOR_PARAMETERS
 from skae.estimators._prediction_docs import UNLABELED_LABEL
 from skae.estimators._start import Start, network_to_train, training_dtype
 from skae.estimators._supervised import BasePredictor
+from skae.linear import read_size
+
+# Share of what a code reads that may be rounding in float32.
+_ROUNDING = 1e-6
 
 PARAMETERS = {
     **PREDICTOR_PARAMETERS,
@@ -361,7 +365,7 @@ def _code_moments(autoencoder, pool):
 
     The scale is at least a tenth of the codes' root mean square deviation: what is
     almost constant, a pixel at the border or a unit that is hardly ever active, would
-    become large in some other row.
+    become large in some other row. Codes of PCA are in units of their sizes in PCA.
     """
 
     def encode(encoder, decoder, rows):
@@ -371,5 +375,26 @@ def _code_moments(autoencoder, pool):
     codes = autoencoder._codec_for().map(encode, autoencoder.n_components_, X)
     mean = np.average(codes, axis=0, weights=pool.weight)
     variance = np.average((codes - mean) ** 2, axis=0, weights=pool.weight)
-    scale = np.sqrt(np.maximum(variance, 0.01 * variance.mean()))
+    unit = np.square(_sizes_in_pca(autoencoder, X, pool.weight))
+    scale = np.sqrt(np.maximum(variance, 0.01 * unit * (variance / unit).mean()))
     return mean, np.where(scale > 0, scale, 1.0)
+
+
+def _sizes_in_pca(autoencoder, X, weight):
+    """Return the standard deviations of PCA's codes, 1 for rounding and other codes.
+
+    A constant column, which may vary in other rows, counts as one of unit variance.
+    """
+    network = autoencoder.network_
+    if not hasattr(network, "code_scale"):
+        return 1.0
+
+    def square(encoder, decoder, rows):
+        return encoder.scaling(rows).nan_to_num().square()
+
+    squares = autoencoder._codec_for().map(square, X.shape[1], X)
+    squares = np.average(squares, axis=0, weights=weight)
+    columns = np.sqrt(np.where(squares > 0, squares, 1.0))
+    read = read_size(network.exactly("linear_encoder").numpy(), columns)
+    sizes = network.exactly("code_scale").numpy()
+    return np.where(sizes > _ROUNDING * read, sizes, 1.0)

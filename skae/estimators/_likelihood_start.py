@@ -50,11 +50,10 @@ def count_at_floor(network):
 
 
 def set_rates(network, rows):
-    """Set the rates of counts so that their means are right, and the dispersion.
+    """Match mean rates to mean counts; set the dispersion by the method of moments.
 
-    The exponential of a mean logarithm is less than the mean. Where the dispersion is
-    learnt it begins at the estimate by moments, which is Poisson's where the counts
-    vary no more than that.
+    The exponential of a mean logarithm is less than the mean. Where the counts vary no
+    more than Poisson's, the dispersion begins at its largest value.
     """
     means = np.average(rows.data, axis=0, weights=rows.weight)
     shift = np.zeros(len(means))
@@ -62,7 +61,7 @@ def set_rates(network, rows):
         expected = sum(w @ rates for _, rates, w in _parts(network, rows))
         present = (means > 0) & (expected > 0)
         shift[present] = np.log(means[present] / expected[present])
-        _shift_outputs(network, shift / float(rows.scaling.scale))
+        network.set_output_offset(shift / float(rows.scaling.scale))
     if network.dispersion is None:
         return
     excess, squares = 0.0, 0.0
@@ -70,17 +69,9 @@ def set_rates(network, rows):
         rates = means if rates is None else rates * np.exp(shift)
         excess = excess + w @ (np.square(counts - rates) - rates)
         squares = squares + w @ np.broadcast_to(np.square(rates), counts.shape)
-    # Of a column of zeros nothing is known but that it is no more than Poisson's.
+    # Columns of zeros get no excess dispersion.
     ratio = np.divide(excess, squares, out=np.zeros_like(squares), where=squares > 0)
     network.set_dispersion(-np.log(np.maximum(ratio, 1e-10)))
-
-
-def _shift_outputs(network, shift):
-    """Add a constant to each output, by the last bias of the correction."""
-    scale = float(network.correction_scale)
-    if scale > 0:
-        with torch.no_grad():
-            network.g.layers[-1].bias.add_(torch.as_tensor(shift / scale))
 
 
 def _parts(network, rows):

@@ -191,7 +191,7 @@ def factor_of(scale, shares):
 class ResidualTape(MLPTape):
     r"""The way through an `MLP` beside a linear map of other rows, and back.
 
-    .. math:: o = D z + r \, g(x) = [D \;\; r W] \, [z; h] + r b,
+    .. math:: o = D z + d + r \, g(x) = [D \;\; r W] \, [z; h] + r b + d,
 
     where h are the values of g's last hidden layer, W and b those of its last layer:
     one product instead of two.
@@ -203,10 +203,13 @@ class ResidualTape(MLPTape):
         D.
     scale : float or Tensor of shape (n_outputs,)
         r, as `factor_of` gives it.
+    offset : Tensor of shape (n_outputs,) or None
+        d, None for zero.
     """
 
-    def __init__(self, mlp, linear_map, scale):
+    def __init__(self, mlp, linear_map, scale, offset=None):
         super().__init__(mlp)
+        self._offset = offset
         last, self._scale = self._layers[-1], scale
         self._n_codes = n_codes = linear_map.shape[1]
         self._map = linear_map.new_empty(
@@ -223,10 +226,11 @@ class ResidualTape(MLPTape):
         torch.mul(last.weight, self._of_rows, out=self._of_hidden)
         output = self._memory.outputs[-1]
         beside = torch.cat([z, h], dim=1)
-        if isinstance(self._scale, float):
-            bias, beta = last.bias, self._scale
-        else:
-            bias, beta = last.bias * self._scale, 1.0
+        bias, beta = last.bias, self._scale
+        if not isinstance(self._scale, float) or self._offset is not None:
+            bias, beta = bias * self._scale, 1.0
+        if self._offset is not None:
+            bias = bias + self._offset
         return torch.addmm(bias, beside, self._map.T, beta=beta, out=output)
 
     def backward(self, gradient):

@@ -15,7 +15,9 @@ class VariationalTape(Tape):
         self._f = MLPTape(network.f)
         if network.linear_path:
             scale = factor_of(network.correction_scale, network.feature_share)
-            self._g = ResidualTape(network.g, network.linear_decoder, scale)
+            self._g = ResidualTape(
+                network.g, network.linear_decoder, scale, network.output_offset
+            )
             self._near_rows = BallTape(network.input_radius)
             self._near_codes = BallTape(network.code_radius)
         else:
