@@ -106,7 +106,9 @@ def measure_transform(rows, columns, components):
 
 def make_model(components):
     """Return the estimator with its defaults, for a few epochs."""
-    return AutoencoderTransformer(components, max_iter=_EPOCHS, random_state=0)
+    return AutoencoderTransformer(
+        components, n_init=1, max_iter=_EPOCHS, random_state=0
+    )
 
 
 def draw(rows, columns):

@@ -5,6 +5,7 @@ import functools
 from skae._docs import document
 from skae._validation import StrOptions
 from skae.estimators._base import BaseAutoencoder
+from skae.estimators._parameters import LINEAR_PATH_CONSTRAINTS
 from skae.estimators._reconstruction import reconstruction_error
 
 
@@ -64,6 +65,7 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
+        **LINEAR_PATH_CONSTRAINTS,
         "linear_path": [StrOptions({"pca"}), None],
     }
 

@@ -11,6 +11,7 @@ from skae.estimators._corrupted import (
     CORRUPTION_TEXTS,
     BaseDenoisingAutoencoder,
 )
+from skae.estimators._parameters import LINEAR_PATH_CONSTRAINTS
 from skae.linear import linear_denoiser, paired_denoiser, principal_axes
 
 # Noisy rows drawn of a user's corruption to fit the linear denoiser to.
@@ -88,6 +89,7 @@ class DenoisingAutoencoder(BaseDenoisingAutoencoder):
     _parameter_constraints: dict = {
         **BaseDenoisingAutoencoder._parameter_constraints,
         **CORRUPTION_CONSTRAINTS,
+        **LINEAR_PATH_CONSTRAINTS,
         "linear_path": [StrOptions({"denoiser", "pca"}), None],
     }
 

@@ -19,7 +19,6 @@ AUTOENCODER_CONSTRAINTS = {
     "out_activation": [StrOptions(set(OUT_ACTIVATIONS))],
     "loss": [StrOptions(set(LOSSES))],
     "init": [StrOptions(set(INITIALIZERS))],
-    "n_init": [integers_from(1), StrOptions({"auto"})],
     "tied_weights": ["boolean"],
     "dropout": [reals(0, 1, "left")],
     "batch_norm": ["boolean"],
@@ -45,6 +44,9 @@ AUTOENCODER_CONSTRAINTS = {
     "verbose": ["verbose"],
     "random_state": ["random_state"],
 }
+
+# Of the classes with a linear path.
+LINEAR_PATH_CONSTRAINTS = {"n_init": [integers_from(1), StrOptions({"auto"})]}
 
 # Of the training with labels; "alpha" is a penalty on squares alone.
 PREDICTOR_CONSTRAINTS = {

@@ -10,6 +10,7 @@ from skae._validation import StrOptions, check_at_least, fit_context
 from skae.architectures.variational import LEAST_NOISE
 from skae.estimators._base import solver_is_stochastic
 from skae.estimators._fitting import fit_estimator, partially_fit_estimator
+from skae.estimators._parameters import LINEAR_PATH_CONSTRAINTS
 from skae.estimators._variational import (
     VARIATIONAL_ATTRIBUTES,
     VARIATIONAL_CONSTRAINTS,
@@ -95,6 +96,7 @@ class VAETransformer(BaseVariationalAutoencoder):
 
     _parameter_constraints: dict = {
         **VARIATIONAL_CONSTRAINTS,
+        **LINEAR_PATH_CONSTRAINTS,
         "linear_path": [StrOptions({"ppca"}), None],
     }
 

@@ -52,7 +52,13 @@ def minimize(state, rows, plan, method, max_iter, tol, monitors):
         )
     function.load(result.x)
     state.network.eval()
-    return bool(result.success) or stopped
+    return bool(result.success) or stopped or _is_within_rounding(result)
+
+
+def _is_within_rounding(result):
+    """Whether a line search failed because the loss cannot be resolved any further."""
+    rounding = np.sqrt(np.finfo(float).eps) * max(1.0, abs(result.fun))
+    return result.status == 2 and np.abs(result.jac).max() <= rounding
 
 
 class _Objective:
