@@ -16,6 +16,8 @@ class FittedNetworkMixin:
 
     # Samples of the first calls of `partial_fit`, while they are few.
     _early_rows = None
+    # Number of samples that its scales and axes were made from.
+    _n_at_start = 0
 
     def summary(self):
         """Return a table of the network's layers and parameters.

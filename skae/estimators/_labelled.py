@@ -13,7 +13,7 @@ from skae._validation import (
     validate_data,
 )
 from skae.estimators._checks import check_rows_as_given
-from skae.estimators._early_rows import FEWEST_ROWS, lacks_scale
+from skae.estimators._early_rows import FEWEST_ROWS, joined_weights, lacks_scale
 from skae.estimators._marks import has_label, labelled_rows, take_labels
 from skae.estimators._start import Samples
 
@@ -57,15 +57,15 @@ class EarlyLabelled(NamedTuple):
 
     def joined(self, estimator, data):
         """Return this with further data, the target's scale found from all labels."""
-        samples = _joined(self.data.samples, data.samples)
+        samples = _joined_as_given(self.data.samples, data.samples)
         labels = np.concatenate([self.data.labels, data.labels])
         target = data.target.refit(labels, samples.weight)
         samples = samples._replace(y=target.encode(labels))
         unlabeled = self.data.unlabeled
         if unlabeled is None:
             unlabeled = data.unlabeled
-        else:
-            unlabeled = _joined(unlabeled, data.unlabeled)
+        elif data.unlabeled is not None:
+            unlabeled = _joined_as_given(unlabeled, data.unlabeled)
         both = Labelled(samples, labels, unlabeled, None, None, target)
         return EarlyLabelled(both, self.n_at_start)
 
@@ -86,14 +86,25 @@ class EarlyLabelled(NamedTuple):
         lacks = lacks or self.data.target.lacks_scale(self.data.labels)
         if self.n_samples >= FEWEST_ROWS and not lacks:
             return None
-        newest = slice(-FEWEST_ROWS, None)
         unlabeled = self.data.unlabeled
+        newest = _newest(self.data.samples)
         kept = self.data._replace(
             samples=self.data.samples.take(newest),
             labels=self.data.labels[newest],
-            unlabeled=None if unlabeled is None else unlabeled.take(newest),
+            unlabeled=unlabeled and unlabeled.take(_newest(unlabeled)),
         )
         return EarlyLabelled(kept, EarlyLabelled(kept).n_samples)
+
+
+def _newest(samples):
+    """Return the index of the last samples; taking an array copies the rows."""
+    return np.arange(len(samples.X))[-FEWEST_ROWS:]
+
+
+def _joined_as_given(samples, further):
+    """Return the samples of two calls, those without weights with the weight 1."""
+    X = np.concatenate([samples.X, further.X])
+    return Samples(X, X, joined_weights(samples, further))
 
 
 def check_labelled(
@@ -122,8 +133,8 @@ def check_labelled(
     with_label = has_label(estimator, y)
     everything = _present(X, weight)
     labelled = np.flatnonzero(with_label)
-    # Rows of weight zero are left out below, but have their say in what classes there
-    # are, as in scikit-learn's classifiers.
+    # Samples of weight zero are dropped below, but their labels count as classes, as
+    # in scikit-learn's classifiers.
     present = everything[labelled]
     if not present.any():
         raise ValueError(

@@ -324,7 +324,7 @@ def _set_linear_path(network, linear_map, x, target, weight):
     variances = mean_of(np.square(codes - mean_of(codes)))
     # Of a code that the decoder does not read, what it is where it carries nothing.
     rounding = 1e-7 if x.dtype == np.float64 else 1e-6
-    read = read_size(linear_map.encoder, _column_sizes(x, weight))
+    read = read_size(linear_map.encoder, column_sizes(x, weight))
     is_read = linear_map.decoder.any(axis=0)
     inert = variances <= np.where(is_read, 0.0, np.square(rounding * read))
     code_scale = np.sqrt(np.where(inert, 1.0, variances))
@@ -336,12 +336,12 @@ def _set_linear_path(network, linear_map, x, target, weight):
         correction_scale=correction_scale,
         input_radius=_INPUT_RADIUS * (mean_of(lengths) or np.inf),
         code_radius=_CODE_RADIUS * (mean_of(code_lengths) or np.inf),
-        code_share=_shares(code_scale * ~inert, correction_scale),
-        feature_share=_shares(_column_sizes(target, weight), correction_scale),
+        code_share=correction_shares(code_scale * ~inert, correction_scale),
+        feature_share=correction_shares(column_sizes(target, weight), correction_scale),
     )
 
 
-def _column_sizes(rows, weight):
+def column_sizes(rows, weight):
     """Return the root mean square of each column."""
     share = np.ones(len(rows)) if weight is None else weight
     share, squares = share / share.sum(), 0.0
@@ -351,7 +351,7 @@ def _column_sizes(rows, weight):
     return np.sqrt(squares)
 
 
-def _shares(sizes, scale):
+def correction_shares(sizes, scale):
     """Return of what is far smaller than a scale its share of that, 1 of the rest.
 
     What the loss does not notice gets none: it stays on the linear path. What does not
