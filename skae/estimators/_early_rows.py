@@ -100,6 +100,14 @@ def enough_rows(n_components, n_features):
     return max(FEWEST_ROWS, _ROWS_PER_COMPONENT * min(n_components, n_features))
 
 
+def begins_anew(n_at_start, n_samples, enough):
+    """Whether a warm fit to so many samples leaves the model that there is.
+
+    Scales and axes that were made from few samples would hold further epochs back.
+    """
+    return n_at_start < enough and n_samples >= 2 * n_at_start
+
+
 def lacks_scale(network):
     """Whether the linear path left no residual to give the correction its scale."""
     if not getattr(network, "linear_path", False):

@@ -19,6 +19,7 @@ from skae.estimators._checks import (
 )
 from skae.estimators._early_rows import (
     EarlyRows,
+    begins_anew,
     enough_rows,
     lacks_scale,
 )
@@ -156,13 +157,12 @@ def _tasks(estimator, shape, warm):
 def _go_on_or_begin(estimator, samples):
     """Return whether a warm start goes on from the model that there is, and samples.
 
-    Scales and axes that were made from few samples would hold the further epochs back.
-    With at least twice as many samples, the fit begins anew.
+    It begins anew with many more samples than the model was made from, if these were
+    few.
     """
     check_same_network(estimator)
-    n_at_start = estimator._n_at_start
     enough = enough_rows(estimator.n_components_, samples.X.shape[1])
-    if n_at_start >= enough or len(samples.X) < 2 * n_at_start:
+    if not begins_anew(estimator._n_at_start, len(samples.X), enough):
         return True, samples
     return False, estimator._standardize_conditions(samples)
 

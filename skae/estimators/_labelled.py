@@ -41,6 +41,25 @@ class Labelled(NamedTuple):
     validation_labels: np.ndarray | None
     target: object
 
+    @property
+    def n_samples(self):
+        """Number of training samples, unlabeled ones included."""
+        n_unlabeled = 0 if self.unlabeled is None else len(self.unlabeled.X)
+        return len(self.samples.X) + n_unlabeled
+
+    def with_scale_of_labels(self):
+        """Return the same data, the target's scale found from their labels."""
+        target = self.target.refit(self.labels, self.samples.weight)
+        validation = self.validation
+        if validation is not None:
+            encoded = target.encode(self.validation_labels, "y_val")
+            validation = validation._replace(y=encoded)
+        return self._replace(
+            samples=self.samples._replace(y=target.encode(self.labels)),
+            validation=validation,
+            target=target,
+        )
+
 
 class EarlyLabelled(NamedTuple):
     """What a predictor has seen while it is too little for a start that lasts.
@@ -59,32 +78,24 @@ class EarlyLabelled(NamedTuple):
         """Return this with further data, the target's scale found from all labels."""
         samples = _joined_as_given(self.data.samples, data.samples)
         labels = np.concatenate([self.data.labels, data.labels])
-        target = data.target.refit(labels, samples.weight)
-        samples = samples._replace(y=target.encode(labels))
         unlabeled = self.data.unlabeled
         if unlabeled is None:
             unlabeled = data.unlabeled
         elif data.unlabeled is not None:
             unlabeled = _joined_as_given(unlabeled, data.unlabeled)
-        both = Labelled(samples, labels, unlabeled, None, None, target)
-        return EarlyLabelled(both, self.n_at_start)
-
-    @property
-    def n_samples(self):
-        """Number of samples, unlabeled ones included."""
-        unlabeled = self.data.unlabeled
-        return len(self.data.samples.X) + (0 if unlabeled is None else len(unlabeled.X))
+        both = Labelled(samples, labels, unlabeled, None, None, data.target)
+        return EarlyLabelled(both.with_scale_of_labels(), self.n_at_start)
 
     @property
     def calls_for_start(self):
         """As `EarlyRows.calls_for_start`."""
-        return self.n_samples >= min(max(2 * self.n_at_start, 1), FEWEST_ROWS)
+        return self.data.n_samples >= min(max(2 * self.n_at_start, 1), FEWEST_ROWS)
 
     def after_start(self, network):
         """Return what to keep after a start from it, None if it is to last."""
         lacks = lacks_scale(getattr(network, "encoder", network))
         lacks = lacks or self.data.target.lacks_scale(self.data.labels)
-        if self.n_samples >= FEWEST_ROWS and not lacks:
+        if self.data.n_samples >= FEWEST_ROWS and not lacks:
             return None
         unlabeled = self.data.unlabeled
         newest = _newest(self.data.samples)
@@ -93,7 +104,7 @@ class EarlyLabelled(NamedTuple):
             labels=self.data.labels[newest],
             unlabeled=unlabeled and unlabeled.take(_newest(unlabeled)),
         )
-        return EarlyLabelled(kept, EarlyLabelled(kept).n_samples)
+        return EarlyLabelled(kept, kept.n_samples)
 
 
 def _newest(samples):
