@@ -220,7 +220,8 @@ PARAMETERS = {
         "bool",
         """
         Whether `fit` goes on from where the last one ended, for up to `max_iter` more
-        epochs.
+        epochs. If the model was made from fewer than 100 samples, or than four per
+        component, `fit` to at least twice as many begins anew.
         """,
     ),
     "whiten": (
@@ -304,7 +305,8 @@ best_loss_ : float
     The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_`
     that minimised the whole loss; the first entry where the start is kept.
 n_init_ : int
-    Number of starts that were trained; 0 where the result is known in closed form.
+    Number of starts that `fit` trained; 0 where the result is known in closed form, and
+    after `partial_fit` alone.
 start_losses_ : ndarray of shape (n_init_,)
     For each start, the loss of its best epoch on the validation samples; that of the
     linear path where no epoch improved on it. The start with the smallest is kept.

@@ -12,9 +12,11 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import IncrementalPCA
 
 from skae import (
+    AutoencoderClassifier,
     AutoencoderRegressor,
     AutoencoderTransformer,
     ConditionalVAE,
+    DenoisingAutoencoder,
     StackedDAERegressor,
     VAETransformer,
 )
@@ -78,8 +80,6 @@ def test_few_first_samples_of_a_predictor_count_like_one_batch(estimator, digits
 
 
 def test_weights_and_pairs_of_early_samples_are_kept(digits):
-    from skae import DenoisingAutoencoder
-
     X, noise = digits[0][:120], np.random.RandomState(0).randn(120, 64) / 10
     weight = np.random.RandomState(1).randint(1, 4, 120).astype(float)
     whole, stream = (DenoisingAutoencoder(4, **SMALL) for _ in range(2))
@@ -208,3 +208,155 @@ def test_a_first_batch_of_few_samples_does_not_warn(digits):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         AutoencoderTransformer(8, **SMALL).partial_fit(digits[0][:5])
+
+
+@pytest.mark.parametrize("estimator", streams(), ids=name_of)
+def test_arrays_of_a_caller_may_be_used_again(estimator, digits):
+    X, y = digits[0][:60], digits[1][:60]
+    buffer, other = X[:20].copy(), clone(estimator)
+    classes = keywords(estimator, y).get("classes")
+    for part in np.split(np.arange(60), 3):
+        labels = given(estimator, y[part])
+        if labels and part[0] == 0:
+            labels["classes"] = classes
+        buffer[:] = X[part]
+        estimator.partial_fit(buffer, **labels)
+        buffer[:] = 1e6
+        other.partial_fit(X[part].copy(), **labels)
+    assert_array_equal(estimator.transform(X), other.transform(X))
+
+
+def test_early_samples_share_no_memory_with_the_arguments(digits):
+    X = digits[0][:60].copy()
+    weight, target = np.ones(60), X.copy()
+    given_arrays = {"X": X, "X_target": target, "sample_weight": weight}
+    stream = DenoisingAutoencoder(2, **SMALL).partial_fit(**given_arrays)
+    after_fit = AutoencoderTransformer(4, **SMALL).fit(X[:4]).partial_fit(X[:5])
+    regressor = AutoencoderRegressor(max_iter=1, unlabeled_label=np.nan, **FAST)
+    y = np.where(np.arange(60) < 9, np.nan, np.arange(60.0))
+    regressor.partial_fit(X, y, sample_weight=weight)
+    data = regressor._early_rows.data
+    kept = [*stream._early_rows[:4], after_fit._early_rows.X, data.labels]
+    kept += [*data.samples, data.unlabeled.X]
+    for array in kept:
+        for argument in (X, target, weight, y):
+            assert array is None or not np.shares_memory(array, argument)
+
+
+def low_rank(n=1000):
+    rng = np.random.RandomState(0)
+    return rng.randn(n, 3) @ rng.randn(3, 20)
+
+
+@pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer])
+@pytest.mark.parametrize("fit", ["fit", "partial_fit"])
+def test_few_samples_do_not_replace_a_model_of_many_without_a_residual(cls, fit):
+    L = low_rank()
+    model = getattr(cls(3, **SMALL), fit)(L)
+    before = model.score(L)
+    model.partial_fit(L[:2]).partial_fit(L[2:4])
+    assert model.score(L) > before - 0.1
+    if fit == "fit":
+        model.set_params(warm_start=True)
+        assert model.fit(L[:2]).score(L) == pytest.approx(before, abs=0.1)
+        assert model.fit(L[:30] + 5).score(L) == pytest.approx(before, abs=0.1)
+
+
+@pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer])
+def test_the_first_residual_gives_the_correction_its_scale(cls):
+    L, rng = low_rank(), np.random.RandomState(1)
+    X = 3 * np.tanh(L) + 0.3 * rng.randn(*L.shape)
+    model = cls(3, **SMALL).fit(L)
+    axes, mean, before = model.components_, model.mean_, model.score(X)
+    for _ in range(15):
+        for part in np.array_split(X, 5):
+            model.partial_fit(part)
+    assert np.abs(model.components_ @ axes.T).sum(axis=1) == pytest.approx(
+        np.abs(axes @ axes.T).sum(axis=1), rel=1e-4
+    )
+    assert_array_equal(model.mean_, mean)
+    fresh = cls(3, **SMALL).fit(X).score(X)
+    # The fit to other data left this unexplained.
+    assert fresh - model.score(X) < 0.6 * (fresh - before)
+
+
+@pytest.mark.parametrize("cls", [AutoencoderRegressor, AutoencoderClassifier])
+def test_samples_without_weights_have_the_weight_one_in_a_predictor(cls, digits):
+    X, y = digits[0][:60], digits[1][:60] % 2
+    weight, labels = np.full(40, 1000.0), {}
+    if is_classifier(cls()):
+        labels["classes"] = [0, 1]
+    mixed, explicit = (cls(max_iter=1, **FAST) for _ in range(2))
+    for model in (mixed, explicit):
+        model.partial_fit(X[:40], y[:40], sample_weight=weight, **labels)
+    mixed.partial_fit(X[40:], y[40:])
+    explicit.partial_fit(X[40:], y[40:], sample_weight=np.ones(20))
+    kept = mixed._early_rows.data.samples.weight
+    assert_array_equal(kept, np.r_[weight, np.ones(20)])
+    assert_array_equal(mixed.predict(X), explicit.predict(X))
+
+
+@pytest.mark.parametrize("cls", [AutoencoderTransformer, VAETransformer])
+@pytest.mark.parametrize("first", ["fit", "partial_fit"])
+def test_a_warm_fit_to_more_samples_than_few_begins_anew(cls, first, digits):
+    X = digits[0][:300]
+    parameters = {**SMALL, "n_components": 4, "max_iter": 2}
+    warm = cls(**parameters, warm_start=True)
+    getattr(warm, first)(X[:20])
+    warm.fit(X)
+    fresh = cls(**parameters).fit(X)
+    assert_array_equal(warm.transform(X), fresh.transform(X))
+    # Neither few samples now, nor a later fit of few, are a reason to begin anew.
+    axes = warm.scaling_, warm.mean_
+    n_epochs = len(warm.loss_curve_)
+    warm.fit(X[:30]).fit(X)
+    assert warm.scaling_ is axes[0]
+    assert len(warm.loss_curve_) >= n_epochs
+
+
+def test_a_warm_fit_to_as_few_samples_goes_on(digits):
+    X = digits[0][:60]
+    parameters = {"early_stopping": False, "max_iter": 3, "warm_start": True}
+    model = AutoencoderTransformer(4, **SMALL, **parameters).fit(X)
+    model.fit(X).fit(digits[0][:110])
+    assert model.n_iter_ == 9
+
+
+def test_samples_of_weight_zero_are_not_counted(digits):
+    X = digits[0][:200]
+    weight = np.r_[np.ones(40), np.zeros(160)]
+    stream, without = (AutoencoderTransformer(4, **SMALL) for _ in range(2))
+    stream.partial_fit(X, sample_weight=weight)
+    without.partial_fit(X[:40])
+    assert stream._n_at_start == without._n_at_start == 40
+    assert len(stream._early_rows.X) == stream.n_samples_ == 40
+    regressor = AutoencoderRegressor(max_iter=1, **FAST)
+    regressor.partial_fit(X, digits[1][:200], sample_weight=weight)
+    assert regressor._early_rows.data.n_samples == 40
+
+
+def test_partial_fit_keeps_the_starts_of_the_fit(digits):
+    X = digits[0][:300]
+    model = AutoencoderTransformer(4, n_init=2, max_iter=2, **SMALL).fit(X)
+    n_init, losses = model.n_init_, model.start_losses_
+    assert n_init == len(losses) == 2
+    model.partial_fit(X)
+    assert model.n_init_ == n_init
+    assert_array_equal(model.start_losses_, losses)
+    stream = AutoencoderTransformer(4, **SMALL).partial_fit(X[:20]).partial_fit(X)
+    assert stream.n_init_ == len(stream.start_losses_) == 0
+
+
+@pytest.mark.parametrize("cls", [AutoencoderClassifier, AutoencoderRegressor])
+@pytest.mark.parametrize("first", ["fit", "partial_fit"])
+def test_a_warm_fit_of_a_predictor_begins_anew_after_few_samples(cls, first, digits):
+    X, y = digits[0][:150], digits[1][:150] % 2
+    parameters = {"max_iter": 2, **FAST}
+    fresh = cls(AutoencoderTransformer(4, max_iter=1, **SMALL), **parameters)
+    warm = clone(fresh).set_params(warm_start=True)
+    known = first == "partial_fit" and is_classifier(warm)
+    getattr(warm, first)(X[:12], y[:12], **({"classes": [0, 1]} if known else {}))
+    warm.fit(X, y)
+    assert_array_equal(warm.predict(X), fresh.fit(X, y).predict(X))
+    n_epochs = warm.n_iter_
+    assert warm.fit(X[:20], y[:20]).fit(X, y).n_iter_ > n_epochs

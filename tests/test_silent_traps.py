@@ -104,6 +104,34 @@ def test_y_is_no_clean_row_where_it_is_needed_or_something_else():
     assert not warned_of(lambda: paired.fit(NOISY, CLEAN, **call), "ignored")
 
 
+class Unreadable:
+    """What has a shape, and cannot be made an array."""
+
+    shape = NOISY.shape
+
+    def __array__(self, *args, **kwargs):
+        raise OSError("gone")
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        scipy.sparse.csr_matrix(CLEAN),
+        scipy.sparse.csr_array(CLEAN),
+        torch.tensor(CLEAN, requires_grad=True),
+        Unreadable(),
+    ],
+    ids=["csr matrix", "csr array", "gradient", "unreadable"],
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "score"])
+def test_what_is_ignored_makes_no_call_fail(method, y):
+    estimator = quick(skae.AutoencoderTransformer)
+    if method == "score":
+        estimator.fit(NOISY)
+    getattr(estimator, method)(NOISY, y)
+    assert estimator.transform(NOISY).shape == (len(NOISY), estimator.n_components_)
+
+
 def test_padding_is_the_same_in_X_and_y():
     X = NOISY.copy()
     X[::2, 3:] = -1.0

@@ -53,7 +53,7 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         "head_": head,
         "_codec": make_codec(scaling, network, head, estimator.n_threads),
     }
-    attributes |= _of_the_start(estimator, result, head, warm or keep_head)
+    attributes |= _of_the_start(estimator, result, head, warm, keep_head)
     statistics = {"code_mean": statistics.code_mean}
     attributes |= estimator._own_attributes(attributes | statistics, samples)
     if result.pretraining is not None:
@@ -88,12 +88,14 @@ def curves(result, estimator, warm):
     }
 
 
-def _of_the_start(estimator, result, head, warm):
+def _of_the_start(estimator, result, head, warm, keep_head):
     """Return the attributes that the linear path and several starts add."""
     attributes = {}
     if estimator.linear_path is not None:
-        attributes["components_"] = _components(estimator, result, head, warm)
-    if "n_init" in estimator.get_params(deep=False):
+        goes_on = warm or keep_head
+        attributes["components_"] = _components(estimator, result, head, goes_on)
+    # An epoch of `partial_fit` makes no start: those of `fit` stay.
+    if "n_init" in estimator.get_params(deep=False) and not keep_head:
         attributes["n_init_"] = len(result.start_losses)
         attributes["start_losses_"] = np.array(result.start_losses)
     return attributes

@@ -105,7 +105,9 @@ class BaseAutoencoder(
         Centering, scale, PCA shortcut and form of the codes are found from the samples
         of all calls while these are fewer than 100, or than four per component: each
         time that they have doubled, training begins anew with all of them. Later calls
-        keep them; the number of components is that of the first call.
+        keep them; the number of components is that of the first call. After many
+        samples without a residual (data of low rank) the linear path is the result
+        until later samples have one.
         After `fit` the first epochs may raise the loss: the optimiser's moments are
         kept with ``warm_start=True`` alone.
 

@@ -4,6 +4,7 @@ import math
 import numbers
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import get_tags
 
 from skae._threads import limit_threads_for
@@ -115,19 +116,29 @@ def warn_of_ignored_rows(estimator, X, y, remedy):
     remedy : str
         A sentence for the message.
     """
-    if y is None or y is X:
+    if y is None or y is X or issparse(y):
         return
     if get_tags(estimator).target_tags.required or X.shape[1] == 1:
         return
-    shape = y.shape if hasattr(y, "shape") else np.asarray(y, dtype=object).shape
-    if len(shape) < 2 or shape[0] != len(X) or math.prod(shape) != X.size:
-        return
-    values, there = np.asarray(y).reshape(X.shape), ~np.isnan(X)
-    if values.dtype.kind not in "biuf":
-        return
-    if np.array_equal(values[there].astype(X.dtype), X[there]):
+    if not _looks_like_clean_rows(y, X):
         return
     warn_caller(f"y has the shape of X and is ignored. {remedy}", UserWarning)
+
+
+def _looks_like_clean_rows(y, X):
+    """Whether y has the shape of X and other values."""
+    try:
+        shape = y.shape if hasattr(y, "shape") else np.asarray(y, dtype=object).shape
+        if len(shape) < 2 or shape[0] != len(X) or math.prod(shape) != X.size:
+            return False
+        values = np.asarray(y).reshape(X.shape)
+    except Exception:
+        # What is ignored may be anything, and must never make a fit fail.
+        return False
+    there = ~np.isnan(X)
+    if values.dtype.kind not in "biuf":
+        return False
+    return not np.array_equal(values[there].astype(X.dtype), X[there])
 
 
 def _warn_of_clean_y(estimator, X, y, X_target):

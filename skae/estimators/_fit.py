@@ -3,7 +3,8 @@
 import numpy as np
 
 from skae.architectures.linear_path import is_linear_path
-from skae.estimators._fit_result import FitResult
+from skae.estimators._early_rows import with_scale
+from skae.estimators._fit_result import FitResult, Progress
 from skae.estimators._folds import Folds
 from skae.estimators._restarts import train_starts
 from skae.estimators._start import make_start, network_to_train
@@ -63,7 +64,7 @@ def fit_further(estimator, start, samples, validation, seed, previous, monitors)
     was_linear = is_linear_path(start.network)
     needs_training = _needs_training(estimator, validation)
     if needs_training:
-        start = _with_correction(estimator, start)
+        start, previous = _ready_to_train(estimator, start, samples, previous)
     trainer = Trainer(estimator, start, samples, validation, seed, previous)
     if needs_training:
         trainer.run(monitors)
@@ -80,15 +81,26 @@ def fit_further(estimator, start, samples, validation, seed, previous, monitors)
 
 def fit_one_epoch(estimator, start, samples, seed, previous):
     """Train for one epoch, and keep it whatever its loss (`partial_fit`)."""
-    start = _with_correction(estimator, start)
+    start, previous = _ready_to_train(estimator, start, samples, previous)
     trainer = Trainer(estimator, start, samples, None, seed, previous)
     trainer.run_one_epoch()
     return trainer.result()
 
 
-def _with_correction(estimator, start):
-    network = network_to_train(estimator, start.network)
-    return start._replace(network=network)
+def _ready_to_train(estimator, start, samples, previous):
+    """Return the `Start` with a correction that has a scale, and the `Progress` of it.
+
+    If PCA left no residual of many samples (data of low rank), the scale of the
+    correction, and the noise of a Gaussian likelihood, are set by the first samples
+    that have a residual; axes and mean are kept. Until then the linear path is the
+    result.
+    """
+    scaled = with_scale(start, samples, estimator.precision)
+    if scaled is not start:
+        # The moments belong to a correction without a scale.
+        previous = Progress(previous.n_epochs, previous.best_epoch)
+    network = network_to_train(estimator, scaled.network)
+    return scaled._replace(network=network), previous
 
 
 def _cross_validates(estimator, samples):

@@ -1,5 +1,7 @@
 """What every fitted estimator with a network has in common."""
 
+import math
+
 from skae._device import own_defaults
 from skae._threads import limit_threads
 from skae._validation import check_is_fitted
@@ -16,6 +18,8 @@ class FittedNetworkMixin:
 
     # Samples of the first calls of `partial_fit`, while they are few.
     _early_rows = None
+    # Number of samples that its scales and axes were made from; many if it is unknown.
+    _n_at_start = math.inf
 
     def summary(self):
         """Return a table of the network's layers and parameters.

@@ -17,7 +17,12 @@ from skae.estimators._checks import (
     n_components_of_stream,
     set_up,
 )
-from skae.estimators._early_rows import EarlyRows, enough_rows, lacks_scale
+from skae.estimators._early_rows import (
+    EarlyRows,
+    begins_anew,
+    enough_rows,
+    lacks_scale,
+)
 from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
 from skae.estimators._fit_result import Progress
 from skae.estimators._report import Report
@@ -33,10 +38,10 @@ from skae.training.optimizers import OPTIMIZERS
 
 
 def trainable(fit):
-    """Decorate a fit so that no mode of torch that a caller is in reaches it.
+    """Run the fit independently of the caller's torch modes, defaults and threads.
 
-    Under inference_mode there would be no gradient, then or later. Neither does the
-    caller's number of threads.
+    Under inference_mode there would be no gradient, then or later. The number of
+    threads is that of `n_threads`.
     """
 
     @functools.wraps(fit)
@@ -52,10 +57,9 @@ def trainable(fit):
 
 
 def keep_columns_on_failure(fit):
-    """Decorate a fit so that one that fails leaves the columns of the one before.
+    """Restore the feature names and conditions of the previous fit if a fit fails.
 
-    What fails after the network is in place, a warning made an error say, leaves the
-    new network and its columns.
+    After the new network has been set, nothing is restored.
     """
     names = ("n_features_in_", "feature_names_in_", "_conditions")
 
@@ -117,9 +121,10 @@ def fit_estimator(estimator, X, y, **given):
         _keep_model_of_before(estimator, result)
         attributes = fitted_attributes(estimator, result, samples, warm=warm)
         # Moments triple a pickle: kept only where they are used again.
-        state = result.state if estimator.warm_start else None
-        attributes |= {"_training_state": state, "_early_rows": None}
+        attributes["_training_state"] = result.state if estimator.warm_start else None
+        attributes["_early_rows"] = None
         attributes["_seed"] = getattr(estimator, "_seed", seed) if warm else seed
+        attributes["_n_at_start"] = estimator._n_at_start if warm else len(samples.X)
         # Before callbacks are told of the end, and may interrupt.
         vars(estimator).update(attributes)
     context.call_on_fit_task_end(**task, reconstruction_attributes=attributes)
@@ -152,19 +157,20 @@ def _tasks(estimator, shape, warm):
 def _go_on_or_begin(estimator, samples):
     """Return whether a warm start goes on from the model that there is, and samples.
 
-    A linear path that left no residual, as of fewer samples than components, leaves
-    nothing to go on from: the correction's scale is unknown.
+    It begins anew with many more samples than the model was made from, if these were
+    few.
     """
     check_same_network(estimator)
-    if not lacks_scale(estimator.network_):
+    enough = enough_rows(estimator.n_components_, samples.X.shape[1])
+    if not begins_anew(estimator._n_at_start, len(samples.X), enough):
         return True, samples
     return False, estimator._standardize_conditions(samples)
 
 
 def _keep_model_of_before(estimator, result):
-    """Raise an interrupt that left less than the model that there is.
+    """Re-raise an interrupt during the first epoch without a linear path.
 
-    Without a linear path what is hardly begun is worth nothing.
+    This keeps the previous model instead of untrained weights.
     """
     hardly_begun = result.n_epochs == 0 and estimator.linear_path is None
     if result.interrupted and hardly_begun and hasattr(estimator, "network_"):
@@ -202,6 +208,9 @@ def partially_fit_estimator(estimator, X, y=None, **given):
     if first:
         attributes["_seed"] = seed
     attributes["_early_rows"] = early
+    if begins:
+        n_at_start = len(samples.X) if early is None else early.n_at_start
+        attributes["_n_at_start"] = n_at_start
     attributes["n_samples_"] = getattr(estimator, "n_samples_", 0) + n_samples
     vars(estimator).update(attributes)
     return estimator
@@ -217,8 +226,12 @@ def _early_rows(estimator, samples):
     early = estimator._early_rows
     if early is not None:
         return early.joined(samples), enough
-    # A fit, too, may leave nothing to go on from.
-    return EarlyRows.of(samples) if lacks_scale(estimator.network_) else None, enough
+    n_at_start = estimator._n_at_start
+    if n_at_start >= enough or not lacks_scale(estimator.network_):
+        return None, enough
+    # A fit to few samples is replaced once there are twice as many.
+    early = EarlyRows.of(samples)._replace(n_at_start=n_at_start)
+    return early if early.calls_for_start(enough) else early.newest(enough), enough
 
 
 def _start_of_stream(estimator, samples, seed):

@@ -13,7 +13,7 @@ from skae._validation import (
     validate_data,
 )
 from skae.estimators._checks import check_rows_as_given
-from skae.estimators._early_rows import FEWEST_ROWS, lacks_scale
+from skae.estimators._early_rows import FEWEST_ROWS, joined_weights, lacks_scale
 from skae.estimators._marks import has_label, labelled_rows, take_labels
 from skae.estimators._start import Samples
 
@@ -41,6 +41,25 @@ class Labelled(NamedTuple):
     validation_labels: np.ndarray | None
     target: object
 
+    @property
+    def n_samples(self):
+        """Number of training samples, unlabeled ones included."""
+        n_unlabeled = 0 if self.unlabeled is None else len(self.unlabeled.X)
+        return len(self.samples.X) + n_unlabeled
+
+    def with_scale_of_labels(self):
+        """Return the same data, the target's scale found from their labels."""
+        target = self.target.refit(self.labels, self.samples.weight)
+        validation = self.validation
+        if validation is not None:
+            encoded = target.encode(self.validation_labels, "y_val")
+            validation = validation._replace(y=encoded)
+        return self._replace(
+            samples=self.samples._replace(y=target.encode(self.labels)),
+            validation=validation,
+            target=target,
+        )
+
 
 class EarlyLabelled(NamedTuple):
     """What a predictor has seen while it is too little for a start that lasts.
@@ -57,43 +76,46 @@ class EarlyLabelled(NamedTuple):
 
     def joined(self, estimator, data):
         """Return this with further data, the target's scale found from all labels."""
-        samples = _joined(self.data.samples, data.samples)
+        samples = _joined_as_given(self.data.samples, data.samples)
         labels = np.concatenate([self.data.labels, data.labels])
-        target = data.target.refit(labels, samples.weight)
-        samples = samples._replace(y=target.encode(labels))
         unlabeled = self.data.unlabeled
         if unlabeled is None:
             unlabeled = data.unlabeled
-        else:
-            unlabeled = _joined(unlabeled, data.unlabeled)
-        both = Labelled(samples, labels, unlabeled, None, None, target)
-        return EarlyLabelled(both, self.n_at_start)
-
-    @property
-    def n_samples(self):
-        """Number of samples, unlabeled ones included."""
-        unlabeled = self.data.unlabeled
-        return len(self.data.samples.X) + (0 if unlabeled is None else len(unlabeled.X))
+        elif data.unlabeled is not None:
+            unlabeled = _joined_as_given(unlabeled, data.unlabeled)
+        both = Labelled(samples, labels, unlabeled, None, None, data.target)
+        return EarlyLabelled(both.with_scale_of_labels(), self.n_at_start)
 
     @property
     def calls_for_start(self):
         """As `EarlyRows.calls_for_start`."""
-        return self.n_samples >= min(max(2 * self.n_at_start, 1), FEWEST_ROWS)
+        return self.data.n_samples >= min(max(2 * self.n_at_start, 1), FEWEST_ROWS)
 
     def after_start(self, network):
         """Return what to keep after a start from it, None if it is to last."""
         lacks = lacks_scale(getattr(network, "encoder", network))
         lacks = lacks or self.data.target.lacks_scale(self.data.labels)
-        if self.n_samples >= FEWEST_ROWS and not lacks:
+        if self.data.n_samples >= FEWEST_ROWS and not lacks:
             return None
-        newest = slice(-FEWEST_ROWS, None)
         unlabeled = self.data.unlabeled
+        newest = _newest(self.data.samples)
         kept = self.data._replace(
             samples=self.data.samples.take(newest),
             labels=self.data.labels[newest],
-            unlabeled=None if unlabeled is None else unlabeled.take(newest),
+            unlabeled=unlabeled and unlabeled.take(_newest(unlabeled)),
         )
-        return EarlyLabelled(kept, EarlyLabelled(kept).n_samples)
+        return EarlyLabelled(kept, kept.n_samples)
+
+
+def _newest(samples):
+    """Return the index of the last samples; taking an array copies the rows."""
+    return np.arange(len(samples.X))[-FEWEST_ROWS:]
+
+
+def _joined_as_given(samples, further):
+    """Return the samples of two calls, those without weights with the weight 1."""
+    X = np.concatenate([samples.X, further.X])
+    return Samples(X, X, joined_weights(samples, further))
 
 
 def check_labelled(
@@ -122,8 +144,8 @@ def check_labelled(
     with_label = has_label(estimator, y)
     everything = _present(X, weight)
     labelled = np.flatnonzero(with_label)
-    # Rows of weight zero are left out below, but have their say in what classes there
-    # are, as in scikit-learn's classifiers.
+    # Samples of weight zero are dropped below, but their labels count as classes, as
+    # in scikit-learn's classifiers.
     present = everything[labelled]
     if not present.any():
         raise ValueError(

@@ -78,7 +78,8 @@ PARAMETERS = {
         "bool",
         """
         Whether `fit` goes on with the fine-tuning from where the last one ended, for
-        up to `max_iter` more epochs and without pretraining again.
+        up to `max_iter` more epochs and without pretraining again. If the model was
+        made from fewer than 100 samples, `fit` to at least twice as many begins anew.
         """,
     ),
     "verbose": (

@@ -337,12 +337,12 @@ def _set_linear_path(network, linear_map, x, target, weight):
         correction_scale=correction_scale,
         input_radius=_INPUT_RADIUS * (mean_of(lengths) or np.inf),
         code_radius=_CODE_RADIUS * (mean_of(code_lengths) or np.inf),
-        code_share=_shares(code_scale * ~inert, correction_scale),
-        feature_share=_shares(column_sizes(target, weight), correction_scale),
+        code_share=correction_shares(code_scale * ~inert, correction_scale),
+        feature_share=correction_shares(column_sizes(target, weight), correction_scale),
     )
 
 
-def _shares(sizes, scale):
+def correction_shares(sizes, scale):
     """Return size / scale for sizes far below `scale`, and 1 for the others.
 
     Shares below `_UNNOTICED` are set to 0: such columns keep their PCA reconstruction.

@@ -9,6 +9,7 @@ from skae.architectures.codec import Head
 from skae.architectures.work import rows_at_once
 from skae.estimators._attributes import curves, make_codec
 from skae.estimators._checks import check_same_arguments
+from skae.estimators._early_rows import FEWEST_ROWS, begins_anew
 from skae.estimators._fit_result import Progress
 from skae.estimators._fitting import keep_columns_on_failure, progress_of, trainable
 from skae.estimators._judge import Judge
@@ -69,6 +70,8 @@ def fit_predictor(estimator, X, y, **given):
     warm = estimator.warm_start and hasattr(estimator, "network_")
     target = estimator._target if warm else None
     data = check_labelled(estimator, X, y, **given, target=target)
+    if warm and begins_anew(estimator._n_at_start, data.n_samples, FEWEST_ROWS):
+        warm, data = False, data.with_scale_of_labels()
     seed = draw_seed(estimator.random_state)
     n_parts = 1 if warm else estimator._n_parts_before() + 1
     context = estimator._init_callback_context(max_subtasks=n_parts)
@@ -92,6 +95,7 @@ def fit_predictor(estimator, X, y, **given):
         # Moments triple a pickle: kept only where they are used again.
         attributes["_training_state"] = result.state if estimator.warm_start else None
         attributes["_early_rows"] = None
+        attributes["_n_at_start"] = estimator._n_at_start if warm else data.n_samples
         # Before callbacks are told of the end, and may interrupt.
         vars(estimator).update(attributes)
     context.call_on_fit_task_end(**task, reconstruction_attributes=attributes)
@@ -133,6 +137,9 @@ def partially_fit_predictor(estimator, X, y, **given):
     attributes = _fitted(estimator, trainer.result(), data, scores, own, warm=not first)
     attributes["_training_state"] = trainer.state
     attributes["_early_rows"] = early
+    if begins:
+        n_at_start = data.n_samples if early is None else early.n_at_start
+        attributes["_n_at_start"] = n_at_start
     attributes["n_samples_"] = getattr(estimator, "n_samples_", 0) + n_samples
     vars(estimator).update(attributes)
     return estimator
