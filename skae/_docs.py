@@ -311,7 +311,7 @@ start_losses_ : ndarray of shape (n_init_,)
     For each start, the loss of its best epoch on the validation samples; that of the
     linear path where no epoch improved on it. The start with the smallest is kept.
 network_ : torch.nn.Module
-    The network in its own, centred and scaled space. Where the linear path was kept as
+    The network in its own, centered and scaled space. Where the linear path was kept as
     it was at the start, there are no hidden layers; further training adds them again.
 scaling_ : torch.nn.Module
     From X's units to the space of `network_` and back.

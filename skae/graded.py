@@ -81,7 +81,7 @@ def leading_principal_axes(X, n_components, rng):
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        Centred.
+        Centered.
     n_components : int
     rng : numpy.random.RandomState
     """

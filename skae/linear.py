@@ -86,7 +86,7 @@ def principal_axes(X, n_components, rng, sample_weight=None, *, rounding=None):
     sample_weight : ndarray of shape (n_samples,) or None
     rounding : ndarray of shape (n_features,), default=None
         By how much the values of each column may be rounded; by default that of the
-        largest centred value in the dtype of X.
+        largest centered value in the dtype of X.
     """
     axes, singular_values = _weighted_pca(X, n_components, rng, sample_weight)
     if rounding is None:

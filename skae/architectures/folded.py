@@ -48,7 +48,7 @@ def fold(scaling, network, head, device, dtype):
 class _Folded:
     """A perceptron whose first and last layer take in what is affine around it.
 
-    None stands for one that is zero: the linear path is then all there is. Not a
+    None means that it is zero: the linear path is then all there is. Not a
     module: to look up a module's tensors takes longer than to add two rows.
     """
 

@@ -109,7 +109,7 @@ class VariationalAutoencoder(LinearPathModule):
         )
         self.n_conditions = n_conditions
         if correction:
-            # Beside the conditions the encoder is told whether they are missing.
+            # Beside the conditions the encoder receives whether they are missing.
             n_given = n_conditions + 1 if n_conditions else 0
             hidden, options = tuple(hidden_layer_sizes), (dropout, batch_norm)
             sizes = (n_features + n_given, *hidden, 2 * n_components)

@@ -67,7 +67,7 @@ class AutoencoderHooks(metaclass=ABCMeta):
         return False
 
     def _default_n_components(self, n_features):
-        """Return what ``n_components=None`` stands for."""
+        """Return what ``n_components=None`` means."""
         return min(n_features, 32)
 
     def _code_form(self):

@@ -143,26 +143,26 @@ def check_labelled(
     weight = check_weights(sample_weight, X)
     with_label = has_label(estimator, y)
     everything = _present(X, weight)
-    labelled = np.flatnonzero(with_label)
+    labeled = np.flatnonzero(with_label)
     # Samples of weight zero are dropped below, but their labels count as classes, as
     # in scikit-learn's classifiers.
-    present = everything[labelled]
+    present = everything[labeled]
     if not present.any():
         raise ValueError(
             f"No row of y has a label: all are unlabeled_label="
             f"{estimator.unlabeled_label!r}, or of weight 0. Pass labelled rows."
         )
-    labels = estimator._validate_y(take_labels(y, labelled))
+    labels = estimator._validate_y(take_labels(y, labeled))
     samples = Samples(X, X, weight)
     if target is None:
-        rows_weight = None if weight is None else weight[labelled]
+        rows_weight = None if weight is None else weight[labeled]
         target = estimator._fit_target(labels, rows_weight, classes)
     target.check(labels)
     labels = labels[present]
     unlabeled = _unlabeled(
         estimator, samples.take(np.flatnonzero(~with_label & everything)), X_unlabeled
     )
-    samples = samples.take(labelled[present])._replace(y=target.encode(labels))
+    samples = samples.take(labeled[present])._replace(y=target.encode(labels))
     validation, validation_labels = _validation(estimator, X, X_val, y_val, target)
     return Labelled(samples, labels, unlabeled, validation, validation_labels, target)
 

@@ -43,8 +43,8 @@ def has_label(estimator, y, name="y"):
         unlabeled[~missing] = _equal(y[~missing], mark, name)
     if unlabeled.ndim > 1:
         unlabeled = _of_rows(unlabeled, mark, name)
-    labelled = np.flatnonzero(~unlabeled)
-    check_all_there(y[labelled], name, _remedy(mark, name), labelled)
+    labeled = np.flatnonzero(~unlabeled)
+    check_all_there(y[labeled], name, _remedy(mark, name), labeled)
     return ~unlabeled
 
 
