@@ -360,3 +360,17 @@ def test_a_warm_fit_of_a_predictor_begins_anew_after_few_samples(cls, first, dig
     assert_array_equal(warm.predict(X), fresh.fit(X, y).predict(X))
     n_epochs = warm.n_iter_
     assert warm.fit(X[:20], y[:20]).fit(X, y).n_iter_ > n_epochs
+
+
+@pytest.mark.parametrize("cls", [AutoencoderRegressor, StackedDAERegressor])
+@pytest.mark.parametrize("first", [1, 2])
+@pytest.mark.parametrize("n_first", [20, 150])
+def test_one_quantity_may_come_as_a_column_or_not(cls, first, n_first):
+    X = np.random.RandomState(0).randn(200, 4)
+    shapes = {1: X[:, 0], 2: X[:, :1]}
+    mixed, same = (
+        cls(**FAST).partial_fit(X[:n_first], shapes[first][:n_first]) for _ in "ab"
+    )
+    mixed.partial_fit(X[n_first:], shapes[3 - first][n_first:])
+    same.partial_fit(X[n_first:], shapes[first][n_first:])
+    assert_array_equal(mixed.predict(X), same.predict(X))

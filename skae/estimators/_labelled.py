@@ -77,7 +77,9 @@ class EarlyLabelled(NamedTuple):
     def joined(self, estimator, data):
         """Return this with further data, the target's scale found from all labels."""
         samples = _joined_as_given(self.data.samples, data.samples)
-        labels = np.concatenate([self.data.labels, data.labels])
+        # One quantity may come as a column or not.
+        shape = (len(data.labels), *self.data.labels.shape[1:])
+        labels = np.concatenate([self.data.labels, data.labels.reshape(shape)])
         unlabeled = self.data.unlabeled
         if unlabeled is None:
             unlabeled = data.unlabeled
