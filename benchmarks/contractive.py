@@ -21,10 +21,10 @@ from torch import nn
 
 from benchmarks import mnist
 from skae import ContractiveAutoencoder, DenoisingAutoencoder
-from skae.corruption import masking
-from skae.estimators._base import BaseAutoencoder
-from skae.estimators._corrupted import denoising_error
-from skae.penalties import jacobian_norm_of_layer
+from skae._estimators.base.autoencoder import BaseAutoencoder
+from skae._estimators.base.denoising import denoising_error
+from skae._functional.corruption import masking
+from skae._functional.penalties import jacobian_norm_of_layer
 
 # Test error in per cent, table 1.
 TARGETS = {

@@ -16,7 +16,7 @@ from benchmarks.report import markdown
 from benchmarks.speed.child import median, timed
 from benchmarks.speed.data import LOADERS
 from benchmarks.speed.workloads import WORKLOADS
-from skae.architectures.work import multiplications
+from skae._networks.cost import multiplications
 
 _NAMES = ("W1", "W2", "W4", "W7")
 # Of the square matrices whose product is timed.

@@ -14,7 +14,7 @@ from scipy.special import xlogy
 
 from benchmarks import mnist
 from skae import VAETransformer
-from skae.data import Rows
+from skae._training.data import Rows
 
 # Figures in nats: a published run of Keras' example with the same layers; table 1 of
 # Burda et al., one stochastic layer, by the number of importance samples in training.

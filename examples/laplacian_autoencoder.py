@@ -5,8 +5,8 @@ import functools
 import torch
 
 from skae import AutoencoderTransformer
-from skae._validation import reals
-from skae.estimators._base import BaseAutoencoder
+from skae._estimators.base.autoencoder import BaseAutoencoder
+from skae._utils.validation import reals
 
 # What its user need not choose has the defaults of the plain autoencoder.
 Defaults = type("Defaults", (), AutoencoderTransformer().get_params())

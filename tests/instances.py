@@ -7,12 +7,12 @@ from _defaults_table import public_estimators
 from sklearn.utils import get_tags
 
 import skae
-from skae.estimators._base import BaseAutoencoder
-from skae.estimators._supervised import BasePredictor
-from skae.likelihoods import LIKELIHOODS
-from skae.losses import LOSSES
-from skae.training.full_batch import METHODS
-from skae.training.optimizers import OPTIMIZERS
+from skae._estimators.base.autoencoder import BaseAutoencoder
+from skae._estimators.supervised.base import BasePredictor
+from skae._functional.likelihoods import LIKELIHOODS
+from skae._functional.losses import LOSSES
+from skae._training.full_batch import METHODS
+from skae._training.optimizers import OPTIMIZERS
 
 CLASSES = [c for c in public_estimators(skae) if issubclass(c, BaseAutoencoder)]
 PREDICTORS = [c for c in public_estimators(skae) if issubclass(c, BasePredictor)]

@@ -68,7 +68,7 @@ def public_names(estimator):
         owner = next(c for c in cls.__mro__ if name in vars(c))
         static = vars(owner)[name]
         is_code = callable(static) or hasattr(static, "__get__")
-        is_ours = owner.__module__.startswith("skae.") and not name.startswith("_")
+        is_ours = owner.__module__.startswith("skae") and not name.startswith("_")
         # set_..._request are scikit-learn's.
         if is_ours and is_code and not name.startswith("set_"):
             names.append(name)

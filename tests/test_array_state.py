@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from skae import ContractiveAutoencoder
-from skae.architectures.codec import Head
-from skae.architectures.dense import DenseAutoencoder
-from skae.linear import LinearMap
-from skae.scaling import Scaling
+from skae._functional.linear_maps import LinearMap
+from skae._networks.dense import DenseAutoencoder
+from skae._networks.head import Head
+from skae._networks.scaling import Scaling
 
 
 def make_network(**options):

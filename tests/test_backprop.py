@@ -5,8 +5,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-import skae.estimators._start
-import skae.training.loop
+import skae._engine.initialization
+import skae._training.loop
 from skae import (
     AutoencoderTransformer,
     ConditionalVAE,
@@ -17,18 +17,8 @@ from skae import (
     StackedDAERegressor,
     VAETransformer,
 )
-from skae.architectures.dense import DenseAutoencoder
-from skae.architectures.layer_autoencoder import LayerAutoencoder
-from skae.architectures.layers import (
-    ACTIVATION_GRADIENTS,
-    ACTIVATIONS,
-    MLP,
-    activate,
-)
-from skae.architectures.predictor import StackedPredictor
-from skae.architectures.variational import VariationalAutoencoder
-from skae.likelihoods import LIKELIHOODS, RowLikelihood
-from skae.losses import (
+from skae._functional.likelihoods import LIKELIHOODS, RowLikelihood
+from skae._functional.losses import (
     LINKS,
     LOSSES,
     elementwise_loss,
@@ -36,10 +26,20 @@ from skae.losses import (
     softmax_log_loss,
     softmax_log_loss_with_gradient,
 )
-from skae.scaling import Scaling
-from skae.training.dense_tapes import BallTape
-from skae.training.state import FlatParameters
-from skae.training.tapes import make_tape
+from skae._networks.dense import DenseAutoencoder
+from skae._networks.layer_autoencoder import LayerAutoencoder
+from skae._networks.layers import (
+    ACTIVATION_GRADIENTS,
+    ACTIVATIONS,
+    MLP,
+    activate,
+)
+from skae._networks.predictor import StackedPredictor
+from skae._networks.scaling import Scaling
+from skae._networks.variational import VariationalAutoencoder
+from skae._training.backward.dense import BallTape
+from skae._training.backward.registry import make_tape
+from skae._training.state import FlatParameters
 
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5}
 WRITTEN = sorted(set(ACTIVATIONS) - {"maxout"})
@@ -330,7 +330,7 @@ def test_rows_beyond_the_radius_have_codes_on_the_linear_path_too(far, monkeypat
     options = {**AUTOENCODER, "linear_path": "pca", "solver": "sgd", "dropout": 0.0}
     curves = []
     for written_out in (True, False):
-        monkeypatch.setattr(skae.training.loop, "_WRITTEN_OUT", written_out)
+        monkeypatch.setattr(skae._training.loop, "_WRITTEN_OUT", written_out)
         curves.append(AutoencoderTransformer(2, **options).fit(X).loss_curve_)
     np.testing.assert_allclose(*curves, rtol=1e-10)
 
@@ -349,10 +349,10 @@ def with_linear_path():
 @pytest.mark.parametrize("estimator", [*fits(), *with_linear_path()], ids=str)
 def test_gradients_of_a_fit_are_equal(estimator, precision, monkeypatch):
     # Some rows, and some codes, are beyond.
-    monkeypatch.setattr(skae.estimators._start, "_INPUT_RADIUS", 0.8)
-    monkeypatch.setattr(skae.estimators._start, "_CODE_RADIUS", 0.8)
+    monkeypatch.setattr(skae._engine.initialization, "_INPUT_RADIUS", 0.8)
+    monkeypatch.setattr(skae._engine.initialization, "_CODE_RADIUS", 0.8)
     # Where a dispersion is large its gradient is rounding.
-    monkeypatch.setattr(skae.architectures.variational, "_MARGIN", 7.0)
+    monkeypatch.setattr(skae._networks.variational, "_MARGIN", 7.0)
     # With last layers of zeros the gradients of all before them are rounding.
     drawn = MLP.initialize
     monkeypatch.setattr(
@@ -360,7 +360,7 @@ def test_gradients_of_a_fit_are_equal(estimator, precision, monkeypatch):
     )
     X, y = load_digits(return_X_y=True)
     X, y = X[:190] / 16, y[:190]
-    loop, errors, shares = skae.training.loop, [], {}
+    loop, errors, shares = skae._training.loop, [], {}
 
     def compared(state, batch, plan, learning_rate, backpropagate):
         before, gradients = state.generator.get_state(), state.parameters.gradient
@@ -396,16 +396,16 @@ def test_fits_are_equal(estimator, weighted, monkeypatch):
     X, y = load_digits(return_X_y=True)
     X, y = X[:190] / 16, y[:190]  # batches of 64 and 63 rows
     weight = np.random.RandomState(0).uniform(size=190) if weighted else None
-    steps, gradient_step = [], skae.training.loop.gradient_step
+    steps, gradient_step = [], skae._training.loop.gradient_step
 
     def watched(state, batch, plan, learning_rate, backpropagate):
         steps.append(torch.is_inference_mode_enabled())
         return gradient_step(state, batch, plan, learning_rate, backpropagate)
 
-    monkeypatch.setattr(skae.training.loop, "gradient_step", watched)
+    monkeypatch.setattr(skae._training.loop, "gradient_step", watched)
     states, curves = [], []
     for written_out in (True, False):
-        monkeypatch.setattr(skae.training.loop, "_WRITTEN_OUT", written_out)
+        monkeypatch.setattr(skae._training.loop, "_WRITTEN_OUT", written_out)
         estimator.fit(X, y, sample_weight=weight)
         assert set(steps) == {written_out}
         steps.clear()

@@ -18,8 +18,8 @@ from benchmarks.speed import child, floor, rounds, table
 from benchmarks.speed.contestants import CONTESTANTS, FLOOR, Contestant
 from benchmarks.speed.workloads import WORKLOADS, Workload
 from skae import VAETransformer
-from skae.data import Rows
-from skae.scaling import Scaling
+from skae._networks.scaling import Scaling
+from skae._training.data import Rows
 
 
 def _rows(**columns):

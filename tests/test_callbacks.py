@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from skae.training.callbacks import CallbackMonitor, VerboseMonitor
+from skae._training.callbacks import CallbackMonitor, VerboseMonitor
 
 
 class Context:

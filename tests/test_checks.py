@@ -5,13 +5,13 @@ import pytest
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
-from skae.estimators._checks import (
+from skae._engine.initialization import Samples
+from skae._estimators.base.validation import (
     check_partial_fit,
     check_samples,
     hidden_layer_sizes,
     set_up,
 )
-from skae.estimators._start import Samples
 
 X = np.random.RandomState(0).uniform(size=(50, 40)) * np.linspace(3, 0.1, 40)
 

@@ -17,9 +17,9 @@ from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 
 from skae import AutoencoderClassifier, AutoencoderRegressor, AutoencoderTransformer
-from skae.architectures.dense import DenseAutoencoder
-from skae.architectures.layers import MLP
-from skae.estimators import _trainer
+from skae._engine import trainer as _trainer
+from skae._networks.dense import DenseAutoencoder
+from skae._networks.layers import MLP
 from skae.plotting import FiltersDisplay
 
 WITH_LINEAR_PATH = [

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from skae.architectures.codec import Decoder, Encoder, Head
-from skae.architectures.dense import DenseAutoencoder
-from skae.losses import LINKS
-from skae.scaling import Scaling
+from skae._functional.losses import LINKS
+from skae._networks.dense import DenseAutoencoder
+from skae._networks.head import Decoder, Encoder, Head
+from skae._networks.scaling import Scaling
 
 
 def random_head(n_components=4, seed=0):

@@ -7,12 +7,12 @@ from numpy.testing import assert_allclose
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
-from skae.architectures.dense import DenseAutoencoder
-from skae.estimators import _codes
-from skae.estimators._codes import code_statistics
-from skae.estimators._start import Samples
-from skae.linear import principal_axes
-from skae.scaling import Scaling
+from skae._engine import code_statistics as _codes
+from skae._engine.code_statistics import code_statistics
+from skae._engine.initialization import Samples
+from skae._functional.linear_maps import principal_axes
+from skae._networks.dense import DenseAutoencoder
+from skae._networks.scaling import Scaling
 
 K = 3
 

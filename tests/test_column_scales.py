@@ -12,9 +12,13 @@ from scipy.stats import ortho_group
 from sklearn.decomposition import PCA
 
 import skae
-from skae.corruption import CorruptionMoments
-from skae.graded import right_singular_vectors
-from skae.linear import linear_denoiser, paired_denoiser, principal_axes
+from skae._functional.corruption import CorruptionMoments
+from skae._functional.graded import right_singular_vectors
+from skae._functional.linear_maps import (
+    linear_denoiser,
+    paired_denoiser,
+    principal_axes,
+)
 
 RATIOS = [1.0, 1e2, 1e4, 1e6, 1e8, 1e10, 1e12]
 N, P, K, LARGE = 200, 5, 3, 2

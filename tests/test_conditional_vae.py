@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skae import ConditionalVAE
-from skae.data import Rows
-from skae.estimators import _elbo
+from skae._estimators.variational import elbo as _elbo
+from skae._training.data import Rows
 
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
 DIGITS = np.arange(10)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skae.estimators._conditions import Conditions
+from skae._estimators.variational.conditions import Conditions
 
 LABELS = {
     "int": np.array([3, 1, 2, 1]),

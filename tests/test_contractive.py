@@ -10,9 +10,9 @@ from sklearn.exceptions import NotFittedError
 
 from benchmarks import __main__, contractive
 from skae import ContractiveAutoencoder
-from skae.architectures.dense import DenseAutoencoder
-from skae.architectures.layers import ACTIVATIONS
-from skae.estimators._contractive import _SLOPES, contractive_error, squared_norms
+from skae._estimators.dense.contractive import _SLOPES, contractive_error, squared_norms
+from skae._networks.dense import DenseAutoencoder
+from skae._networks.layers import ACTIVATIONS
 
 N_FEATURES = 7
 

@@ -15,7 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skae import AutoencoderTransformer, ConvolutionalAutoencoder, DenoisingAutoencoder
-from skae.architectures.convolution import (
+from skae._engine.initialization import Samples, ScaledRows
+from skae._estimators.images.image_shape import resolve_image_shape
+from skae._networks.convolution import (
     Convolution,
     StridedConvolution,
     TransposedConvolution,
@@ -25,11 +27,9 @@ from skae.architectures.convolution import (
     halved,
     max_pooling,
 )
-from skae.architectures.convolutional import ConvolutionalNetwork, UNet
-from skae.architectures.work import multiplications, rows_at_once
-from skae.estimators._images import resolve_image_shape
-from skae.estimators._start import Samples, ScaledRows
-from skae.scaling import Scaling
+from skae._networks.convolutional import ConvolutionalNetwork, UNet
+from skae._networks.cost import multiplications, rows_at_once
+from skae._networks.scaling import Scaling
 
 SIZES = [(1, 1), (1, 6), (7, 1), (2, 3), (4, 5), (8, 8)]
 KERNELS = [(1, 1), (2, 2), (3, 3), (4, 5), (7, 7)]

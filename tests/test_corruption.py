@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from skae.corruption import CORRUPTIONS, ColumnRange, corruption_moments
+from skae._functional.corruption import CORRUPTIONS, ColumnRange, corruption_moments
 
 NAMES = sorted(CORRUPTIONS)
 CHANGES_A_SHARE = sorted(set(NAMES) - {"gaussian"})

@@ -9,12 +9,12 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skae import VAETransformer
-from skae.architectures.variational import VariationalAutoencoder
-from skae.estimators._start import Samples, Setup, make_start, redrawn
-from skae.estimators._trainer import Trainer
-from skae.likelihoods import LIKELIHOODS
-from skae.training.state import FlatParameters
-from skae.training.tapes import make_tape
+from skae._engine.initialization import Samples, Setup, make_start, redrawn
+from skae._engine.trainer import Trainer
+from skae._functional.likelihoods import LIKELIHOODS
+from skae._networks.variational import VariationalAutoencoder
+from skae._training.backward.registry import make_tape
+from skae._training.state import FlatParameters
 
 COUNTS = [name for name in LIKELIHOODS if LIKELIHOODS[name].link == "exp"]
 every_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS)

@@ -3,8 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import skae.data
-from skae.data import Batches, Rows, weighted_mean
+import skae._training.data
+from skae._training.data import Batches, Rows, weighted_mean
 
 SIZES = st.integers(1, 60)
 BATCH_SIZES = st.integers(1, 70)
@@ -68,7 +68,7 @@ def test_the_order_is_the_generators_own():
 def test_batches_are_the_same_with_and_without_a_shuffled_copy(monkeypatch):
     rows = numbered_rows(50)
     copied = batches_of(rows, 7)
-    monkeypatch.setattr(skae.data, "_BYTES_IN_CACHE", 0)
+    monkeypatch.setattr(skae._training.data, "_BYTES_IN_CACHE", 0)
     gathered = batches_of(rows, 7)
     for one, other in zip(copied, gathered, strict=True):
         assert torch.equal(one.x, other.x)
@@ -95,7 +95,7 @@ def test_the_mean_of_the_means_is_that_of_the_rows(n, batch_size, shuffle):
 
 @pytest.mark.parametrize("bytes_in_cache", [0, 2**22])
 def test_no_epoch_takes_memory_anew(bytes_in_cache, monkeypatch):
-    monkeypatch.setattr(skae.data, "_BYTES_IN_CACHE", bytes_in_cache)
+    monkeypatch.setattr(skae._training.data, "_BYTES_IN_CACHE", bytes_in_cache)
     batches = Batches(numbered_rows(50), 7, shuffle=True)
     generator = torch.Generator().manual_seed(0)
     places = [

@@ -10,10 +10,10 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder
-from skae.corruption import CORRUPTIONS
-from skae.data import Rows
-from skae.estimators._corrupted import denoising_error
-from skae.estimators._start import Samples, ScaledRows
+from skae._engine.initialization import Samples, ScaledRows
+from skae._estimators.base.denoising import denoising_error
+from skae._functional.corruption import CORRUPTIONS
+from skae._training.data import Rows
 
 
 @pytest.fixture(scope="module")

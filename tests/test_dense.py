@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from skae.architectures.dense import DenseAutoencoder
-from skae.architectures.layers import ACTIVATIONS
-from skae.linear import principal_axes
+from skae._functional.linear_maps import principal_axes
+from skae._networks.dense import DenseAutoencoder
+from skae._networks.layers import ACTIVATIONS
 
 N_FEATURES, N_COMPONENTS = 7, 3
 # A mirrored layer cannot share the several weights of a maxout unit.

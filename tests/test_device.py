@@ -6,7 +6,7 @@ import torch
 from instances import CLASSES, PREDICTORS, make_instances, make_predictors
 from sklearn.base import clone
 
-from skae._device import inference_device, resolve_device
+from skae._utils.device import inference_device, resolve_device
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ from numpydoc.validate import validate
 
 import skae
 import skae.plotting
-from skae._docs import PARAMETERS
+from skae._parameters.document import PARAMETERS
 
 ROOT = Path(__file__).parents[1]
 ESTIMATORS = public_estimators(skae)
@@ -59,7 +59,7 @@ def public_methods():
     """Yield those that are skae's own, not scikit-learn's."""
     for path, cls in public_classes():
         for name, method in inspect.getmembers(cls, inspect.isroutine):
-            own = str(getattr(method, "__module__", None)).startswith("skae.")
+            own = str(getattr(method, "__module__", None)).startswith("skae")
             if own and not name.startswith("_"):
                 yield f"{path}.{name}"
 
@@ -106,7 +106,9 @@ def test_shared_parameters_have_one_default(name):
         for estimator in ESTIMATORS
         if name in (parameters := inspect.signature(estimator).parameters)
     }
-    assert defaults, "no estimator has it: take its text out of skae/_docs.py"
+    assert defaults, (
+        "no estimator has it: take its text out of skae/_parameters/document.py"
+    )
     own = _OWN_DEFAULTS.get(name, {})
     assert {estimator: defaults.pop(estimator) for estimator in own} == own
     assert len(set(defaults.values())) == 1, defaults

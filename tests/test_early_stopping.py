@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from skae.training.early_stopping import EarlyStopping, NotFinite
-from skae.training.state import FlatParameters, TrainingState
+from skae._training.early_stopping import EarlyStopping, NotFinite
+from skae._training.state import FlatParameters, TrainingState
 
 
 class Run:

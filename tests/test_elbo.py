@@ -6,18 +6,18 @@ import numpy as np
 import torch
 from scipy import stats
 
-from skae.architectures.codec import Encoder, Head
-from skae.architectures.variational import VariationalAutoencoder
-from skae.data import Rows
-from skae.estimators._elbo import (
+from skae._estimators.variational.elbo import (
     importance_weighted_bound,
     negative_elbo,
     negative_importance_weighted_bound,
 )
-from skae.likelihoods import RowLikelihood
-from skae.linear import LinearMap, probabilistic_pca
-from skae.penalties import kl_to_standard_normal
-from skae.scaling import Scaling
+from skae._functional.likelihoods import RowLikelihood
+from skae._functional.linear_maps import LinearMap, probabilistic_pca
+from skae._functional.penalties import kl_to_standard_normal
+from skae._networks.head import Encoder, Head
+from skae._networks.scaling import Scaling
+from skae._networks.variational import VariationalAutoencoder
+from skae._training.data import Rows
 
 P, K = 6, 2
 

@@ -36,8 +36,8 @@ from skae import (
     SparseAutoencoder,
     StackedAutoencoder,
 )
-from skae.estimators._start import network_to_train
-from skae.training.state import FlatParameters
+from skae._engine.initialization import network_to_train
+from skae._training.state import FlatParameters
 
 # Small and really trained.
 DENSE = DenoisingAutoencoder(

@@ -10,8 +10,8 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderTransformer, ConditionalVAE, VAETransformer
-from skae.data import Batches
-from skae.estimators import _fitting
+from skae._engine import fit as _fitting
+from skae._training.data import Batches
 
 X = np.random.RandomState(0).randn(120, 5)
 

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from skae.architectures.codec import Decoder, Encoder, Head
-from skae.architectures.dense import DenseAutoencoder
-from skae.architectures.folded import fold
-from skae.architectures.layers import ACTIVATIONS
-from skae.linear import LinearMap
-from skae.scaling import Scaling
+from skae._engine.fused import fold
+from skae._functional.linear_maps import LinearMap
+from skae._networks.dense import DenseAutoencoder
+from skae._networks.head import Decoder, Encoder, Head
+from skae._networks.layers import ACTIVATIONS
+from skae._networks.scaling import Scaling
 
 CPU = torch.device("cpu")
 N_FEATURES, N_COMPONENTS = 6, 3

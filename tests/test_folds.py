@@ -5,8 +5,8 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
-from skae.estimators._checks import check_samples, set_up
-from skae.estimators._folds import Folds
+from skae._engine.folds import Folds
+from skae._estimators.base.validation import check_samples, set_up
 
 
 def make_folds(X, sample_weight=None, **parameters):

@@ -19,7 +19,8 @@ import torch
 from public_methods import calls, make_data, make_estimators
 from threadpoolctl import threadpool_info
 
-from skae import AutoencoderTransformer, _threads
+from skae import AutoencoderTransformer
+from skae._utils import threads
 
 # Of one process; they take about ten.
 _SECONDS = 200
@@ -144,11 +145,11 @@ def fork_during_a_fit():
     inside, leave = threading.Event(), threading.Event()
 
     def prepare():
-        with _threads.limit_threads_for(1, np.zeros(1)):
+        with threads.limit_threads_for(1, np.zeros(1)):
             inside.set()
             leave.wait()
 
-    limit, before = _threads.limit_blas, blas_threads()
+    limit, before = threads.limit_blas, blas_threads()
     other = threading.Thread(target=prepare)
     other.start()
     inside.wait()

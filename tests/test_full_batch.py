@@ -8,12 +8,12 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from torch import nn
 
-from skae.architectures.dense import DenseAutoencoder
-from skae.data import Rows
-from skae.training.full_batch import METHODS, minimize
-from skae.training.loop import Plan
-from skae.training.schedules import Constant
-from skae.training.state import TrainingState
+from skae._networks.dense import DenseAutoencoder
+from skae._training.data import Rows
+from skae._training.full_batch import METHODS, minimize
+from skae._training.loop import Plan
+from skae._training.schedules import Constant
+from skae._training.state import TrainingState
 
 every_method = pytest.mark.parametrize("method", sorted(METHODS))
 

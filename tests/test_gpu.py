@@ -13,9 +13,9 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 import skae
-from skae.architectures.array_state import sample_tensor
-from skae.training import loop
-from skae.training.full_batch import METHODS
+from skae._networks.array_state import sample_tensor
+from skae._training import loop
+from skae._training.full_batch import METHODS
 
 pytestmark = [
     pytest.mark.gpu,

@@ -5,9 +5,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 
-from skae.corruption import CorruptionMoments
-from skae.graded import is_small, leading_right_singular_vectors
-from skae.linear import linear_denoiser, principal_axes, probabilistic_pca
+from skae._functional.corruption import CorruptionMoments
+from skae._functional.graded import is_small, leading_right_singular_vectors
+from skae._functional.linear_maps import (
+    linear_denoiser,
+    principal_axes,
+    probabilistic_pca,
+)
 
 K = 6
 SHAPES = [(1200, 500), (500, 1200), (5000, 100)]

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from skae.architectures.codec import Head
-from skae.architectures.dense import DenseAutoencoder
-from skae.estimators._inference import Codec
-from skae.scaling import Scaling
+from skae._engine.inference import Codec
+from skae._networks.dense import DenseAutoencoder
+from skae._networks.head import Head
+from skae._networks.scaling import Scaling
 
 N_FEATURES, N_COMPONENTS = 6, 3
 

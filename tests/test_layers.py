@@ -7,7 +7,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from skae.architectures.layers import (
+from skae._networks.layers import (
     ACTIVATIONS,
     INITIALIZERS,
     MLP,

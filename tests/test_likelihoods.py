@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy import stats
 
-from skae.likelihoods import LIKELIHOODS, RowLikelihood
-from skae.losses import LINKS
-from skae.scaling import Scaling
+from skae._functional.likelihoods import LIKELIHOODS, RowLikelihood
+from skae._functional.losses import LINKS
+from skae._networks.scaling import Scaling
 
 N_ROWS, N_FEATURES = 40, 5
 RNG = np.random.RandomState(0)

@@ -8,8 +8,12 @@ from scipy import optimize, stats
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
-from skae.corruption import CORRUPTIONS, CorruptionMoments, corruption_moments
-from skae.linear import (
+from skae._functional.corruption import (
+    CORRUPTIONS,
+    CorruptionMoments,
+    corruption_moments,
+)
+from skae._functional.linear_maps import (
     linear_denoiser,
     paired_denoiser,
     principal_axes,

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from skae.architectures.dense import DenseAutoencoder
-from skae.data import Batches, Rows
-from skae.penalties import elastic_net
-from skae.training.loop import (
+from skae._functional.penalties import elastic_net
+from skae._networks.dense import DenseAutoencoder
+from skae._training.data import Batches, Rows
+from skae._training.loop import (
     Plan,
     gradient_step,
     loss_terms,
@@ -17,9 +17,9 @@ from skae.training.loop import (
     should_stop,
     train,
 )
-from skae.training.optimizers import SGD, Adam
-from skae.training.schedules import Constant, Cosine
-from skae.training.state import TrainingState
+from skae._training.optimizers import SGD, Adam
+from skae._training.schedules import Constant, Cosine
+from skae._training.state import TrainingState
 
 
 def make_rows(n=23, weighted=False, seed=1):

@@ -6,7 +6,13 @@ import torch
 import torch.nn.functional as F
 from sklearn import metrics
 
-from skae.losses import LINKS, LOSSES, OUT_ACTIVATIONS, elementwise_loss, resolve_link
+from skae._functional.losses import (
+    LINKS,
+    LOSSES,
+    OUT_ACTIVATIONS,
+    elementwise_loss,
+    resolve_link,
+)
 
 LIKELIHOODS = ("log_loss", "poisson", "kullback_leibler")
 LINK_NAMES = sorted(LINKS)

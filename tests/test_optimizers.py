@@ -7,9 +7,9 @@ import torch
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 from torch import nn
 
-from skae.training import optimizers
-from skae.training.optimizers import OPTIMIZERS, SGD, Adam, RMSprop
-from skae.training.state import FlatParameters
+from skae._training import optimizers
+from skae._training.optimizers import OPTIMIZERS, SGD, Adam, RMSprop
+from skae._training.state import FlatParameters
 
 RATE, DECAY = 0.01, 0.2
 

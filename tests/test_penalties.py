@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import rel_entr
 from sklearn.linear_model import ElasticNet, Ridge
 
-from skae.penalties import (
+from skae._functional.penalties import (
     elastic_net,
     elastic_net_gradient,
     estimate_jacobian_norm,

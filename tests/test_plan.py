@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from skae.estimators._plan import batch_size_for, make_optimizer, make_plan
-from skae.training.full_batch import METHODS
-from skae.training.optimizers import OPTIMIZERS, Adam
-from skae.training.schedules import SCHEDULES
-from skae.training.state import FlatParameters
+from skae._engine.config import batch_size_for, make_optimizer, make_plan
+from skae._training.full_batch import METHODS
+from skae._training.optimizers import OPTIMIZERS, Adam
+from skae._training.schedules import SCHEDULES
+from skae._training.state import FlatParameters
 
 
 def parameters(**given):

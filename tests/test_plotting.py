@@ -32,7 +32,7 @@ from skae import (
     StackedDAEClassifier,
     VAETransformer,
 )
-from skae.architectures.layers import Dense
+from skae._networks.layers import Dense
 from skae.plotting import (
     FiltersDisplay,
     LatentManifoldDisplay,

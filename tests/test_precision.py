@@ -12,10 +12,10 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 import skae
-from skae.data import Rows
-from skae.estimators._reconstruction import reconstruction_error
-from skae.training.loop import Plan, row_losses
-from skae.training.schedules import SCHEDULES
+from skae._estimators.base.reconstruction import reconstruction_error
+from skae._training.data import Rows
+from skae._training.loop import Plan, row_losses
+from skae._training.schedules import SCHEDULES
 
 _FINETUNED = {"autoencoder": skae.AutoencoderTransformer(max_iter=3)}
 _OWN = {

@@ -8,18 +8,18 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from skae.architectures.layers import ACTIVATIONS
-from skae.data import Rows
-from skae.estimators._layer_pretraining import LayerSpec, denoising_layer
-from skae.estimators._pretraining import (
+from skae._engine.initialization import Criterion
+from skae._engine.pretraining.denoising_layer import LayerSpec, denoising_layer
+from skae._engine.pretraining.greedy import (
     METHODS,
     corruption_levels,
     pretrain,
     pretrain_layers,
 )
-from skae.estimators._rbm_pretraining import rbm_layer
-from skae.estimators._start import Criterion
-from skae.scaling import Scaling
+from skae._engine.pretraining.rbm_layer import rbm_layer
+from skae._networks.layers import ACTIVATIONS
+from skae._networks.scaling import Scaling
+from skae._training.data import Rows
 
 DIGITS = load_digits().data[:500] / 16
 

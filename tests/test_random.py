@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.utils import check_random_state
 
-from skae._random import draw_seed, make_generator
+from skae._utils.random import draw_seed, make_generator
 
 # numpy's global random state.
 GLOBAL = check_random_state(None)

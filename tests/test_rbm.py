@@ -8,11 +8,11 @@ import torch
 from numpy.testing import assert_allclose
 from sklearn.neural_network import BernoulliRBM
 
-from skae.architectures.rbm import UNITS, RestrictedBoltzmannMachine
-from skae.data import Rows
-from skae.estimators._rbm_pretraining import contrastive_divergence
-from skae.training.optimizers import Adam
-from skae.training.state import FlatParameters
+from skae._engine.pretraining.rbm_layer import contrastive_divergence
+from skae._networks.rbm import UNITS, RestrictedBoltzmannMachine
+from skae._training.data import Rows
+from skae._training.optimizers import Adam
+from skae._training.state import FlatParameters
 
 N_VISIBLE, N_HIDDEN = 4, 3
 

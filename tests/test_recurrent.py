@@ -21,13 +21,13 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from benchmarks import recurrent as benchmark
 from skae import RecurrentAutoencoder
-from skae.architectures.recurrent import (
+from skae._estimators.sequences.sequence_shape import mark_padding, resolve_frame_length
+from skae._networks.recurrent import (
     RecurrentLayer,
     SequenceAutoencoder,
     SequenceLayout,
     clock,
 )
-from skae.estimators._sequences import mark_padding, resolve_frame_length
 
 N_ROWS, SHAPE = 60, (12, 3)
 LENGTHS = np.random.RandomState(1).randint(3, 13, size=N_ROWS)

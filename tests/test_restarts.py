@@ -9,9 +9,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
-from skae.estimators import _restarts
-from skae.estimators._trainer import Trainer
-from skae.training.early_stopping import DivergedError
+from skae._engine import restarts as _restarts
+from skae._engine.trainer import Trainer
+from skae._training.early_stopping import DivergedError
 
 CLASSES = [AutoencoderTransformer, DenoisingAutoencoder, VAETransformer]
 SMALL = {"max_iter": 3, "hidden_layer_sizes": (16,), "random_state": 0}

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skae.losses import LINKS
-from skae.scaling import Scaling, as_tensor
+from skae._functional.losses import LINKS
+from skae._networks.scaling import Scaling, as_tensor
 
 LINK_NAMES = sorted(LINKS)
 

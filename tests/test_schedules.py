@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skae.training.schedules import SCHEDULES, Adaptive, Constant, Cosine
+from skae._training.schedules import SCHEDULES, Adaptive, Constant, Cosine
 
 INITIAL, MAX_ITER = 0.1, 20
 

@@ -17,16 +17,16 @@ from benchmarks import mnist, sparse
 from benchmarks.__main__ import main
 from benchmarks.datasets import Split
 from skae import SparseAutoencoder
-from skae.architectures.sparse import (
+from skae._estimators.dense.sparsity import kl_penalty, top_k_error
+from skae._functional.losses import elementwise_loss
+from skae._networks.sparse import (
     RectifiedAutoencoder,
     TopKAutoencoder,
     keep_largest,
 )
-from skae.data import Rows
-from skae.estimators._sparsity import kl_penalty, top_k_error
-from skae.losses import elementwise_loss
-from skae.training.optimizers import Adam
-from skae.training.state import FlatParameters
+from skae._training.data import Rows
+from skae._training.optimizers import Adam
+from skae._training.state import FlatParameters
 
 X, y = load_digits(return_X_y=True)
 
@@ -351,7 +351,7 @@ def coder():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sparse_codes_are_the_dense_ones(coder, dtype, monkeypatch):
-    monkeypatch.setattr("skae.estimators._inference._SPARSE_CHUNK", 700)
+    monkeypatch.setattr("skae._engine.inference._SPARSE_CHUNK", 700)
     codes = coder.transform(X.astype(dtype))
     assert isinstance(codes, scipy.sparse.csr_matrix)
     assert codes.dtype == dtype

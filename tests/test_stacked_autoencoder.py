@@ -18,12 +18,12 @@ from benchmarks import deep_autoencoder, mnist
 from benchmarks.__main__ import main
 from benchmarks.datasets import Split
 from skae import StackedAutoencoder
-from skae.architectures.layers import ACTIVATIONS
-from skae.architectures.unrolled import UnrolledAutoencoder
-from skae.estimators import _pretraining
-from skae.estimators._checks import check_samples, set_up
-from skae.estimators._layer_pretraining import LearntLayer
-from skae.estimators._start import make_start
+from skae._engine.initialization import make_start
+from skae._engine.pretraining import greedy as _pretraining
+from skae._engine.pretraining.denoising_layer import LearntLayer
+from skae._estimators.base.validation import check_samples, set_up
+from skae._networks.layers import ACTIVATIONS
+from skae._networks.unrolled import UnrolledAutoencoder
 
 X, y = load_digits(return_X_y=True)
 X = X / 16

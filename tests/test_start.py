@@ -4,8 +4,8 @@ import torch
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
-from skae.estimators import _start
-from skae.estimators._start import (
+from skae._engine import initialization as _start
+from skae._engine.initialization import (
     Criterion,
     Samples,
     ScaledRows,
@@ -14,8 +14,8 @@ from skae.estimators._start import (
     make_rows,
     make_start,
 )
-from skae.losses import LINKS, LOSSES
-from skae.scaling import Scaling
+from skae._functional.losses import LINKS, LOSSES
+from skae._networks.scaling import Scaling
 
 CPU = torch.device("cpu")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from skae.architectures.dense import DenseAutoencoder
-from skae.data import Rows
-from skae.training.loop import Plan, train
-from skae.training.optimizers import OPTIMIZERS, Adam
-from skae.training.schedules import Constant
-from skae.training.state import FlatParameters, TrainingState
+from skae._networks.dense import DenseAutoencoder
+from skae._training.data import Rows
+from skae._training.loop import Plan, train
+from skae._training.optimizers import OPTIMIZERS, Adam
+from skae._training.schedules import Constant
+from skae._training.state import FlatParameters, TrainingState
 
 
 def make_network(**options):

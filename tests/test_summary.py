@@ -1,7 +1,7 @@
 import pytest
 
-from skae.architectures.dense import DenseAutoencoder
-from skae.architectures.summary import network_summary
+from skae._networks.dense import DenseAutoencoder
+from skae._networks.summary import network_summary
 
 
 def make_network(**options):

@@ -11,8 +11,8 @@ from instances import CLASSES, PREDICTORS
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import skae
-from skae.training import loop
-from skae.training.dense_tapes import BallTape
+from skae._training import loop
+from skae._training.backward.dense import BallTape
 
 aten = torch.ops.aten
 # Under inference_mode the names are those of the calls.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skae.estimators._targets import ClassTarget, QuantityTarget
+from skae._estimators.supervised.targets import ClassTarget, QuantityTarget
 
 labels = st.one_of(
     st.lists(st.integers(-5, 5), min_size=1),

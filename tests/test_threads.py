@@ -7,9 +7,12 @@ import torch
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_info
 
-from skae import AutoencoderClassifier, AutoencoderTransformer, _threads, linear
-from skae._thread_counts import BlasLimit
-from skae._threads import (
+from skae import AutoencoderClassifier, AutoencoderTransformer
+from skae._functional import linear_maps as linear
+from skae._networks.scaling import Scaling
+from skae._utils import threads as _threads
+from skae._utils.thread_counts import BlasLimit
+from skae._utils.threads import (
     choose_n_threads,
     count_running_threads,
     flops_per_step,
@@ -18,7 +21,6 @@ from skae._threads import (
     limit_threads_for,
     public_threads,
 )
-from skae.scaling import Scaling
 
 MUCH, LITTLE = 1e12, 1e3
 
@@ -37,7 +39,7 @@ def two_threads(monkeypatch):
 def library_calls(request, monkeypatch):
     """With torch's libraries in reach, and without, as on Windows."""
     if not request.param:
-        monkeypatch.setattr("skae._thread_counts._torch_libraries", lambda: None)
+        monkeypatch.setattr("skae._utils.thread_counts._torch_libraries", lambda: None)
 
 
 def test_a_number_that_was_given_is_taken():

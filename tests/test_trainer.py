@@ -7,12 +7,12 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderTransformer
-from skae.architectures.array_state import sample_tensor
-from skae.estimators import _trainer
-from skae.estimators._fit import fit_from_start, fit_further, fit_one_epoch
-from skae.estimators._fit_result import Progress
-from skae.estimators._start import Samples, Setup, make_rows, make_start
-from skae.estimators._trainer import Trainer
+from skae._engine import trainer as _trainer
+from skae._engine.fit_result import Progress
+from skae._engine.initialization import Samples, Setup, make_rows, make_start
+from skae._engine.model_selection import fit_from_start, fit_further, fit_one_epoch
+from skae._engine.trainer import Trainer
+from skae._networks.array_state import sample_tensor
 
 SETUP = Setup("identity", 2, seed=0)
 

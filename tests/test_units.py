@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import skae
-from skae.losses import LOSSES
-from skae.scaling import Scaling
+from skae._functional.losses import LOSSES
+from skae._networks.scaling import Scaling
 
 RNG = np.random.RandomState(0)
 X = RNG.randn(120, 2) @ RNG.randn(2, 9) + 0.3 * RNG.randn(120, 9) + 1

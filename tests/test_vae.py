@@ -18,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import ConditionalVAE, VAETransformer
-from skae.estimators import _start, _variational
+from skae._engine import initialization as _start
+from skae._estimators.variational import base as _variational
 
 P, K, NOISE = 6, 2, 0.5
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 5, "random_state": 0}

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA, FactorAnalysis
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import ConditionalVAE, VAETransformer
-from skae.factor_analysis import factor_analysis
+from skae._functional.factor_analysis import factor_analysis
 
 pytestmark = pytest.mark.filterwarnings("ignore:Posterior collapse")
 FAST = {"random_state": 0, "n_threads": 1}

@@ -3,9 +3,9 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import MinMaxScaler
 
-from skae._validation import (
+from skae._estimators.base.validation import check_domain
+from skae._utils.validation import (
     check_codes,
-    check_domain,
     check_hidden_layer_sizes,
     check_rows_like,
     check_weights,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from skae.architectures.variational import LEAST_NOISE, VariationalAutoencoder
-from skae.likelihoods import LIKELIHOODS
-from skae.linear import LinearMap
+from skae._functional.likelihoods import LIKELIHOODS
+from skae._functional.linear_maps import LinearMap
+from skae._networks.variational import LEAST_NOISE, VariationalAutoencoder
 
 N, P, K = 12, 6, 3
 

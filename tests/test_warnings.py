@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from skae._warnings import warn_caller
+from skae._utils.warnings import warn_caller
 
 
 def test_the_line_is_the_callers():

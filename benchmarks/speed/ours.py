@@ -4,7 +4,7 @@ from unittest import mock
 
 from benchmarks.models import TEXTBOOK, TEXTBOOK_DENSE, make
 from benchmarks.speed.fitted import Fitted
-from skae.training import loop
+from skae._training import loop
 
 
 def defaults(workload, X):

@@ -21,3 +21,7 @@ __all__ = [
     "ReconstructionDisplay",
     "ScreeDisplay",
 ]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__
+del _name

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils import check_array
 
-from skae.architectures.linear_path import is_linear_path
-from skae.architectures.sparse import RectifiedAutoencoder
+from skae._networks.linear_path import is_linear_path
+from skae._networks.sparse import RectifiedAutoencoder
 from skae.plotting._fitted import class_name, holder_of
 
 

@@ -1,0 +1,1 @@
+"""From validated arrays and settings to a fitted model."""

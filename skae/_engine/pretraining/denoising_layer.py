@@ -1,0 +1,181 @@
+"""What is pretrained of a layer, and the denoising autoencoder that does it."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skae._functional.corruption import ColumnRange, at_level
+from skae._functional.losses import elementwise_loss, elementwise_with_gradient
+from skae._networks.layer_autoencoder import LayerAutoencoder
+from skae._networks.layers import layerwise_init
+from skae._training.backward.layers import written_out
+from skae._training.data import Rows, weighted_mean
+
+# Of a layer whose whole input is hidden: its weights stay finite and above zero.
+_LEAST_GAIN = 0.01
+
+
+class LayerSpec(NamedTuple):
+    """A layer of the stack.
+
+    Attributes
+    ----------
+    index : int
+        Its place, from 0 at the input.
+    width : int
+    activation : str
+    below : str or None
+        The activation that its input came from and its reconstruction goes through.
+        None at the bottom, and where the decoders are not to be stacked: a
+        reconstruction is then affine.
+    level : float
+        Of the corruption of its input.
+    """
+
+    index: int
+    width: int
+    activation: str
+    below: str | None
+    level: float
+
+
+class LearntLayer(NamedTuple):
+    """An affine map, and the one back, to what the activation below is applied to.
+
+    Attributes
+    ----------
+    weight, bias : Tensor of shape (n_units, n_inputs) and (n_units,)
+    decoder_weight, decoder_bias : Tensor of shape (n_inputs, n_units), (n_inputs,)
+        With 'maxout' either map has as many outputs as there are pieces.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    decoder_weight: Tensor
+    decoder_bias: Tensor
+
+
+class LayerTask(NamedTuple):
+    """What a method of pretraining does with one layer.
+
+    Attributes
+    ----------
+    network : nn.Module
+        With the layer's weights.
+    rows : Rows
+        What it is trained on.
+    objective : callable
+    learnt : callable
+        ``learnt(network)`` returns the `LearntLayer` of the trained network.
+    """
+
+    network: nn.Module
+    rows: Rows
+    objective: Callable
+    learnt: Callable
+
+
+class SquaredError(NamedTuple):
+    """Squares of residuals divided by `scale`, elementwise."""
+
+    scale: float = 1.0
+
+    def __call__(self, output, target):
+        return elementwise_loss("squared_error", "identity", output, target, self.scale)
+
+    def with_gradient(self, output, target, factor):
+        """Return the loss and its derivative by each output times `factor`."""
+        return elementwise_with_gradient(
+            "squared_error", "identity", output, target, self.scale, factor=factor
+        )
+
+
+def restoration_gradient(tape, rows, generator, share, *, corrupt, criterion):
+    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
+    output = tape.forward(corrupt(rows.x, generator), generator)
+    share = share / output.shape[1]
+    errors, gradient = criterion.with_gradient(output, rows.target, share)
+    tape.backward(gradient)
+    return {"reconstruction": weighted_mean(errors, rows.weight)}
+
+
+@written_out(restoration_gradient)
+def restoration_error(network, rows, generator, *, corrupt, criterion):
+    r"""Return the error of each row restored from a corrupted copy.
+
+    .. math:: \frac{1}{p} \sum_j \ell\big(g(f(\tilde x))_j, x_j\big)
+    """
+    output = network(corrupt(rows.x, generator))
+    return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
+
+
+def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
+    """Return the `LayerTask` of a denoising autoencoder with tied weights.
+
+    Its input is centred and divided by one number, as the corruption takes it to be.
+    """
+    center, scale = _moments(rows) if layer.index else (0.0, 1.0)
+    tied = getattr(estimator, "tied_weights", False)
+    if tied:
+        scale = 1.0  # one matrix is to serve both ways after the pretraining, too
+    x = target = (rows.x - center) / scale
+    # Layers unrolled into each other must not each amplify what they are given.
+    gain = 1.0 if criterion is None else _mean_gain(estimator.corruption, layer.level)
+    gain = math.sqrt(gain) if tied else gain  # on the way in and on the way out
+    undo = functools.partial(_unscaled, center=center, scale=scale, gain=gain)
+    if layer.below is not None:
+        # Through an activation, whose range is that of the codes as they are.
+        target, undo = rows.x, functools.partial(undo, is_affine=False)
+        criterion = SquaredError(scale)
+    elif criterion is None:
+        criterion = SquaredError()
+    else:
+        target = rows.target
+    below = layer.below or "identity"
+    network = LayerAutoencoder(x.shape[1], layer.width, layer.activation, below)
+    network.initialize(layerwise_init(estimator.init, layer.activation), generator)
+    column_range = ColumnRange(x.amin(dim=0), x.amax(dim=0))
+    corrupt = at_level(estimator.corruption, layer.level, column_range)
+    objective = functools.partial(
+        restoration_error, corrupt=corrupt, criterion=criterion
+    )
+    return LayerTask(network, Rows(x, target, rows.weight), objective, undo)
+
+
+def _moments(rows):
+    """Return the means of the columns and the root mean square around them."""
+    weight = None if rows.weight is None else rows.weight.cpu().double().numpy()
+    x = rows.x.cpu().double().numpy()
+    mean = np.average(x, axis=0, weights=weight)
+    center = torch.as_tensor(mean).to(rows.x)
+    squares = np.square(x - mean).mean(axis=1)
+    scale = math.sqrt(np.average(squares, weights=weight))
+    return center, scale or 1.0
+
+
+def _mean_gain(corruption, level):
+    """Return what share of a centred value is left on average.
+
+    A layer that is trained on such values makes up for what they lack, and would give
+    clean ones too large.
+    """
+    return 1.0 if corruption == "gaussian" else max(1.0 - level, _LEAST_GAIN)
+
+
+@torch.no_grad()
+def _unscaled(network, *, center, scale, gain, is_affine=True):
+    """Return the layer for x of an autoencoder of gain * (x - center) / scale."""
+    encoder, decoder = network.encoder, network.decoder
+    weight = gain * encoder.weight / scale
+    bias = encoder.bias - (weight * center).sum(dim=1)
+    decoder_weight = decoder.weight.T if decoder.tied else decoder.weight
+    decoder_bias = decoder.bias
+    if is_affine:
+        decoder_weight, decoder_bias = decoder_weight * scale, decoder_bias * scale
+        decoder_bias = decoder_bias + center
+    return LearntLayer(weight, bias, decoder_weight, decoder_bias)

@@ -1,0 +1,177 @@
+"""Pretraining of a layer as a restricted Boltzmann machine."""
+
+import copy
+import functools
+
+import numpy as np
+import torch
+
+from skae._engine.pretraining.denoising_layer import LayerTask, LearntLayer
+from skae._networks.layers import ACTIVATIONS
+from skae._networks.rbm import RestrictedBoltzmannMachine
+from skae._training.data import Rows
+
+# Hidden units by the activation of the layer, which is to be their mean.
+HIDDEN_UNITS = {"logistic": "bernoulli", "identity": "gaussian"}
+# Columns that hardly vary are not blown up to unit variance: share of the columns' root
+# mean square that they are at least divided by.
+_LEAST_SCALE = 0.1
+# To read an output from hidden units by least squares: rows, and ridge as a share of
+# their mean square.
+_READOUT_ROWS, _RIDGE = 10_000, 1e-4
+
+# For `document`.
+VISIBLE_UNITS = (
+    "{'auto', 'bernoulli', 'gaussian'}",
+    """
+    What the features are to the first machine of ``pretraining="rbm"``: 'bernoulli',
+    probabilities, for X in [0, 1]; 'gaussian', numbers that are standardised column by
+    column; 'auto' is 'bernoulli' where X lies in [0, 1] and 'gaussian' otherwise.
+    """,
+)
+
+
+def contrastive_divergence(network, rows, generator, *, n_steps=1):
+    r"""Return the one-step reconstruction error of rows, with another gradient.
+
+    The gradient is that of :math:`F(v) - F(v')`, where the row v' comes from v by
+    `n_steps` steps of Gibbs sampling and is held fixed: the statistics of contrastive
+    divergence, with the hidden units' expectations in place of draws. The visible
+    units of v' are expectations, too, which lowers the variance. That difference can be
+    of any sign and says nothing of progress, so that the value is instead
+
+    .. math:: \frac{1}{p} \| E[v' | h] - v \|^2, \qquad h \sim p(h | v).
+    """
+    with torch.no_grad():
+        model = network.reconstruct(rows.x, generator)
+        error = (model - rows.x).square().mean(dim=1)
+        for _ in range(n_steps - 1):
+            model = network.reconstruct(model, generator)
+    gap = network.free_energy(rows.x) - network.free_energy(model)
+    return {"reconstruction": error + (gap - gap.detach())}
+
+
+def rbm_layer(estimator, layer, rows, scaling, generator, criterion):
+    """Return the `LayerTask` of a restricted Boltzmann machine.
+
+    Visible units at the bottom are Bernoulli, of X itself, or Gaussian, of columns
+    standardised; further up they are the Bernoulli units of the layer below.
+    """
+    visible, center, scale = "bernoulli", 0.0, 1.0
+    if layer.index == 0:
+        visible, center, scale = _bottom_units(estimator.visible_units, rows, scaling)
+    x = (rows.x - center) / scale
+    if visible == "bernoulli":
+        x = x.clamp(0, 1)  # rounding may have left the interval
+    network = RestrictedBoltzmannMachine(
+        x.shape[1], layer.width, visible=visible, hidden=HIDDEN_UNITS[layer.activation]
+    )
+    network.initialize(_column_means(x, rows.weight).cpu(), generator)
+    learnt = functools.partial(
+        _learnt_layer,
+        visible=visible,
+        center=center,
+        scale=scale,
+        criterion=criterion if layer.index == 0 else None,
+        rows=rows,
+        activation=layer.activation,
+    )
+    return LayerTask(network, Rows(x, x, rows.weight), contrastive_divergence, learnt)
+
+
+def check_rbm(estimator, activations):
+    """Refuse activations that are not the mean of a unit.
+
+    Raises
+    ------
+    ValueError
+        If there are such.
+    """
+    for activation in activations:
+        if activation not in HIDDEN_UNITS:
+            raise ValueError(
+                "pretraining='rbm' trains hidden units that are on with a probability "
+                "given by the logistic function. Use activation='logistic', or "
+                f"pretraining='denoising' with activation={activation!r}."
+            )
+
+
+def _bottom_units(wanted, rows, scaling):
+    """Return the kind of the visible units, and center and scale of rows to them."""
+    low, high = _range_of_data(rows, scaling)
+    in_unit_interval = low >= 0 and high <= 1
+    if wanted == "bernoulli" and not in_unit_interval:
+        raise ValueError(
+            "The 'visible_units' parameter is 'bernoulli', for X in [0, 1]. Got values "
+            f"from {low:.6g} to {high:.6g}. Scale X, or use 'gaussian'."
+        )
+    if wanted == "bernoulli" or (wanted == "auto" and in_unit_interval):
+        mean = torch.as_tensor(scaling.mean).to(rows.x)
+        return "bernoulli", -mean / scaling.residual_scale, 1 / scaling.residual_scale
+    center = _column_means(rows.x, rows.weight)
+    deviation = _column_means((rows.x - center).square(), rows.weight).sqrt()
+    least = _LEAST_SCALE * deviation.square().mean().sqrt()
+    deviation = deviation.clamp_min(least)
+    return "gaussian", center, torch.where(deviation > 0, deviation, 1.0)
+
+
+def _range_of_data(rows, scaling):
+    """Return the least and the largest value of X, but for the rounding of centring."""
+    scale = scaling.residual_scale
+    # In float64, whose range X may need.
+    low = np.min(scale * rows.x.amin(dim=0).cpu().double().numpy() + scaling.mean)
+    high = np.max(scale * rows.x.amax(dim=0).cpu().double().numpy() + scaling.mean)
+    tolerance = 1e-5 * scale
+    nearest = (
+        bound if abs(value - bound) <= tolerance else float(value)
+        for value, bound in ((low, 0.0), (high, 1.0))
+    )
+    return tuple(nearest)
+
+
+def _column_means(x, weight):
+    return x.mean(dim=0) if weight is None else (x * weight[:, None]).mean(dim=0)
+
+
+@torch.no_grad()
+def _learnt_layer(network, *, visible, center, scale, criterion, rows, activation):
+    """Return the layer between unscaled rows, with the output's link left out."""
+    weight = network.weight / scale
+    bias = network.hidden_bias - (weight * center).sum(dim=1)
+    decoder_weight, decoder_bias = network.weight.T, network.visible_bias
+    link = criterion.link if criterion is not None else None
+    if visible == "gaussian":
+        decoder_weight = (network.weight * scale).T
+        decoder_bias = decoder_bias * scale + center
+    elif link == "logistic":
+        scaling = criterion.scaling
+        offset = scaling.center + scaling.center_rest
+        decoder_weight = decoder_weight / scaling.scale
+        decoder_bias = (decoder_bias - offset) / scaling.scale
+    unit_of_output = "logistic" if visible == "bernoulli" else "identity"
+    if link not in (None, unit_of_output):
+        codes = ACTIVATIONS[activation](rows.x @ weight.T + bias)
+        decoder_weight, decoder_bias = _least_squares(codes, rows, criterion)
+    return LearntLayer(weight, bias, decoder_weight, decoder_bias)
+
+
+def _least_squares(codes, rows, criterion):
+    """Return the affine map from codes that is closest to the output wanted."""
+    step = -(-len(rows) // _READOUT_ROWS)
+    # On the CPU, as not every device has float64.
+    h, x = (values[::step].cpu().double() for values in (codes, rows.target))
+    if criterion.link != "identity":
+        scaling = copy.deepcopy(criterion.scaling).cpu().double()
+        x = scaling(x * scaling.unit)
+    weight = None
+    if rows.weight is not None:
+        weight = rows.weight[::step].cpu().double()
+        weight = weight / weight.mean()
+    h_mean, x_mean = _column_means(h, weight), _column_means(x, weight)
+    h, x = h - h_mean, x - x_mean
+    weighted = h if weight is None else h * weight[:, None]
+    gram = weighted.T @ h
+    gram.diagonal().add_(_RIDGE * gram.diagonal().mean() + 1e-12)
+    solution = torch.linalg.solve(gram, weighted.T @ x).T
+    bias = x_mean - solution @ h_mean
+    return solution.to(codes), bias.to(codes)

@@ -1,0 +1,301 @@
+"""What estimators share that learn to undo a corruption of their input."""
+
+import functools
+
+import numpy as np
+import torch
+from sklearn.utils import check_array
+from sklearn.utils.metaestimators import available_if
+
+from skae._engine.fit import fit_estimator, partially_fit_estimator
+from skae._estimators.base.autoencoder import BaseAutoencoder, solver_is_stochastic
+from skae._functional.corruption import (
+    CORRUPTIONS,
+    ColumnRange,
+    at_level,
+    warn_of_drowning,
+)
+from skae._training.backward.layers import written_out
+from skae._training.data import weighted_mean
+from skae._utils.sklearn_compat import StrOptions, fit_context
+from skae._utils.validation import reals
+
+CORRUPTION_CONSTRAINTS = {
+    "corruption": [StrOptions(set(CORRUPTIONS)), callable],
+    "corruption_level": [reals(0, None, "left")],
+    "emphasis": ["array-like"],
+}
+
+# For `document`.
+CORRUPTION_TEXTS = {
+    "corruption": (
+        "{'masking', 'gaussian', 'salt_and_pepper', 'swap'} or callable",
+        """
+        What the network learns to undo, drawn anew for each batch. 'masking' sets
+        values to their column's mean, 'gaussian' adds normal noise, 'salt_and_pepper'
+        sets values to their column's smallest or largest, and 'swap' to the value of
+        the same column in another row. A callable is called as
+        ``corruption(X, random_state)`` with a batch in X's units (ndarray) and a
+        `RandomState`, and returns a corrupted copy.
+        """,
+    ),
+    "corruption_level": (
+        "float",
+        """
+        For 'gaussian' the standard deviation of the noise, in units of the root mean
+        square of the centred training data; for the others the share of values
+        that are changed, in [0, 1]. A callable has its own.
+        """,
+    ),
+    "emphasis": (
+        "tuple of two floats",
+        """
+        Weight of the loss on the values that the corruption changed, and on the
+        rest [2]_. (1, 0) scores the changed values alone.
+        """,
+    ),
+}
+
+
+def denoising_gradient(
+    tape, rows, generator, share, *, criterion, corruption, emphasis
+):
+    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
+    noisy = rows.x if corruption is None else corruption(rows.x, generator)
+    output = tape.forward(noisy, generator)
+    share = share / output.shape[1]
+    errors, gradient = criterion.with_gradient(output, rows.target, share)
+    if emphasis != (1.0, 1.0):
+        weights = _weights(noisy, rows.x, emphasis)
+        errors, gradient = errors.mul_(weights), gradient.mul_(weights)
+    tape.backward(gradient)
+    return {"reconstruction": weighted_mean(errors, rows.weight)}
+
+
+@written_out(denoising_gradient)
+def denoising_error(network, rows, generator, *, criterion, corruption, emphasis):
+    r"""Return the error of each row against its clean values.
+
+    .. math:: \frac{1}{p} \Big( \alpha \sum_{j \in C} \ell(\hat x_j, x_j)
+              + \beta \sum_{j \notin C} \ell(\hat x_j, x_j) \Big),
+              \quad \hat x = g(f(\tilde x)),
+
+    where C are the features that the corruption changed and (alpha, beta) is
+    `emphasis`: section 5.3 of Vincent et al. (2010).
+    """
+    noisy = rows.x if corruption is None else corruption(rows.x, generator)
+    errors = criterion(network(noisy, generator), rows.target)
+    emphasised = errors * _weights(noisy, rows.x, emphasis)
+    return {"reconstruction": emphasised.mean(dim=1)}
+
+
+def _weights(noisy, clean, emphasis):
+    """Return the weight of each value, or one number for all."""
+    on_corrupted, on_rest = emphasis
+    if on_corrupted == on_rest:
+        return on_rest
+    return torch.where(noisy != clean, on_corrupted, on_rest)
+
+
+def column_range(rows):
+    """Return the `ColumnRange` of `ScaledRows`."""
+    return ColumnRange(rows.x.amin(dim=0), rows.x.amax(dim=0))
+
+
+def make_corruption(corruption, level, rows, range_of=column_range):
+    """Return the noise on the input, a function of (rows, generator).
+
+    Parameters
+    ----------
+    corruption : str or callable
+        A key of `CORRUPTIONS`, or a user's own, in X's units.
+    level : float
+    rows : ScaledRows
+        The training rows.
+    range_of : callable
+        ``range_of(rows)`` returns the `ColumnRange` of 'salt_and_pepper'.
+    """
+    if callable(corruption):
+        return functools.partial(_corrupt_in_data_space, corruption, rows.scaling)
+    return at_level(corruption, level, range_of(rows))
+
+
+def check_corruption_level(corruption, level):
+    """Refuse a share of values above 1."""
+    is_share = isinstance(corruption, str) and corruption != "gaussian"
+    if is_share and level > 1:
+        raise ValueError(
+            "The 'corruption_level' parameter is a share of the values with "
+            f"corruption={corruption!r}, so in [0, 1]. Got {level!r} instead."
+        )
+
+
+class BaseDenoisingAutoencoder(BaseAutoencoder):
+    """An autoencoder with the parameters corruption, corruption_level, emphasis.
+
+    It learns to undo the corruption, or pairs that are given (`X_target`).
+    """
+
+    _takes_pairs = True
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, X_target=None, X_val=None, sample_weight=None):
+        """Fit the autoencoder to X, corrupted anew for each batch, or to pairs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Clean rows; with `X_target` noisy ones.
+        y : Ignored
+            Present for API consistency.
+        X_target : array-like of shape (n_samples, n_features), default=None
+            The clean row of each noisy row of `X`.
+        X_val : array-like of shape (n_rows, n_features), default=None
+            Clean validation rows for early stopping, instead of rows split from
+            `X`. If it has as many rows as `X`, cross-validation slices it along
+            with `X` when it is passed as a fit parameter; route it through
+            ``Pipeline(transform_input=["X_val"])`` to have it transformed by the
+            steps before. Not with `X_target`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows in the loss, the centring and the
+            linear path. 2 counts as much as the row repeated.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters are invalid, or if the loss is not finite before
+            anything good was reached.
+        """
+        self._check_corruption(X_target)
+        if X_target is not None and X_val is not None:
+            raise ValueError(
+                "X_val holds clean rows, to which a fit to pairs has no noise to add. "
+                "Leave out X_val (validation pairs are split from X and X_target) or "
+                "X_target."
+            )
+        return fit_estimator(
+            self, X, y, X_val=X_val, sample_weight=sample_weight, X_target=X_target
+        )
+
+    def fit_transform(
+        self, X, y=None, *, X_target=None, X_val=None, sample_weight=None
+    ):
+        """Fit the autoencoder to X and return the codes of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data.
+        y : Ignored
+            Present for API consistency.
+        X_target, X_val, sample_weight : array-like, default=None
+            As in `fit`.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components)
+            As `transform` gives them.
+        """
+        self.fit(X, y, X_target=X_target, X_val=X_val, sample_weight=sample_weight)
+        return self.transform(X)
+
+    @available_if(solver_is_stochastic)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, *, X_target=None, sample_weight=None):
+        """Take one epoch over X at the initial learning rate.
+
+        Centering, scale, PCA shortcut and form of the codes are found from the samples
+        of all calls while these are fewer than 100, or than four per component: each
+        time that they have doubled, training begins anew with all of them. Later calls
+        keep them; the number of components is that of the first call.
+        After `fit` the first epochs may raise the loss: the optimiser's moments are
+        kept with ``warm_start=True`` alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A batch of clean rows; with `X_target` of noisy ones.
+        y : Ignored
+            Present for API consistency.
+        X_target : array-like of shape (n_samples, n_features), default=None
+            The clean row of each noisy row of `X`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The estimator after the epoch.
+        """
+        self._check_corruption(X_target)
+        return partially_fit_estimator(
+            self, X, y, sample_weight=sample_weight, X_target=X_target
+        )
+
+    def _check_corruption(self, X_target):
+        check_corruption_level(self.corruption, self.corruption_level)
+        if X_target is None:
+            warn_of_drowning(self.corruption, [self.corruption_level])
+        emphasis = check_emphasis(self.emphasis)
+        if X_target is not None and emphasis[0] != emphasis[1]:
+            raise ValueError(
+                "The 'emphasis' parameter needs to know which values are corrupted, "
+                "which pairs do not tell. Use emphasis=(1, 1) with X_target."
+            )
+
+    def _make_objective(self, criterion, corruption):
+        return functools.partial(
+            denoising_error,
+            criterion=criterion,
+            corruption=corruption,
+            emphasis=check_emphasis(self.emphasis),
+        )
+
+    def _make_corruption(self, rows):
+        return make_corruption(self.corruption, self.corruption_level, rows)
+
+
+def _corrupt_in_data_space(corruption, scaling, x, generator):
+    """Apply a user's corruption, which knows X's units and numpy."""
+    seed = torch.randint(
+        np.iinfo(np.int32).max, (), generator=generator, device=x.device
+    )
+    clean = scaling.restore(x.to("cpu", torch.float64)).numpy()
+    noisy = corruption(clean.copy(), np.random.RandomState(int(seed)))
+    noisy = check_corrupted(noisy, clean.shape)
+    return scaling(torch.from_numpy(noisy)).to(x)
+
+
+def check_emphasis(emphasis):
+    """Return the two weights of the loss as floats.
+
+    Raises
+    ------
+    ValueError
+        If they are not two non-negative numbers, one of them positive.
+    """
+    weights = np.ravel(emphasis)
+    is_numeric = weights.dtype.kind in "iuf" and np.all(np.isfinite(weights))
+    if weights.size != 2 or not is_numeric or min(weights) < 0 or max(weights) <= 0:
+        raise ValueError(
+            "The 'emphasis' parameter must be two finite, non-negative weights, one of "
+            "them positive: of the loss on corrupted values and on the rest. Got "
+            f"{emphasis!r} instead."
+        )
+    return float(weights[0]), float(weights[1])
+
+
+def check_corrupted(X, shape):
+    """Return what a user's corruption returned as float64 of `shape`."""
+    X = check_array(X, dtype=np.float64, input_name="returned by 'corruption'")
+    if X.shape != shape:
+        raise ValueError(
+            f"The 'corruption' parameter was called with an array of shape {shape} and "
+            f"must return one like it. Got one of shape {X.shape} instead."
+        )
+    return X

@@ -1,0 +1,323 @@
+"""What the parameters and the data must agree on before a fit."""
+
+import math
+import numbers
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import get_tags
+from sklearn.utils.validation import validate_data
+
+from skae._engine.initialization import (
+    Samples,
+    Setup,
+    build_network,
+    default_hidden_layer_sizes,
+)
+from skae._functional.linear_maps import resolve_n_components
+from skae._functional.losses import LINKS
+from skae._networks.linear_path import is_linear_path
+from skae._networks.scaling import Scaling
+from skae._utils.threads import limit_threads_for
+from skae._utils.validation import (
+    FLOAT_DTYPES,
+    check_dense,
+    check_hidden_layer_sizes,
+    check_rows_like,
+    check_weights,
+    finite_values,
+)
+from skae._utils.warnings import warn_caller
+
+# Share of a range by which values may be outside of it because of rounding errors. A
+# scaler computes x * a + b, terms that may be many times their sum: the error is
+# eps * |offset| / range of the unscaled column.
+_RANGE_TOLERANCE = {np.float64: 1e-9, np.float32: 1e-4}
+# The same of the largest value: more would hide a -1 among large counts.
+_ZERO_TOLERANCE = {np.float64: 1e-12, np.float32: 1e-6}
+# What to do instead of passing clean rows as the y of `score`.
+IGNORED_BY_SCORE = (
+    "score evaluates X alone. To compare y with the reconstruction of X, use "
+    "sklearn.metrics.r2_score(y, model.reconstruct(X), multioutput='variance_weighted')"
+    "; a fit to pairs takes y as X_target."
+)
+
+
+def check_samples(
+    estimator,
+    X,
+    y=None,
+    *,
+    X_target=None,
+    X_val=None,
+    y_val=None,
+    classes=None,
+    sample_weight=None,
+    reset,
+):
+    """Return validated `Samples` of a fit and of its validation rows, or None."""
+    X = check_rows(estimator, X, reset=reset)
+    _warn_of_clean_y(estimator, X, y, X_target)
+    weight = check_weights(sample_weight, X)
+    target = X = _check_domain(estimator, X, "X")
+    if X_target is not None:
+        estimator._check_layout(X_target, "X_target")
+        target = check_rows_like(estimator, X_target, X, "X_target", same_length=True)
+        # A view: pairs are two objects, even where they are one array.
+        target = _check_domain(estimator, target, "X_target").view()
+    condition = estimator._condition(
+        y, X, "y", reset=reset, classes=classes, weight=weight
+    )
+    validation = None
+    if X_val is None and y_val is not None:
+        raise ValueError("y_val is the target of X_val, which is None. Pass both.")
+    if X_val is not None:
+        estimator._check_layout(X_val, "X_val")
+        X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
+        X_val = estimator._mark_missing(X_val, "X_val")
+        X_val = _check_domain(estimator, X_val, "X_val")
+        given = estimator._condition(y_val, X_val, "y_val", reset=False)
+        validation = Samples(X_val, X_val, y=given)
+    samples = Samples(X, target, weight, condition)
+    if weight is not None and np.any(weight == 0):
+        # A row of weight zero is a row that is not there.
+        samples = samples.take(np.flatnonzero(weight))
+    return samples, validation
+
+
+def check_rows(estimator, X, *, reset, encoder=None):
+    """Return validated rows of X, with NaN where no value is to be looked at.
+
+    `encoder` is the estimator that knows what rows there may be; None is `estimator`.
+    """
+    encoder = estimator if encoder is None else encoder
+    X = check_rows_as_given(estimator, X, reset=reset, encoder=encoder)
+    return encoder._mark_missing(X, "X")
+
+
+def check_rows_as_given(estimator, X, *, reset, encoder):
+    """Return validated rows of X, in which padding is not marked."""
+    check_dense(X, "X")
+    encoder._check_layout(X, "X")
+    return validate_data(
+        estimator,
+        X,
+        dtype=FLOAT_DTYPES,
+        ensure_all_finite=finite_values(encoder),
+        reset=reset,
+    )
+
+
+def warn_of_ignored_rows(estimator, X, y, remedy):
+    """Warn where a `y` that is ignored looks like the clean rows of a noisy `X`.
+
+    In Keras they are passed so. Where they are X itself, nothing is lost.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Validated rows, with NaN in place of padding.
+    y : array-like or None
+        As it was given.
+    remedy : str
+        A sentence for the message.
+    """
+    if y is None or y is X or issparse(y):
+        return
+    if get_tags(estimator).target_tags.required or X.shape[1] == 1:
+        return
+    if not _looks_like_clean_rows(y, X):
+        return
+    warn_caller(f"y has the shape of X and is ignored. {remedy}", UserWarning)
+
+
+def _looks_like_clean_rows(y, X):
+    """Whether y has the shape of X and other values."""
+    try:
+        shape = y.shape if hasattr(y, "shape") else np.asarray(y, dtype=object).shape
+        if len(shape) < 2 or shape[0] != len(X) or math.prod(shape) != X.size:
+            return False
+        values = np.asarray(y).reshape(X.shape)
+    except Exception:
+        # What is ignored may be anything, and must never make a fit fail.
+        return False
+    there = ~np.isnan(X)
+    if values.dtype.kind not in "biuf":
+        return False
+    return not np.array_equal(values[there].astype(X.dtype), X[there])
+
+
+def _warn_of_clean_y(estimator, X, y, X_target):
+    """Warn where the clean rows of a fit to pairs seem to be passed as y."""
+    if X_target is not None:
+        return
+    remedy = "If it holds the clean rows of noisy ones, pass fit(X, X_target=y)."
+    if not estimator._takes_pairs:
+        remedy = (
+            f"{type(estimator).__name__} learns to reconstruct X. To learn the clean "
+            "rows of noisy ones, use DenoisingAutoencoder().fit(X, X_target=y)."
+        )
+    warn_of_ignored_rows(estimator, X, y, remedy)
+
+
+def set_up(estimator, samples, seed):
+    """Return the `Setup` of a fit: link, number of components and seed."""
+    return Setup(estimator._link(), _n_components(estimator, samples, seed), seed)
+
+
+def hidden_layer_sizes(estimator, shape):
+    """Return the widths for data of `shape`, and refuse what cannot be built."""
+    if getattr(estimator, "tied_weights", False) and estimator.activation == "maxout":
+        raise ValueError(
+            "activation='maxout' has several weights a unit, which a mirrored layer "
+            "cannot share. Use tied_weights=False or another activation."
+        )
+    if isinstance(estimator.hidden_layer_sizes, str):
+        return default_hidden_layer_sizes(shape[1])
+    return check_hidden_layer_sizes(estimator.hidden_layer_sizes)
+
+
+def check_same_network(estimator):
+    """Refuse to go on with a network other than the one the parameters describe."""
+    asked = {"n_components": estimator.n_components_}
+    if isinstance(estimator.n_components, numbers.Integral):
+        asked["n_components"] = estimator.n_components
+    shape = (estimator.n_samples_, estimator.n_features_in_)
+    # Without what the fitted one lacks: of many features that is most of it.
+    correction = not is_linear_path(estimator.network_)
+    network = build_network(estimator, shape, asked["n_components"], correction)
+    kinds = [type(n).__name__ for n in (estimator.network_, network)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"The parameters ask for a {kinds[1]} in place of the {kinds[0]} of the "
+            "last fit, which warm_start and partial_fit go on with. Set them back, or "
+            "fit a clone."
+        )
+    if estimator._link() != estimator.scaling_.link:
+        raise ValueError(
+            f"The parameters ask for the link {estimator._link()!r} from network to X "
+            f"in place of the {estimator.scaling_.link!r} of the last fit, which "
+            "warm_start and partial_fit go on with. Set loss and out_activation, or "
+            "likelihood, back, or fit a clone."
+        )
+    check_same_arguments(estimator.network_, network)
+
+
+def check_same_arguments(fitted, asked):
+    """Refuse to go on with a network whose parameters were changed."""
+    for name, value in asked.arguments.items():
+        before = fitted.arguments[name]
+        # Not a parameter: a correction is made where there is to be one.
+        if name != "correction" and value != before:
+            raise ValueError(
+                f"The '{name}' parameter was changed from {before!r} to "
+                f"{value!r} since the last fit, whose network warm_start and "
+                "partial_fit go on with. Set it back, or fit a clone."
+            )
+
+
+def check_partial_fit(estimator):
+    """Refuse what needs all the data at once, or repeated epochs."""
+    if estimator.early_stopping is True:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    if isinstance(estimator.n_components, str | float):
+        raise ValueError(
+            "partial_fit needs n_components to be an int or None: what share of "
+            "the variance components explain is known only with all the data. "
+            f"Got {estimator.n_components!r}."
+        )
+
+
+def _check_domain(estimator, X, name):
+    """Return rows within the range of the link, by the parameter that chose it.
+
+    Values outside by more than rounding are refused.
+    """
+    if hasattr(estimator, "likelihood"):
+        parameter = "likelihood"
+    else:
+        parameter = "out_activation" if estimator._loss_is_of_residuals() else "loss"
+    return check_domain(
+        X,
+        estimator._link(),
+        name,
+        whom=type(estimator).__name__,
+        parameter=parameter,
+        value=getattr(estimator, parameter),
+    )
+
+
+def n_components_of_stream(estimator, n_features):
+    """Return the number of components of `partial_fit`, which needs no samples."""
+    if hasattr(estimator, "n_components_"):
+        return estimator.n_components_
+    wanted = estimator.n_components
+    if wanted is None:
+        return estimator._default_n_components(n_features)
+    _warn_beyond_rank(estimator, wanted, "n_features", n_features)
+    return int(wanted)
+
+
+def _n_components(estimator, samples, seed):
+    X, wanted = samples.X, estimator.n_components
+    if wanted is None:
+        return estimator._default_n_components(X.shape[1])
+    if wanted == "mle" or isinstance(wanted, float | np.floating):
+        rng = np.random.RandomState(seed)
+        with limit_threads_for(estimator.n_threads, X):
+            observed = Scaling.fit(X, "identity", samples.weight).fill(X)
+            return resolve_n_components(observed, wanted, rng, samples.weight)
+    _warn_beyond_rank(estimator, wanted, "min(n_samples, n_features)", min(X.shape))
+    return int(wanted)
+
+
+def _warn_beyond_rank(estimator, wanted, name, largest):
+    if wanted > largest and estimator.linear_path is not None:
+        warn_caller(
+            f"n_components={wanted} is more than {name}={largest}: the components "
+            "beyond the rank of the data carry nothing on the linear path. Use "
+            "linear_path=None for an overcomplete code.",
+            UserWarning,
+        )
+
+
+def check_domain(X, link, name, *, whom, parameter, value):
+    """Return `X` with values that rounding took out of the range of `link` clipped.
+
+    `parameter` is the one that chooses the link, by `value`.
+
+    Raises
+    ------
+    ValueError
+        If there are values outside the range by more than rounding.
+    """
+    low, high = LINKS[link].domain
+    least, largest = np.nanmin(X), np.nanmax(X)
+    if low <= least and largest <= high:
+        return X
+    # For an unbounded range the tolerance is relative to the largest value: an exact 0
+    # may be the rounded difference of such values.
+    if np.isfinite(high):
+        slack = _RANGE_TOLERANCE[X.dtype.type] * high
+    else:
+        slack = _ZERO_TOLERANCE[X.dtype.type] * max(-least, largest)
+    if low - slack <= least and largest <= high + slack:
+        return np.clip(X, low, high)
+    if least < low == 0:
+        # The beginning is scikit-learn's, whose checks look for it.
+        fault = f"Negative values in data passed to {whom}: {name} must not have them"
+    else:
+        fault = f"{name} must lie in [{low:g}, {high:g}] for {whom}"
+    remedy = ""
+    if np.isfinite(high):
+        scaler = f"MinMaxScaler(feature_range=({low:g}, {high:g}), clip=True)"
+        remedy = f"Scale the data with {scaler}, or c"
+    raise ValueError(
+        f"{fault} with {parameter}={value!r}. Got values from {_in_full(least)} to "
+        f"{_in_full(largest)}. {remedy or 'C'}hoose another {parameter}."
+    )
+
+
+def _in_full(value):
+    """Return a number as text, with as many digits as tell it from its neighbors."""
+    return str(value).removesuffix(".0")

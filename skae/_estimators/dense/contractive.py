@@ -1,0 +1,326 @@
+"""The contractive autoencoder."""
+
+import functools
+
+import torch
+
+from skae._estimators.base.autoencoder import BaseAutoencoder
+from skae._estimators.base.validation import hidden_layer_sizes
+from skae._functional.penalties import (
+    estimate_jacobian_norm,
+    jacobian_norm,
+    jacobian_norm_of_layer,
+)
+from skae._networks.dense import DenseAutoencoder
+from skae._parameters.document import PARAMETERS, document
+from skae._utils.sklearn_compat import StrOptions
+from skae._utils.validation import reals
+
+# The derivative of each activation of the code, as a function of the code.
+_SLOPES = {
+    "logistic": lambda h: h * (1 - h),
+    "tanh": lambda h: 1 - h.square(),
+    "relu": lambda h: (h > 0).to(h),
+    "identity": torch.ones_like,
+}
+# A backward pass a code is exact. Of more codes one random projection a row and step
+# tells enough (measured): a batch averages its noise.
+_MOST_EXACT, _N_PROJECTIONS = 4, 1
+
+
+def contractive_error(network, rows, generator, *, criterion, weight):
+    r"""Return the error of each row and how much its code moves with it.
+
+    .. math:: \frac{1}{p} \Big( \sum_j \ell(\hat x_j, x_j)
+              + \lambda \Big\| \frac{\partial h}{\partial x} \Big\|_F^2 \Big),
+              \qquad \hat x = g(h), \; h = f(x),
+
+    the objective of Rifai et al. (2011), lambda being `weight`.
+    """
+    codes = network.encode(rows.x, generator)
+    errors = criterion(network.decode(codes, generator), rows.target)
+    terms = {"reconstruction": errors.mean(dim=1)}
+    if weight > 0:
+        norms = squared_norms(network, rows.x, codes, generator)
+        terms["contraction"] = weight / rows.x.shape[1] * norms
+    return terms
+
+
+def squared_norms(network, x, codes, generator):
+    """Return the squared Frobenius norm of the encoder's Jacobian at each row.
+
+    In closed form for an encoder of one layer, exact for few codes, otherwise an
+    unbiased estimate. The encoder is the one that `transform` uses: without
+    dropout, with the running statistics of batch normalisation.
+    """
+    if len(network.f.layers) == 1:
+        slopes = _SLOPES[network.code_activation](codes)
+        return jacobian_norm_of_layer(slopes, network.f.layers[0].weight)
+    was_training = network.training
+    network.eval()
+    if codes.shape[1] <= _MOST_EXACT:
+        norms = jacobian_norm(network.encode, x)
+    else:
+        norms = estimate_jacobian_norm(network.encode, x, _N_PROJECTIONS, generator)
+    network.train(was_training)
+    return norms
+
+
+@document(
+    attributes="""\
+    explained_variance_ : ndarray of shape (n_components,)
+        Variance of each code on the training rows.
+    """,
+    n_components=(
+        "int, float, 'mle' or None",
+        """
+        Number of codes, which may exceed that of the columns. A float in (0, 1) takes
+        the fewest with which PCA explains that share of the variance, 'mle' what PCA
+        takes with 'mle', None ``min(n_features, 32)``.
+        """,
+    ),
+    contraction_weight=(
+        "float",
+        """
+        Weight of the squared Frobenius norm of the encoder's Jacobian, beside a loss
+        that is summed over the features. 0 is the plain autoencoder.
+        """,
+    ),
+    code_activation=(
+        "{'logistic', 'tanh', 'relu', 'identity'}",
+        """
+        Activation of the code. Bounded codes can saturate, and so stand still off the
+        directions in which the rows vary. Those of 'identity' cannot: they are only
+        regularised, and get the form of principal components.
+        """,
+    ),
+    hidden_layer_sizes=(
+        PARAMETERS["hidden_layer_sizes"][0],
+        """
+        Widths of the encoder's hidden layers, from the input towards the code; the
+        decoder mirrors them. ``()`` is one layer each way, linear but for
+        `code_activation`. 'auto' as in `AutoencoderTransformer`.
+        """,
+    ),
+    activation=(
+        PARAMETERS["activation"][0],
+        """
+        Activation of the hidden layers, not used without: see `code_activation`.
+        'maxout' takes the larger of two affine pieces a unit, and cannot be tied.
+        """,
+    ),
+    tied_weights=(
+        "bool",
+        """
+        Whether the decoder uses the encoder's weights, transposed, as the paper's
+        does: then no decoder can make up for codes that are merely small.
+        """,
+    ),
+)
+class ContractiveAutoencoder(BaseAutoencoder):
+    r"""Autoencoder whose codes move as little as they can with their rows.
+
+    The error of reconstructing a row x from its code h = f(x) is minimised together
+    with the derivatives of the code,
+
+    .. math:: \min_{f, g} \; E_x \; \frac{1}{p} \Big(
+              \sum_{j=1}^p \ell\big(g(f(x))_j, x_j\big)
+              + \lambda \Big\| \frac{\partial f(x)}{\partial x} \Big\|_F^2 \Big),
+
+    for x centred and scaled to a root mean square of one. The codes must follow the
+    directions in which rows differ from their neighbours, to tell them apart, and
+    stand still in all others: they hardly feel noise [1]_.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    DenoisingAutoencoder : Makes the reconstruction robust, by noise on the input.
+    AutoencoderTransformer : Without the penalty, and starting from PCA.
+
+    Notes
+    -----
+    With one layer each way, the default, the norm is known in closed form and costs
+    next to nothing. With hidden layers it is computed by one backward pass a code for
+    up to four codes, and for more it is estimated without bias, by one product of the
+    Jacobian with a vector of random signs for each row and step. The encoder is then
+    that of `transform`, without dropout.
+
+    References
+    ----------
+    .. [1] S. Rifai, P. Vincent, X. Muller, X. Glorot and Y. Bengio, "Contractive
+       auto-encoders: explicit invariance during feature extraction", ICML 2011.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> plain = ContractiveAutoencoder(contraction_weight=0, random_state=0)
+    >>> contractive = ContractiveAutoencoder(random_state=0)
+    >>> before = (plain.fit(X[:1500]).jacobian(X[1500:]) ** 2).mean()
+    >>> after = (contractive.fit(X[:1500]).jacobian(X[1500:]) ** 2).mean()
+    >>> bool(after < 0.5 * before)
+    True
+    >>> bool(contractive.score(X[1500:]) > plain.score(X[1500:]) - 0.01)
+    True
+    """
+
+    # There is none: codes that copy principal components would not contract.
+    linear_path = None
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "contraction_weight": [reals(0, None, "left")],
+        "code_activation": [StrOptions(set(_SLOPES))],
+    }
+    del _parameter_constraints["whiten"]
+
+    def __init__(
+        self,
+        n_components=None,
+        *,
+        contraction_weight=1.0,
+        code_activation="logistic",
+        hidden_layer_sizes=(),
+        activation="silu",
+        out_activation="auto",
+        loss="squared_error",
+        init="auto",
+        tied_weights=False,
+        dropout=0.0,
+        batch_norm=False,
+        max_norm=None,
+        average=True,
+        alpha=0.0,
+        l1_ratio=0.0,
+        solver="adamw",
+        learning_rate_init=0.003,
+        learning_rate="constant",
+        batch_size="auto",
+        max_iter=100,
+        shuffle=True,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        warm_start=False,
+        device="auto",
+        precision="float32",
+        n_threads=None,
+        verbose=False,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.contraction_weight = contraction_weight
+        self.code_activation = code_activation
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.out_activation = out_activation
+        self.loss = loss
+        self.init = init
+        self.tied_weights = tied_weights
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.max_norm = max_norm
+        self.average = average
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.device = device
+        self.precision = precision
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def jacobian(self, X):
+        """Return the derivatives of the codes with respect to the features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        jacobian : ndarray of shape (n_samples, n_components, n_features)
+            The derivatives, at each row, of what `transform` gives, in X's units. The
+            right singular vectors of a row's matrix are the directions to which its
+            code is sensitive, the singular values how much.
+
+        Notes
+        -----
+        The array is dense, and large where both rows and codes are many: that of 1,000
+        rows of 784 features for 1,000 codes takes 6.3 GB, half of it for float32 `X`.
+        Pass a few rows at a time. Without hidden layers it is known in closed form,
+        with them it takes one backward pass a code.
+        """
+        codec = self._codec_for()
+        X = self._check_rows(X)
+        gradients = codec.map(_gradients, self.n_components_ * X.shape[1], X)
+        return gradients.reshape(len(X), self.n_components_, X.shape[1])
+
+    def _make_objective(self, criterion, corruption):
+        return functools.partial(
+            contractive_error, criterion=criterion, weight=self.contraction_weight
+        )
+
+    def _code_form(self):
+        # Turned, codes would no longer be bounded or rectified.
+        return "principal" if self.code_activation == "identity" else "raw"
+
+    def _build_network(self, shape, n_components):
+        return DenseAutoencoder(
+            n_features=shape[1],
+            n_components=n_components,
+            hidden_layer_sizes=hidden_layer_sizes(self, shape),
+            activation=self.activation,
+            linear_path=False,
+            tied_weights=self.tied_weights,
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+            code_activation=self.code_activation,
+        )
+
+
+def _gradients(encoder, decoder, x):
+    """Return the Jacobian of the encoder at each row, flat."""
+    with torch.inference_mode(False), torch.enable_grad():
+        # A copy: what was made in inference mode has no gradient.
+        x = x.clone().requires_grad_()
+        if len(encoder.network.f.layers) == 1:
+            return _gradients_of_layer(encoder, x)
+        gradients = [
+            torch.autograd.grad(code.sum(), x, retain_graph=True)[0]
+            for code in encoder(x).unbind(dim=1)
+        ]
+    return torch.cat(gradients, dim=1)
+
+
+def _gradients_of_layer(encoder, x):
+    """Return the same for one layer, by the chain rule, from head to scaling."""
+    network, head = encoder.network, encoder.head
+    u = encoder.scaling(x)
+    # Each column of u depends on the same one of x alone.
+    (unit,) = torch.autograd.grad(u.sum(), x)
+    slopes = _SLOPES[network.code_activation](network.encode(u.detach()))
+    gradients = slopes.unsqueeze(2) * network.f.layers[0].weight
+    gradients = head.rotate(gradients.mT).mT
+    # In place: of many codes there is room for one copy.
+    return gradients.mul_(head.scale.unsqueeze(1)).mul_(unit.unsqueeze(1)).flatten(1)

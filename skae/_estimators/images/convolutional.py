@@ -1,0 +1,385 @@
+"""The convolutional autoencoder."""
+
+import functools
+import math
+
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skae._estimators.base.denoising import (
+    CORRUPTION_CONSTRAINTS,
+    CORRUPTION_TEXTS,
+    BaseDenoisingAutoencoder,
+    check_emphasis,
+    make_corruption,
+)
+from skae._estimators.images.image_shape import (
+    channel_range,
+    check_flat_images,
+    resolve_channels,
+    resolve_image_shape,
+    resolve_kernel_size,
+)
+from skae._networks.convolution import POOLINGS, UPSAMPLINGS
+from skae._networks.convolutional import ConvolutionalNetwork, UNet
+from skae._parameters.document import document
+from skae._parameters.shared import AUTOENCODER_CONSTRAINTS
+from skae._utils.sklearn_compat import StrOptions
+from skae._utils.validation import integers_from
+
+_NOT_THERE = ("hidden_layer_sizes", "tied_weights")
+
+_ATTRIBUTES = """
+image_shape_ : tuple of three ints
+    Height, width and channels of the images.
+feature_map_shape_ : tuple of three ints
+    Height, width and channels of the innermost feature map, which with
+    ``n_components=None`` is the code: ``codes.reshape(-1, *feature_map_shape_)``.
+encoder_, decoder_ : torch.nn.Module
+    From rows of X to codes and back, for tensors in float32. With skip connections
+    there is no `decoder_`.
+"""
+
+
+def _has_decoder(estimator):
+    """Whether codes are enough to go back, for `available_if`."""
+    if hasattr(estimator, "network_"):
+        skips = not hasattr(estimator.network_, "decode")
+    else:
+        skips = estimator.skip_connections
+    if skips:
+        raise AttributeError(
+            "inverse_transform is not available with skip_connections=True: beside the "
+            "codes, the decoder needs the feature maps of the encoder at each size. "
+            "Use reconstruct, which has the images, or skip_connections=False."
+        )
+    return True
+
+
+@document(
+    attributes=_ATTRIBUTES,
+    n_components=(
+        "int, float, 'mle' or None",
+        """
+        Number of codes, given by a dense layer after the last feature map. None leaves
+        that layer out: the code is the feature map, as a flat row. A float in (0, 1)
+        and 'mle' are as in `AutoencoderTransformer`.
+        """,
+    ),
+    image_shape=(
+        "tuple of two or three ints or None",
+        """
+        (height, width) or (height, width, channels) of each image, whose pixels are in
+        numpy's order: a row of X is ``image.reshape(-1)``. None is a square where the
+        number of features is a square number, otherwise one row of pixels.
+        """,
+    ),
+    channels=(
+        "tuple of int or int",
+        """
+        Channels of the feature map of each stage, from the image towards the code. A
+        stage is a convolution and a pooling, which halves height and width; the
+        decoder mirrors them.
+        """,
+    ),
+    kernel_size=(
+        "int or tuple of two ints",
+        """
+        Side, or height and width, of the kernels.
+        """,
+    ),
+    pooling=(
+        "{'stride', 'max', 'average'}",
+        """
+        What halves height and width (an odd length is rounded up): a convolution of
+        every second pixel, or the largest or the mean of two by two pixels after the
+        convolution. 'stride' keeps best what lies where, 'max' is usual for codes that
+        are to be classified.
+        """,
+    ),
+    upsampling=(
+        "{'transposed', 'nearest'}",
+        """
+        What doubles them in the decoder: a transposed convolution, or each pixel
+        repeated before a convolution, which is smoother.
+        """,
+    ),
+    skip_connections=(
+        "bool",
+        """
+        Whether the decoder gets, at each size, the feature map of the encoder as well:
+        a U-Net [2]_. It restores images to the pixel, and is to be given noisy images
+        (`corruption`) or pairs (`X_target`), for it could copy its input; its codes
+        alone do not give the image back.
+        """,
+    ),
+    **CORRUPTION_TEXTS
+    | {
+        "corruption": (
+            "{'masking', 'gaussian', 'salt_and_pepper', 'swap'}, callable or None",
+            """
+            What the network learns to undo, drawn anew for each batch. 'masking' sets
+            values to their pixel's mean, 'gaussian' adds normal noise,
+            'salt_and_pepper' sets values to the smallest or largest of their channel in
+            all images, and 'swap' to the value of the same pixel in another image. A
+            callable is called as ``corruption(X, random_state)`` with a batch in X's
+            units (ndarray of flat rows) and a `RandomState`, and returns a corrupted
+            copy. None: images are reconstructed as they are.
+            """,
+        ),
+        "emphasis": (
+            "tuple of two floats",
+            """
+            Weight of the loss on the values that the corruption changed, and on the
+            rest. (1, 0) scores the changed values alone.
+            """,
+        ),
+    },
+)
+class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
+    r"""Autoencoder of images by convolutions, plain, denoising or as a U-Net.
+
+    Each stage of the encoder is a convolution, an activation and a pooling that halves
+    height and width [1]_,
+
+    .. math:: h_s = \mathrm{pool}\big(\phi(w_s * h_{s-1} + b_s)\big), \qquad h_0 = x,
+
+    and the decoder goes the way back. A kernel is the same at every place of an image,
+    so that a few thousand weights do for images of any size. Rows are flat, as
+    everywhere in scikit-learn; `image_shape` says how to read them.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    AutoencoderTransformer : Dense layers, which start from PCA.
+    DenoisingAutoencoder : Dense layers that undo a corruption.
+
+    Notes
+    -----
+    A row of `X_target` has as many values as one of X: repeat a mask for each colour.
+
+    There is no linear path. The codes of a dense layer (`n_components`) are
+    decorrelated, as PCA's; those of a feature map are as the network gives them, but
+    for ``whiten=True``, which makes them as many uncorrelated codes.
+
+    References
+    ----------
+    .. [1] J. Masci, U. Meier, D. Ciresan and J. Schmidhuber, "Stacked convolutional
+       auto-encoders for hierarchical feature extraction", ICANN 2011.
+    .. [2] O. Ronneberger, P. Fischer and T. Brox, "U-Net: convolutional networks for
+       biomedical image segmentation", MICCAI 2015.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ConvolutionalAutoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = ConvolutionalAutoencoder(
+    ...     16, image_shape=(8, 8), channels=(32, 32), max_iter=20, random_state=0
+    ... )
+    >>> codes = autoencoder.fit_transform(X)
+    >>> codes.shape, autoencoder.feature_map_shape_
+    ((1797, 16), (2, 2, 32))
+    >>> bool(autoencoder.score(X) > 0.9)
+    True
+    """
+
+    linear_path = None  # a parameter elsewhere
+    # Measured: decay costs a tenth of what is explained.
+    _decay_without_path = 0.0
+
+    _parameter_constraints: dict = {
+        **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k not in _NOT_THERE},
+        "image_shape": ["array-like", None],
+        "channels": ["array-like", integers_from(1)],
+        "kernel_size": ["array-like", integers_from(1)],
+        "pooling": [StrOptions(set(POOLINGS))],
+        "upsampling": [StrOptions(set(UPSAMPLINGS))],
+        "skip_connections": ["boolean"],
+        **CORRUPTION_CONSTRAINTS,
+        "corruption": [*CORRUPTION_CONSTRAINTS["corruption"], None],
+    }
+
+    def __init__(
+        self,
+        n_components=None,
+        *,
+        image_shape=None,
+        channels=(16, 8),
+        kernel_size=3,
+        pooling="stride",
+        upsampling="transposed",
+        skip_connections=False,
+        corruption=None,
+        corruption_level=0.3,
+        emphasis=(1.0, 1.0),
+        activation="silu",
+        out_activation="auto",
+        loss="squared_error",
+        init="auto",
+        dropout=0.0,
+        batch_norm=False,
+        max_norm=None,
+        average=True,
+        alpha="auto",
+        l1_ratio=0.0,
+        solver="adamw",
+        learning_rate_init=0.01,
+        learning_rate="constant",
+        batch_size="auto",
+        max_iter=100,
+        shuffle=True,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        warm_start=False,
+        whiten=False,
+        device="auto",
+        precision="float32",
+        n_threads=None,
+        verbose=False,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.image_shape = image_shape
+        self.channels = channels
+        self.kernel_size = kernel_size
+        self.pooling = pooling
+        self.upsampling = upsampling
+        self.skip_connections = skip_connections
+        self.corruption = corruption
+        self.corruption_level = corruption_level
+        self.emphasis = emphasis
+        self.activation = activation
+        self.out_activation = out_activation
+        self.loss = loss
+        self.init = init
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.max_norm = max_norm
+        self.average = average
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.whiten = whiten
+        self.device = device
+        self.precision = precision
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @available_if(_has_decoder)
+    def inverse_transform(self, X):
+        """Return the reconstructions of codes; not with skip connections.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, as `transform` gives them.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            In the units of the training data.
+        """
+        return super().inverse_transform(X)
+
+    def reconstruct(self, X):
+        """Return X encoded and decoded: denoised, restored or segmented.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            In the units of the training data, those of `X_target` where there was one.
+        """
+        return super().reconstruct(X)
+
+    @property
+    def decoder_(self):
+        """`torch.nn.Module` from codes (float32) to X; not with skip connections."""
+        check_is_fitted(self)
+        _has_decoder(self)
+        return super().decoder_
+
+    def _check_layout(self, X, name):
+        check_flat_images(X, name, type(self).__name__)
+
+    def _check_corruption(self, X_target):
+        super()._check_corruption(X_target)
+        if self.corruption is not None or X_target is not None:
+            return
+        on_corrupted, on_rest = check_emphasis(self.emphasis)
+        if on_corrupted != on_rest:
+            raise ValueError(
+                "The 'emphasis' parameter weighs what a corruption changed, which with "
+                f"corruption=None is nothing. Got {self.emphasis!r}. Use (1, 1)."
+            )
+        if self.skip_connections:
+            raise ValueError(
+                "With skip_connections=True the network could copy its input, and "
+                "learn nothing. Give it something to undo: a corruption, or the images "
+                "to be restored as X with X_target in fit."
+            )
+
+    def _make_corruption(self, rows):
+        if self.corruption is None:
+            return None
+        shape = resolve_image_shape(self.image_shape, rows.x.shape[1])
+        return make_corruption(
+            self.corruption,
+            self.corruption_level,
+            rows,
+            functools.partial(channel_range, n_channels=shape[2]),
+        )
+
+    def _default_n_components(self, n_features):
+        return math.prod(self._build_network((1, n_features), None).map_shape)
+
+    def _code_form(self):
+        if self.n_components is None and not self.whiten:
+            return "raw"
+        return super()._code_form()
+
+    def _build_network(self, shape, n_components):
+        kind = UNet if self.skip_connections else ConvolutionalNetwork
+        return kind(
+            image_shape=resolve_image_shape(self.image_shape, shape[1]),
+            n_components=None if self.n_components is None else n_components,
+            channels=resolve_channels(self.channels),
+            kernel_size=resolve_kernel_size(self.kernel_size),
+            activation=self.activation,
+            pooling=self.pooling,
+            upsampling=self.upsampling,
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+        )
+
+    def _own_attributes(self, attributes, samples):
+        network = attributes["network_"]
+        return {
+            "image_shape_": network.image_shape,
+            "feature_map_shape_": network.map_shape,
+        }

@@ -1,0 +1,144 @@
+"""Images as flat rows: what shape they have, and what is refused."""
+
+import math
+
+import numpy as np
+
+from skae._functional.corruption import ColumnRange
+from skae._utils.flat_rows import (
+    array_code,
+    check_is_one_table,
+    crop_code,
+    is_count,
+    ragged_shapes,
+    refuse_mixed_shapes,
+    shape_of,
+    spread,
+)
+
+
+def resolve_image_shape(image_shape, n_features):
+    """Return (height, width, channels) of images of `n_features` values.
+
+    None is a square where `n_features` is a square number, otherwise a row of pixels.
+
+    Raises
+    ------
+    ValueError
+        If the parameter is no shape, or one of another number of values.
+    """
+    if image_shape is None:
+        side = math.isqrt(n_features)
+        return (side, side, 1) if side * side == n_features else (1, n_features, 1)
+    shape = tuple(np.ravel(np.asarray(image_shape, dtype=object)))
+    if len(shape) not in (2, 3) or not all(map(is_count, shape)):
+        raise ValueError(
+            "The 'image_shape' parameter must be (height, width) or (height, width, "
+            f"channels), whole numbers of at least 1. Got {image_shape!r} instead."
+        )
+    shape = tuple(int(length) for length in shape)
+    if math.prod(shape) != n_features:
+        raise ValueError(
+            f"The 'image_shape' parameter is {image_shape!r}, {math.prod(shape)} "
+            f"values an image, but X has {n_features} features. Pass the shape of one "
+            "image, (height, width) or (height, width, channels)."
+        )
+    return shape if len(shape) == 3 else (*shape, 1)
+
+
+def check_flat_images(X, name, whom):
+    """Refuse images that are not flat rows, and show how to make them such.
+
+    `X` is not validated yet; `whom` is the name of the estimator.
+    """
+    shapes = ragged_shapes(X)
+    if shapes is not None:
+        _refuse_ragged(shapes, name, whom)
+    check_is_one_table(X, name, whom)
+    shape = shape_of(X)
+    if len(shape) not in (3, 4):
+        return
+    flat, image_shape = array_code(X, name), shape[1:]
+    if _is_channels_first(image_shape):
+        flat += ".transpose(0, 2, 3, 1)"
+        image_shape = (*image_shape[1:], image_shape[0])
+    raise ValueError(
+        f"Found array with dim {len(shape)}, while dim <= 2 is required by {whom}: "
+        f"each image is one flat row. Pass {flat}.reshape(len({name}), -1) and "
+        f"image_shape={image_shape}."
+    )
+
+
+def _is_channels_first(shape):
+    """Whether an image has its channels first, as torch has them."""
+    return len(shape) == 3 and shape[0] in (1, 3, 4) and shape[2] > 4
+
+
+def _refuse_ragged(shapes, name, whom):
+    """Refuse images of different sizes, and show how to crop them to one."""
+    refuse_mixed_shapes(shapes, name, whom)
+    least = tuple(map(min, zip(*shapes, strict=True)))
+    then, image_shape = "", least
+    if all(map(_is_channels_first, shapes)):
+        then, image_shape = ".transpose(1, 2, 0)", (*least[1:], least[0])
+    parameter = f" and pass image_shape={image_shape}" if len(least) > 1 else ""
+    sizes = " x ".join(map(spread, zip(*shapes, strict=True)))
+    raise ValueError(
+        f"{name} holds images of different sizes, {sizes} values, while {whom} takes "
+        "one flat row for each image, all of one size. Resize them, with Pillow or "
+        f"scikit-image say, or crop them{parameter}:\n\n"
+        f"    {crop_code(name, shapes, then)}\n\n"
+        "All data of one model need the same size."
+    )
+
+
+def resolve_channels(channels):
+    """Return the channels of the stages as a tuple.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or something else than a number of channels.
+    """
+    counts = (channels,) if is_count(channels) else tuple(np.ravel(channels).tolist())
+    if not counts or not all(map(is_count, counts)):
+        raise ValueError(
+            "The 'channels' parameter must hold the number of channels of each stage, "
+            f"at least 1, from the image towards the code. Got {channels!r} instead."
+        )
+    return counts
+
+
+def resolve_kernel_size(kernel_size):
+    """Return height and width of the kernels.
+
+    Raises
+    ------
+    ValueError
+        If these are not one or two whole numbers of at least 1.
+    """
+    if is_count(kernel_size):
+        return int(kernel_size), int(kernel_size)
+    sides = tuple(np.ravel(kernel_size).tolist())
+    if len(sides) != 2 or not all(map(is_count, sides)):
+        raise ValueError(
+            "The 'kernel_size' parameter must be a number of pixels, or two for height "
+            f"and width, at least 1. Got {kernel_size!r} instead."
+        )
+    return sides
+
+
+def channel_range(rows, n_channels):
+    """Return the `ColumnRange` of images of which each channel has one range.
+
+    Black and white are so for all pixels, whatever one pixel alone has been.
+    """
+    X = rows.scaling.restore(rows.x)
+    values = X.reshape(-1, n_channels)
+    n_pixels = X.shape[1] // n_channels
+    return ColumnRange(
+        *(
+            rows.scaling(extreme.repeat(1, n_pixels))[0]
+            for extreme in (values.amin(dim=0), values.amax(dim=0))
+        )
+    )

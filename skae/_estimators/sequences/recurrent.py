@@ -1,0 +1,370 @@
+"""The recurrent autoencoder."""
+
+import functools
+import math
+import numbers
+
+import numpy as np
+
+from skae._estimators.base.autoencoder import BaseAutoencoder
+from skae._estimators.sequences.sequence_shape import (
+    check_flat_sequences,
+    mark_padding,
+    resolve_frame_length,
+    resolve_sequence_shape,
+)
+from skae._networks.recurrent import CELLS, SequenceAutoencoder
+from skae._parameters.document import document
+from skae._parameters.shared import AUTOENCODER_CONSTRAINTS
+from skae._utils.sklearn_compat import StrOptions
+from skae._utils.validation import integers_from, reals
+
+_NOT_THERE = ("hidden_layer_sizes", "activation", "tied_weights", "batch_norm")
+
+_ATTRIBUTES = """
+sequence_shape_ : tuple of two ints
+    Number of steps and number of features of the sequences.
+frame_length_ : int
+    Steps that the network reads and writes at once.
+mean_ : ndarray of shape (n_features,)
+    Mean of the training rows, without their padding.
+"""
+
+
+def sequence_error(network, rows, generator, *, criterion):
+    r"""Return the error of each row over the steps it has.
+
+    .. math:: \frac{1}{\bar p} \sum_{t \le T} \sum_j \ell(\hat x_{tj}, x_{tj})
+
+    with T the length of the row's sequence and :math:`\bar p` the mean number of values
+    of a training row: each value counts alike, in long sequences and in short ones.
+    """
+    padding = rows.target.isnan()
+    errors = criterion(network(rows.x, generator), rows.target.nan_to_num(0.0))
+    errors = errors.masked_fill(padding, 0.0).sum(dim=1)
+    return {"reconstruction": errors / criterion.scaling.row_size}
+
+
+@document(
+    attributes=_ATTRIBUTES,
+    n_components=(
+        "int, float, 'mle' or None",
+        """
+        Number of codes; None is 32. A float in (0, 1) and 'mle' are as in
+        `AutoencoderTransformer`.
+        """,
+    ),
+    sequence_shape=(
+        "tuple of two ints or None",
+        """
+        (n_timesteps, n_features) of each sequence, whose steps follow each other in a
+        row of X: it is ``sequence.reshape(-1)``. None: a step is one column.
+        """,
+    ),
+    cell=(
+        "{'gru', 'lstm'}",
+        """
+        Gated recurrent unit [2]_ or long short-term memory [3]_.
+        """,
+    ),
+    hidden_size=(
+        "int",
+        """
+        Units of each recurrent layer, of the encoder (in each direction) and of the
+        decoder.
+        """,
+    ),
+    n_layers=(
+        "int",
+        """
+        Recurrent layers, of the encoder and of the decoder.
+        """,
+    ),
+    bidirectional=(
+        "bool",
+        """
+        Whether the encoder reads each sequence from both ends, by separate cells.
+        """,
+    ),
+    frame_length=(
+        "int or 'auto'",
+        """
+        Steps that are read, and written, at once: a sequence of T steps takes
+        ``T / frame_length`` of the cells' own. 'auto' takes as many as make 32 of them
+        or fewer.
+        """,
+    ),
+    padding_value=(
+        "float or None",
+        """
+        Marks the end of shorter sequences: steps at the end of a row, all of whose
+        features have this value, are not looked at. It may be NaN, which
+        `StandardScaler` leaves as it is. None: all steps count.
+        """,
+    ),
+    init=(
+        "{'auto', 'xavier_uniform', 'xavier_normal', 'kaiming_uniform', "
+        "'kaiming_normal', 'orthogonal', 'truncated_normal', 'uniform', 'normal', "
+        "'constant', 'zeros', 'ones'}",
+        """
+        How weights are drawn, gate by gate, but for those from step to step, which are
+        orthogonal. 'auto' is 'xavier_uniform'; 'uniform', 'normal' and
+        'truncated_normal' scale by 1 / sqrt(inputs), 'constant' is 1 / inputs.
+        """,
+    ),
+    dropout=(
+        "float in [0, 1)",
+        """
+        Share of the values between recurrent layers set to zero in training; without
+        effect for one layer.
+        """,
+    ),
+)
+class RecurrentAutoencoder(BaseAutoencoder):
+    r"""Autoencoder of sequences by recurrent networks, of equal or unequal length.
+
+    The encoder reads a sequence frame by frame, and its last state gives the code; the
+    decoder starts from the code and writes the sequence [1]_,
+
+    .. math:: h_t = \mathrm{cell}(x_t, h_{t-1}), \quad z = A h_T + a, \qquad
+              s_t = \mathrm{cell}\big((z, c_t), s_{t-1}\big), \quad
+              \hat x_t = B s_t + b, \quad s_0 = \tanh(C z + c),
+
+    with a clock :math:`c_t`. Its weights are the same at every time, and a sequence may
+    end before the others (`padding_value`). Rows are flat, as everywhere in
+    scikit-learn; `sequence_shape` says how to read them.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    AutoencoderTransformer : Dense layers, which start from PCA.
+    ConvolutionalAutoencoder : Kernels that are the same at every place.
+
+    Notes
+    -----
+    There is no linear path. Codes are decorrelated, as PCA's. `encoder_` and
+    `decoder_` take and give rows with NaN for padding, and with all steps.
+
+    References
+    ----------
+    .. [1] N. Srivastava, E. Mansimov and R. Salakhutdinov, "Unsupervised learning of
+       video representations using LSTMs", ICML 2015.
+    .. [2] K. Cho et al., "Learning phrase representations using RNN encoder-decoder
+       for statistical machine translation", EMNLP 2014.
+    .. [3] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural
+       Computation 9, 1997.
+
+    Examples
+    --------
+    Sine waves of two channels, of some twenty of at most 24 steps:
+
+    >>> import numpy as np
+    >>> from skae import RecurrentAutoencoder
+    >>> rng = np.random.default_rng(0)
+    >>> phases, lengths = rng.uniform(0, 6, size=(300, 1)), rng.integers(15, 25, 300)
+    >>> angles = phases + np.arange(24) / 3
+    >>> X = np.stack([np.sin(angles), np.cos(angles)], axis=2)
+    >>> X[np.arange(24) >= lengths[:, np.newaxis]] = np.nan
+    >>> autoencoder = RecurrentAutoencoder(
+    ...     2,
+    ...     sequence_shape=(24, 2),
+    ...     padding_value=np.nan,
+    ...     hidden_size=16,
+    ...     max_iter=30,
+    ...     random_state=0,
+    ... )
+    >>> codes = autoencoder.fit_transform(X.reshape(300, -1))
+    >>> codes.shape
+    (300, 2)
+    >>> bool(autoencoder.score(X.reshape(300, -1)) > 0.9)
+    True
+    """
+
+    linear_path = None  # a parameter elsewhere
+    activation = "tanh"  # that of the cells
+
+    _parameter_constraints: dict = {
+        **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k not in _NOT_THERE},
+        "sequence_shape": ["array-like", None],
+        "cell": [StrOptions(set(CELLS))],
+        "hidden_size": [integers_from(1)],
+        "n_layers": [integers_from(1)],
+        "bidirectional": ["boolean"],
+        "frame_length": [integers_from(1), StrOptions({"auto"})],
+        "padding_value": [reals(None, None, "neither"), "nan", None],
+    }
+
+    def __init__(
+        self,
+        n_components=None,
+        *,
+        sequence_shape=None,
+        cell="gru",
+        hidden_size=64,
+        n_layers=1,
+        bidirectional=True,
+        frame_length="auto",
+        padding_value=None,
+        out_activation="auto",
+        loss="squared_error",
+        init="auto",
+        dropout=0.0,
+        max_norm=None,
+        average=True,
+        alpha=0.0,
+        l1_ratio=0.0,
+        solver="adamw",
+        learning_rate_init=0.01,
+        learning_rate="constant",
+        batch_size="auto",
+        max_iter=100,
+        shuffle=True,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        warm_start=False,
+        whiten=False,
+        device="auto",
+        precision="float32",
+        n_threads=None,
+        verbose=False,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.sequence_shape = sequence_shape
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.n_layers = n_layers
+        self.bidirectional = bidirectional
+        self.frame_length = frame_length
+        self.padding_value = padding_value
+        self.out_activation = out_activation
+        self.loss = loss
+        self.init = init
+        self.dropout = dropout
+        self.max_norm = max_norm
+        self.average = average
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.whiten = whiten
+        self.device = device
+        self.precision = precision
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def inverse_transform(self, X):
+        """Return the sequences that codes stand for, of full length.
+
+        A code does not tell where its sequence ended: what comes after the end is the
+        decoder's guess. `reconstruct` puts the padding back.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, as `transform` gives them.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            In the units of the training data.
+        """
+        return super().inverse_transform(X)
+
+    def reconstruct(self, X):
+        """Return X encoded and decoded, and its padding as it was.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            In the units of `X`.
+        """
+        codec = self._codec_for()
+        X = self._check_rows(X)
+        reconstructed = codec.decode(codec.encode(X))
+        if self.padding_value is not None:
+            reconstructed[np.isnan(X)] = self.padding_value
+        return reconstructed
+
+    def score_samples(self, X):
+        """Return minus the squared reconstruction error of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Summed over the steps and features that the row has, without its padding, in
+            X's units squared; the higher, the better the row is reconstructed. To
+            compare sequences of unequal length, divide by the length.
+        """
+        return super().score_samples(X)
+
+    def _check_layout(self, X, name):
+        check_flat_sequences(X, name, type(self).__name__, self.padding_value)
+
+    def _mark_missing(self, X, name):
+        shape = resolve_sequence_shape(self.sequence_shape, X.shape[1])
+        if self.padding_value is None:
+            return X
+        return mark_padding(X, shape, self.padding_value, name)
+
+    def _default_n_components(self, n_features):
+        return 32
+
+    def _make_objective(self, criterion, corruption):
+        return functools.partial(sequence_error, criterion=criterion)
+
+    def _build_network(self, shape, n_components):
+        sequence_shape = resolve_sequence_shape(self.sequence_shape, shape[1])
+        return SequenceAutoencoder(
+            sequence_shape=sequence_shape,
+            n_components=n_components,
+            cell=self.cell,
+            hidden_size=self.hidden_size,
+            n_layers=self.n_layers,
+            bidirectional=self.bidirectional,
+            frame_length=resolve_frame_length(self.frame_length, sequence_shape[0]),
+            dropout=self.dropout,
+        )
+
+    def _own_attributes(self, attributes, samples):
+        layout = attributes["network_"].f.layout
+        return {
+            "sequence_shape_": (layout.n_timesteps, layout.n_features),
+            "frame_length_": layout.frame_length,
+        }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        value = self.padding_value
+        is_nan = isinstance(value, numbers.Real) and math.isnan(value)
+        tags.input_tags.allow_nan = is_nan
+        return tags

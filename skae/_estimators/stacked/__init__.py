@@ -1,0 +1,1 @@
+"""Stacked autoencoders and predictors."""

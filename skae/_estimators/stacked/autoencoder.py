@@ -1,0 +1,264 @@
+"""The stacked autoencoder: pretrained layer by layer, unrolled and fine-tuned."""
+
+import copy
+import functools
+
+from skae._engine.config import resources
+from skae._engine.initialization import Pretraining, make_rows, training_dtype
+from skae._engine.pretraining.greedy import (
+    PRETRAINING_ATTRIBUTES,
+    PRETRAINING_CONSTRAINTS,
+    PRETRAINING_TEXTS,
+    check_stack,
+    pretrain_layers,
+)
+from skae._estimators.base.autoencoder import BaseAutoencoder
+from skae._estimators.base.reconstruction import reconstruction_error
+from skae._estimators.base.validation import hidden_layer_sizes
+from skae._networks.scaling import Scaling
+from skae._networks.unrolled import UnrolledAutoencoder
+from skae._parameters.document import document
+from skae._parameters.shared import AUTOENCODER_CONSTRAINTS
+from skae._training.data import Rows
+from skae._utils.random import make_generator
+from skae._utils.threads import limit_threads
+
+
+@document(
+    attributes=PRETRAINING_ATTRIBUTES,
+    **PRETRAINING_TEXTS
+    | {
+        "hidden_layer_sizes": (
+            "tuple of int, int or 'auto'",
+            """
+            Widths of the encoder's layers between input and code, mirrored by the
+            decoder: (1000, 500, 250) with 30 components for the network of [1]_.
+            'auto' as in `AutoencoderTransformer`.
+            """,
+        ),
+        "max_iter": (
+            "int",
+            """
+            Most epochs of fine-tuning (iterations, for 'lbfgs' and 'cg').
+            """,
+        ),
+        "tied_weights": (
+            "bool",
+            """
+            Whether the decoder uses the encoder's weights, transposed, in the
+            fine-tuning as well. Not with 'rbm', whose layers begin in units of theirs.
+            """,
+        ),
+    },
+)
+class StackedAutoencoder(BaseAutoencoder):
+    r"""Deep autoencoder whose layers are first trained one by one.
+
+    Layer by layer, from the input on, a small model learns to restore the codes of the
+    layers below: a denoising autoencoder [2]_ or a restricted Boltzmann machine. The
+    stack is then *unrolled*: the encoder takes the layers' weights and the decoder,
+    its mirror image, their transposes,
+
+    .. math:: h_i = \phi(W_i h_{i-1} + b_i), \qquad
+              \hat h_{i-1} = \phi(W_i^T \hat h_i + c_i),
+
+    and all of them are fine-tuned together to reconstruct the rows [1]_. The code
+    layer in the middle is linear.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    AutoencoderTransformer : Starts from PCA instead, which needs no pretraining.
+    DenoisingAutoencoder : All layers learn to undo one corruption together.
+    StackedDAEClassifier : The encoder of such a stack, fine-tuned to predict classes.
+    sklearn.neural_network.BernoulliRBM : One machine, as a transformer.
+
+    Notes
+    -----
+    Corruption is there while a layer is trained; the weights then take what a clean
+    row has more of into account, and no corruption is left in the fine-tuning. With
+    ``pretraining="rbm"`` and ``activation="logistic"`` this is the network of [1]_;
+    ``loss="log_loss"`` is theirs, too.
+
+    References
+    ----------
+    .. [1] G. E. Hinton and R. R. Salakhutdinov, "Reducing the dimensionality of data
+       with neural networks", Science 313, 2006.
+    .. [2] P. Vincent et al., "Stacked denoising autoencoders", JMLR 11, 2010.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import StackedAutoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> stacked = StackedAutoencoder(8, max_iter=30, random_state=0).fit(X[:1500])
+    >>> [len(curve) for curve in stacked.pretraining_loss_curves_]
+    [20, 20, 20, 20]
+    >>> bool(stacked.score(X[1500:]) > 0.8)
+    True
+    """
+
+    linear_path = None  # a parameter elsewhere
+
+    _parameter_constraints: dict = {
+        **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k != "batch_norm"},
+        **PRETRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        n_components=None,
+        *,
+        hidden_layer_sizes="auto",
+        pretraining="denoising",
+        visible_units="auto",
+        corruption="masking",
+        corruption_level=0.3,
+        pretrain_max_iter=20,
+        pretrain_learning_rate_init="auto",
+        activation="silu",
+        out_activation="auto",
+        loss="squared_error",
+        init="auto",
+        tied_weights=False,
+        dropout=0.0,
+        max_norm=None,
+        average=True,
+        alpha=0.0,
+        l1_ratio=0.0,
+        solver="adamw",
+        learning_rate_init=0.003,
+        learning_rate="constant",
+        batch_size="auto",
+        max_iter=100,
+        shuffle=True,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        warm_start=False,
+        whiten=False,
+        device="auto",
+        precision="float32",
+        n_threads=None,
+        verbose=False,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.pretraining = pretraining
+        self.visible_units = visible_units
+        self.corruption = corruption
+        self.corruption_level = corruption_level
+        self.pretrain_max_iter = pretrain_max_iter
+        self.pretrain_learning_rate_init = pretrain_learning_rate_init
+        self.activation = activation
+        self.out_activation = out_activation
+        self.loss = loss
+        self.init = init
+        self.tied_weights = tied_weights
+        self.dropout = dropout
+        self.max_norm = max_norm
+        self.average = average
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.whiten = whiten
+        self.device = device
+        self.precision = precision
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _make_objective(self, criterion, corruption):
+        return functools.partial(reconstruction_error, criterion=criterion)
+
+    def _build_network(self, shape, n_components):
+        return UnrolledAutoencoder(
+            n_features=shape[1],
+            n_components=n_components,
+            hidden_layer_sizes=hidden_layer_sizes(self, shape),
+            activation=self.activation,
+            link=self._link(),
+            tied_weights=self.tied_weights,
+            dropout=self.dropout,
+        )
+
+    def _finish_start(self, network, rows, linear_map):
+        network.set_scaling(rows.scaling)
+
+    def _own_attributes(self, attributes, samples):
+        # Set by each pretraining; what goes on from one keeps them.
+        curves = getattr(self, "pretraining_loss_curves_", None)
+        return {"pretraining_loss_curves_": curves if self.pretraining else None}
+
+    def _n_parts(self, shape):
+        if self.pretraining is None:
+            return None
+        return len(hidden_layer_sizes(self, shape)) + 2
+
+    def _pretrain(self, network, scaling, samples, seed, report):
+        if self.pretraining is None:
+            return None
+        arguments = network.arguments
+        sizes = (*arguments["hidden_layer_sizes"], arguments["n_components"])
+        activations = [self.activation] * (len(sizes) - 1) + ["identity"]
+        self._check_tied()
+        check_stack(self, activations)
+        device, n_threads = resources(self, network, len(samples.X))
+        dtype, curves, layers = training_dtype(self.precision), [], []
+        stack = pretrain_layers(
+            self,
+            sizes,
+            activations,
+            _rows_without_link(scaling, samples, dtype, device),
+            scaling,
+            make_generator(seed, device),
+            report.pretraining,
+            self._make_criterion(copy.deepcopy(scaling).to(device, dtype)),
+        )
+        interrupted = None
+        try:
+            with limit_threads(n_threads):
+                for layer, curve in stack:
+                    layers.append(layer)
+                    curves.append(curve)
+        except KeyboardInterrupt as interrupt:
+            interrupted = interrupt
+        network.unroll(layers)
+        return Pretraining(curves, interrupted)
+
+    def _check_tied(self):
+        if self.tied_weights and self.pretraining == "rbm":
+            raise ValueError(
+                "tied_weights=True shares weights between layers that take and give "
+                "values in the same units, which those of pretraining='rbm' are not. "
+                "Use tied_weights=False: the decoder still begins as the transpose."
+            )
+
+
+def _rows_without_link(scaling, samples, dtype, device):
+    """Return rows whose x is X centred and divided by one number, whatever the link."""
+    rows = make_rows(scaling, samples, dtype, device)
+    if scaling.link == "identity":
+        return rows
+    mean, scale = scaling.mean, scaling.residual_scale
+    plain = Scaling(mean, mean, scale, scale, "identity")
+    return Rows(plain.to_network(samples.X, dtype).to(device), rows.target, rows.weight)

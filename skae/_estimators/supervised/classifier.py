@@ -1,0 +1,135 @@
+"""The classifier on the encoder of an autoencoder."""
+
+from skae._estimators.supervised import finetuned as _finetuned
+from skae._estimators.supervised.finetuned import BaseFinetuned
+from skae._estimators.supervised.outputs import ClassifierOutputs
+from skae._parameters import prediction as docs
+from skae._parameters.document import document
+from skae._utils.sklearn_compat import StrOptions
+
+
+@document(
+    docs.CLASSES + _finetuned.ATTRIBUTES,
+    docs.ATTRIBUTES,
+    **_finetuned.PARAMETERS,
+    class_weight=docs.CLASS_WEIGHT,
+)
+class AutoencoderClassifier(ClassifierOutputs, BaseFinetuned):
+    r"""Classifier on the encoder of any autoencoder of skae, which it trains on.
+
+    First an autoencoder learns what rows are like, from all of them. Then its decoder
+    is taken away, layers that predict are put on its codes,
+
+    .. math:: P(y = k \mid x) \propto \exp\big(V h(z) + v\big)_k, \qquad
+              z = \frac{f(x) - m}{s},
+
+    and the encoder f and these layers are trained together on the rows that have
+    labels, with dropout and early stopping [1]_ [2]_. m and s, the means and the
+    deviations of the codes before that, do not change; h stands for hidden layers, if
+    there are any.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    AutoencoderRegressor : The same for quantities.
+    StackedDAEClassifier : Layers that are pretrained one by one.
+    sklearn.frozen.FrozenEstimator : To pass an autoencoder that is fitted already.
+
+    Notes
+    -----
+    `transform` returns f(x) after the fine-tuning, the codes as the network itself
+    gives them; ``autoencoder_.transform`` those before.
+
+    References
+    ----------
+    .. [1] G. E. Hinton and R. R. Salakhutdinov, "Reducing the dimensionality of data
+       with neural networks", Science 313, 2006.
+    .. [2] J. Masci, U. Meier, D. Ciresan and J. Schmidhuber, "Stacked convolutional
+       auto-encoders for hierarchical feature extraction", ICANN 2011.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AutoencoderClassifier, DenoisingAutoencoder
+    >>> X, y = load_digits(return_X_y=True)
+    >>> y_some = np.where(np.arange(len(y)) < 100, y, -1)  # labels of 100 rows
+    >>> classifier = AutoencoderClassifier(
+    ...     DenoisingAutoencoder(max_iter=20), unlabeled_label=-1, random_state=0
+    ... )
+    >>> classifier.fit(X[:1500], y_some[:1500]).score(X[1500:], y[1500:]) > 0.75
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseFinetuned._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        autoencoder=None,
+        *,
+        hidden_layer_sizes=(),
+        finetune=True,
+        pretrain=True,
+        activation="relu",
+        init="auto",
+        dropout=0.3,
+        max_norm=None,
+        average=True,
+        alpha="auto",
+        solver="adamw",
+        learning_rate_init=0.003,
+        learning_rate="constant",
+        batch_size="auto",
+        max_iter=100,
+        shuffle=True,
+        tol=1e-4,
+        n_iter_no_change=20,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        warm_start=False,
+        class_weight=None,
+        unlabeled_label=None,
+        device="auto",
+        precision="float32",
+        n_threads=None,
+        verbose=False,
+        random_state=None,
+    ):
+        self.autoencoder = autoencoder
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.finetune = finetune
+        self.pretrain = pretrain
+        self.activation = activation
+        self.init = init
+        self.dropout = dropout
+        self.max_norm = max_norm
+        self.average = average
+        self.alpha = alpha
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.class_weight = class_weight
+        self.unlabeled_label = unlabeled_label
+        self.device = device
+        self.precision = precision
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.random_state = random_state

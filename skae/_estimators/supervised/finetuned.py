@@ -1,0 +1,399 @@
+"""What the classifier and the regressor on an autoencoder's encoder share."""
+
+import copy
+from abc import ABCMeta
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from skae._engine.fitted_attributes import fitted_attributes
+from skae._engine.initialization import Start, network_to_train, training_dtype
+from skae._engine.model_selection import closed_form
+from skae._estimators.base.autoencoder import BaseAutoencoder
+from skae._estimators.base.validation import (
+    check_rows,
+    check_same_arguments,
+    check_same_network,
+    check_samples,
+    set_up,
+)
+from skae._estimators.dense.denoising import DenoisingAutoencoder
+from skae._estimators.supervised.base import BasePredictor
+from skae._functional.linear_maps import read_size
+from skae._networks.layers import ACTIVATIONS, layerwise_init
+from skae._networks.linear_path import is_linear_path
+from skae._networks.predictor import EncoderPredictor
+from skae._parameters.prediction import PARAMETERS as PREDICTOR_PARAMETERS
+from skae._parameters.prediction import UNLABELED_LABEL
+from skae._parameters.shared import PREDICTOR_CONSTRAINTS
+from skae._utils.random import draw_seed, make_generator
+from skae._utils.sklearn_compat import (
+    InvalidParameterError,
+    StrOptions,
+    check_parameters,
+)
+from skae._utils.validation import check_hidden_layer_sizes, integers_from
+
+# Share of what a code reads that may be rounding in float32.
+_ROUNDING = 1e-6
+
+PARAMETERS = {
+    **PREDICTOR_PARAMETERS,
+    "autoencoder": (
+        "autoencoder of skae, FrozenEstimator or None",
+        """
+        What the encoder is taken from. A clone of it is fitted to the rows, with
+        and without labels; its parameters are ``autoencoder__n_components`` and so
+        on. One that is fitted already is passed as ``FrozenEstimator(fitted)`` of
+        scikit-learn: it is not fitted again, and it stays as it is, as a copy of its
+        encoder is trained. None is ``DenoisingAutoencoder()``.
+        """,
+    ),
+    "hidden_layer_sizes": (
+        "tuple of int or int",
+        """
+        Widths of hidden layers between the codes and the prediction, from the codes
+        on. ``()`` predicts by an affine map of the codes.
+        """,
+    ),
+    "finetune": (
+        "bool",
+        """
+        Whether the encoder is trained, too. False keeps it as it is, and trains only
+        the layers on its codes. With `warm_start` it may be changed between two
+        calls of `fit`: first those layers alone, then everything.
+        """,
+    ),
+    "pretrain": (
+        "bool",
+        """
+        Whether the autoencoder is fitted. False takes its encoder as it is before its
+        first epoch: random, or with its linear path alone.
+        """,
+    ),
+    "dropout": (
+        "float in [0, 1)",
+        """
+        Share of the codes, and of the hidden activations of the layers on them, set to
+        zero in fine-tuning. The encoder's own is ``autoencoder__dropout``.
+        """,
+    ),
+    "activation": (
+        "{'relu', 'silu', 'leaky_relu', 'elu', 'gelu', 'tanh', 'logistic', 'identity'}",
+        """
+        Activation of the hidden layers on the codes.
+        """,
+    ),
+    "init": (
+        "str",
+        """
+        How the weights of the hidden layers on the codes are drawn, as in
+        `AutoencoderTransformer`.
+        """,
+    ),
+    "random_state": (
+        "int, RandomState instance or None",
+        """
+        Seed of the weights, the order of rows, the split and all noise, also of an
+        autoencoder whose `random_state` is None. An int gives the same result in each
+        call.
+        """,
+    ),
+    "verbose": (
+        "bool",
+        """
+        Whether to print one line an epoch, of the autoencoder's fit and of fine-tuning.
+        """,
+    ),
+    "unlabeled_label": UNLABELED_LABEL,
+}
+ATTRIBUTES = """\
+autoencoder_ : BaseAutoencoder
+    The autoencoder as it was before the fine-tuning: fitted, given, or at its start
+    with ``pretrain=False``.
+"""
+
+
+class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
+    """The encoder of an autoencoder, with layers on its codes that predict."""
+
+    _parameter_constraints: dict = {
+        **PREDICTOR_CONSTRAINTS,
+        # By `_check_parameters`, which has more to say.
+        "autoencoder": "no_validation",
+        "hidden_layer_sizes": ["array-like", integers_from(1)],
+        "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
+        "finetune": ["boolean"],
+        "pretrain": ["boolean"],
+    }
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator and of its autoencoder.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name, those of the autoencoder as ``autoencoder__<name>``.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+        """
+        inner = [name for name in params if name.startswith("autoencoder__")]
+        if inner and params.get("autoencoder", self.autoencoder) is None:
+            raise ValueError(
+                f"{inner[0]!r} is a parameter of the autoencoder, which is None. Pass "
+                f"one, {type(self).__name__}(DenoisingAutoencoder()) say."
+            )
+        return super().set_params(**params)
+
+    # ----- the autoencoder -------------------------------------------------
+
+    def _is_frozen(self):
+        return isinstance(self.autoencoder, FrozenEstimator)
+
+    def _given(self):
+        """Return the autoencoder that the parameter stands for; not a copy."""
+        if self.autoencoder is None:
+            return DenoisingAutoencoder()
+        return self.autoencoder.estimator if self._is_frozen() else self.autoencoder
+
+    def _check_parameters(self):
+        """Refuse what has no encoder to train, or is not in the state it is said to."""
+        given, name = self._given(), type(self).__name__
+        if not isinstance(given, BaseAutoencoder):
+            raise InvalidParameterError(
+                f"The 'autoencoder' parameter of {name} must be an autoencoder of "
+                "skae, one that is fitted in a FrozenEstimator, or None. Got "
+                f"{self.autoencoder!r} instead. Other steps of a pipeline go before: "
+                f"make_pipeline(StandardScaler(), {name}(autoencoder))."
+            )
+        kind = type(given).__name__
+        if self._is_frozen():
+            if not hasattr(given, "network_"):
+                raise NotFittedError(
+                    f"The 'autoencoder' parameter of {name} is a FrozenEstimator of "
+                    f"{kind}, which is not fitted. Fit it before, or pass it without "
+                    "FrozenEstimator to have it fitted."
+                )
+            if not self.pretrain:
+                raise ValueError(
+                    f"The 'pretrain' parameter of {name} is False, but the autoencoder "
+                    "is a fitted one in a FrozenEstimator. Use pretrain=True, or pass "
+                    "the autoencoder itself."
+                )
+        elif get_tags(given).target_tags.required:
+            raise ValueError(
+                f"The 'autoencoder' parameter of {name} is {kind}, whose fit is to be "
+                "told y, which rows without labels do not have. Fit it before and pass "
+                "it in a FrozenEstimator, or use another."
+            )
+
+    def _make_autoencoder(self, pool, seed, report):
+        """Return the autoencoder to begin with, fitted or at its start."""
+        if self._is_frozen():
+            self._check_same_columns(self._given())
+            return self._given()
+        autoencoder = clone(self._given())
+        # Inside our own fit scikit-learn would not look at them.
+        check_parameters(autoencoder)
+        if autoencoder.random_state is None:
+            autoencoder.set_params(random_state=seed)
+        if not self.pretrain:
+            return _at_its_start(autoencoder, pool)
+        verbose = autoencoder.verbose
+        autoencoder.set_params(verbose=verbose or self.verbose)
+        try:
+            with _as_part(report, autoencoder):
+                autoencoder.fit(pool.X, sample_weight=pool.weight)
+        except KeyboardInterrupt:
+            if hasattr(autoencoder, "network_") and not hasattr(self, "network_"):
+                # What was learnt is not lost: it can be passed on.
+                self.autoencoder_ = autoencoder
+            raise
+        finally:
+            autoencoder.set_params(verbose=verbose)
+        if hasattr(self, "feature_names_in_"):
+            # It was given their values alone.
+            autoencoder.feature_names_in_ = self.feature_names_in_
+        return autoencoder
+
+    def _check_same_columns(self, fitted):
+        """Refuse rows of other columns than those a given autoencoder knows."""
+        if self.n_features_in_ != fitted.n_features_in_:
+            raise ValueError(
+                f"X has {self.n_features_in_} features, but the autoencoder was fitted "
+                f"to {fitted.n_features_in_}. Pass the columns that it knows."
+            )
+        names = getattr(self, "feature_names_in_", None)
+        theirs = getattr(fitted, "feature_names_in_", None)
+        both = names is not None and theirs is not None
+        if both and not np.array_equal(names, theirs):
+            raise ValueError(
+                "The feature names of X should match, in their order, those that the "
+                f"autoencoder was fitted to. Got {names[:5].tolist()} instead of "
+                f"{theirs[:5].tolist()}."
+            )
+
+    # ----- holes of the base -----------------------------------------------
+
+    def _n_parts_before(self):
+        return 1 if self.pretrain and not self._is_frozen() else 0
+
+    def _make_start(self, pool, n_outputs, seed, report):
+        autoencoder = self._make_autoencoder(pool, seed, report)
+        encoder = autoencoder.network_
+        if self.finetune:
+            encoder = network_to_train(autoencoder, encoder)
+        network = self._network(
+            autoencoder, n_outputs, self.finetune, encoder.arguments
+        )
+        network.to(training_dtype(self.precision))
+        init = layerwise_init(self.init, self.activation)
+        network.initialize(init, make_generator(seed))
+        network.take_encoder(encoder)
+        network.standardize(*_code_moments(autoencoder, pool))
+        own = {"autoencoder_": autoencoder}
+        return Start(autoencoder.scaling_, network.eval(), None), own
+
+    def _network(self, autoencoder, n_outputs, finetune, options):
+        return EncoderPredictor(
+            type(autoencoder.network_),
+            options,
+            autoencoder.n_components_,
+            n_outputs,
+            check_hidden_layer_sizes(self.hidden_layer_sizes),
+            self.activation,
+            dropout=self.dropout,
+            finetune=finetune,
+        )
+
+    def _asked_network(self, n_outputs):
+        """Return a network as asked for, of an autoencoder like that of the fit."""
+        given, fitted = self._given(), self.autoencoder_
+        if type(given) is not type(fitted):
+            raise ValueError(
+                f"The 'autoencoder' parameter was changed from {type(fitted).__name__} "
+                f"to {type(given).__name__} since the last fit, whose network "
+                "warm_start and partial_fit go on with. Set it back, or fit a clone."
+            )
+        if self._is_frozen():
+            check_same_arguments(fitted.network_, given.network_)
+        else:
+            asked = copy.copy(fitted).set_params(**given.get_params(deep=False))
+            check_same_network(asked)
+        # Which weights are trained may change.
+        ours = self.network_
+        options = {**fitted.network_.arguments}
+        if "correction" in options:
+            options["correction"] = ours.encoder.correction
+        return self._network(fitted, n_outputs, ours.finetune, options)
+
+    def _network_to_go_on_with(self):
+        ours = self.network_
+        arguments = {**ours.arguments, "finetune": self.finetune}
+        encoder = None
+        if self.finetune and is_linear_path(ours.encoder):
+            # Only what is trained needs more than the linear path.
+            fitted = self.autoencoder_
+            encoder = network_to_train(fitted, fitted.network_)
+            arguments["options"] = encoder.arguments
+        network = EncoderPredictor(**arguments)
+        network.to(ours.code_mean.dtype)
+        if encoder is not None:
+            network.take_encoder(encoder)
+        network.load_state_dict({**network.state_dict(), **ours.state_dict()})
+        return network.eval()
+
+    # ----- what the rows may be --------------------------------------------
+
+    def _check_rows(self, X):
+        check_is_fitted(self)
+        # The parameter may have been changed since.
+        return check_rows(self, X, reset=False, encoder=self.autoencoder_)
+
+    def _check_layout(self, X, name):
+        self._given()._check_layout(X, name)
+
+    def _mark_missing(self, X, name):
+        return self._given()._mark_missing(X, name)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        given = self._given()
+        if isinstance(given, BaseAutoencoder):
+            theirs = get_tags(given).input_tags
+            tags.input_tags.allow_nan = theirs.allow_nan
+            tags.input_tags.positive_only = theirs.positive_only
+        return tags
+
+
+def _at_its_start(autoencoder, pool):
+    """Return an autoencoder as if fitted for no epoch."""
+    samples, _ = check_samples(
+        autoencoder, pool.X, sample_weight=pool.weight, reset=True
+    )
+    seed = draw_seed(autoencoder.random_state)
+    result = closed_form(autoencoder, samples, set_up(autoencoder, samples, seed))
+    attributes = fitted_attributes(autoencoder, result, samples)
+    vars(autoencoder).update(attributes, _training_state=None, _seed=seed)
+    return autoencoder
+
+
+@contextmanager
+def _as_part(report, autoencoder):
+    """Report the fit of the autoencoder as a part of the whole."""
+    if report.context is None:
+        yield
+        return
+    part = report.context.subcontext(task_name="pretraining")
+    with part.propagate_callback_context(autoencoder):
+        part.call_on_fit_task_begin(**report.task)
+        yield
+        part.call_on_fit_task_end(**report.task)
+
+
+def _code_moments(autoencoder, pool):
+    """Return mean and scale of the network's codes on the training rows.
+
+    The scale is at least a tenth of the codes' root mean square deviation: what is
+    almost constant, a pixel at the border or a unit that is hardly ever active, would
+    become large in some other row. Codes of PCA are in units of their sizes in PCA.
+    """
+
+    def encode(encoder, decoder, rows):
+        return encoder.network.encode(encoder.scaling(rows))
+
+    X = autoencoder._mark_missing(pool.X, "X")
+    codes = autoencoder._codec_for().map(encode, autoencoder.n_components_, X)
+    mean = np.average(codes, axis=0, weights=pool.weight)
+    variance = np.average((codes - mean) ** 2, axis=0, weights=pool.weight)
+    unit = np.square(_sizes_in_pca(autoencoder, X, pool.weight))
+    scale = np.sqrt(np.maximum(variance, 0.01 * unit * (variance / unit).mean()))
+    return mean, np.where(scale > 0, scale, 1.0)
+
+
+def _sizes_in_pca(autoencoder, X, weight):
+    """Return the standard deviations of PCA's codes, 1 for rounding and other codes.
+
+    A constant column, which may vary in other rows, counts as one of unit variance.
+    """
+    network = autoencoder.network_
+    if not hasattr(network, "code_scale"):
+        return 1.0
+
+    def square(encoder, decoder, rows):
+        return encoder.scaling(rows).nan_to_num().square()
+
+    squares = autoencoder._codec_for().map(square, X.shape[1], X)
+    squares = np.average(squares, axis=0, weights=weight)
+    columns = np.sqrt(np.where(squares > 0, squares, 1.0))
+    read = read_size(network.exactly("linear_encoder").numpy(), columns)
+    sizes = network.exactly("code_scale").numpy()
+    return np.where(sizes > _ROUNDING * read, sizes, 1.0)

@@ -1,0 +1,128 @@
+"""The regressor on the encoder of an autoencoder."""
+
+from skae._estimators.supervised import finetuned as _finetuned
+from skae._estimators.supervised.finetuned import BaseFinetuned
+from skae._estimators.supervised.outputs import RegressorOutputs
+from skae._parameters import prediction as docs
+from skae._parameters.document import document
+from skae._utils.sklearn_compat import StrOptions
+
+
+@document(
+    _finetuned.ATTRIBUTES,
+    docs.ATTRIBUTES,
+    **_finetuned.PARAMETERS,
+    loss=docs.QUANTITY_LOSS,
+)
+class AutoencoderRegressor(RegressorOutputs, BaseFinetuned):
+    r"""Regressor on the encoder of any autoencoder of skae, which it trains on.
+
+    The network is that of `AutoencoderClassifier`: the encoder f of an autoencoder that
+    was fitted to all rows [1]_, and layers on its codes that predict one or several
+    quantities,
+
+    .. math:: \hat y = V h(z) + v, \qquad z = \frac{f(x) - m}{s},
+
+    trained together to lower the loss of y's residuals.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    AutoencoderClassifier : The same for labels.
+    StackedDAERegressor : Layers that are pretrained one by one.
+    sklearn.frozen.FrozenEstimator : To pass an autoencoder that is fitted already.
+
+    Notes
+    -----
+    `transform` returns f(x) after the fine-tuning, the codes as the network itself
+    gives them; ``autoencoder_.transform`` those before.
+
+    References
+    ----------
+    .. [1] G. E. Hinton and R. R. Salakhutdinov, "Reducing the dimensionality of data
+       with neural networks", Science 313, 2006.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skae import AutoencoderRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), AutoencoderRegressor(random_state=0))
+    >>> model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.4
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseFinetuned._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "absolute_error", "huber"})],
+    }
+
+    def __init__(
+        self,
+        autoencoder=None,
+        *,
+        loss="squared_error",
+        hidden_layer_sizes=(),
+        finetune=True,
+        pretrain=True,
+        activation="relu",
+        init="auto",
+        dropout=0.3,
+        max_norm=None,
+        average=True,
+        alpha="auto",
+        solver="adamw",
+        learning_rate_init=0.003,
+        learning_rate="constant",
+        batch_size="auto",
+        max_iter=100,
+        shuffle=True,
+        tol=1e-4,
+        n_iter_no_change=20,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        warm_start=False,
+        unlabeled_label=None,
+        device="auto",
+        precision="float32",
+        n_threads=None,
+        verbose=False,
+        random_state=None,
+    ):
+        self.autoencoder = autoencoder
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.finetune = finetune
+        self.pretrain = pretrain
+        self.activation = activation
+        self.init = init
+        self.dropout = dropout
+        self.max_norm = max_norm
+        self.average = average
+        self.alpha = alpha
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.unlabeled_label = unlabeled_label
+        self.device = device
+        self.precision = precision
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.random_state = random_state

@@ -1,0 +1,382 @@
+"""What the variational autoencoders share: posterior, prior and likelihood."""
+
+import functools
+import math
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from skae._estimators.base.autoencoder import BaseAutoencoder
+from skae._estimators.base.validation import (
+    IGNORED_BY_SCORE,
+    hidden_layer_sizes,
+    warn_of_ignored_rows,
+)
+from skae._estimators.variational.elbo import (
+    importance_weighted_bound,
+    negative_elbo,
+    negative_importance_weighted_bound,
+)
+from skae._estimators.variational.likelihood_start import (
+    count_at_floor,
+    set_noise,
+    set_rates,
+)
+from skae._functional.likelihoods import LIKELIHOODS, RowLikelihood
+from skae._functional.penalties import kl_to_standard_normal
+from skae._networks.variational import LEAST_NOISE, VariationalAutoencoder
+from skae._training.optimizers import OPTIMIZERS
+from skae._utils.random import draw_seed
+from skae._utils.sklearn_compat import StrOptions
+from skae._utils.threads import limit_threads
+from skae._utils.validation import check_bool, integers_from, reals
+from skae._utils.warnings import warn_caller
+
+# Of the noise in `score_samples`: more draws begin with those of fewer.
+_SEED_OF_DRAWS = 0
+# Variance of a code's mean above which it is active (Burda et al., 2015).
+_ACTIVE_VARIANCE = 0.01
+_NOT_VARIATIONAL = ("loss", "out_activation", "linear_path", "tied_weights", "whiten")
+
+VARIATIONAL_CONSTRAINTS = {
+    name: constraint
+    for name, constraint in BaseAutoencoder._parameter_constraints.items()
+    if name not in _NOT_VARIATIONAL
+} | {
+    "n_components": [integers_from(1), None],
+    "likelihood": [StrOptions(set(LIKELIHOODS))],
+    "noise_variance": [
+        StrOptions({"shared", "per_feature"}),
+        reals(0, None, "neither"),
+    ],
+    "beta": [reals(0, None, "left")],
+    "kl_warmup": [integers_from(0)],
+    "n_importance_samples": [integers_from(1)],
+}
+
+VARIATIONAL_PARAMETERS = {
+    "n_components": (
+        "int or None",
+        """
+        Number of codes; None is ``min(n_features, 8)``. Codes that the data do not need
+        stay at their prior and cost nothing.
+        """,
+    ),
+    "likelihood": (
+        "{'gaussian', 'bernoulli', 'poisson', 'negative_binomial'}",
+        """
+        Distribution of X given a code. 'bernoulli' is for X in [0, 1], such as grey or
+        binary pixels, 'poisson' and 'negative_binomial' for counts, the latter with a
+        dispersion learnt for each feature.
+        """,
+    ),
+    "noise_variance": (
+        "{'shared', 'per_feature'} or float",
+        """
+        Variance of the Gaussian likelihood: learnt, one for all features or one for
+        each, or given, in X's units squared. It settles how much detail is worth a
+        code.
+        """,
+    ),
+    "beta": (
+        "float",
+        """
+        Weight of the divergence from the prior. 1 is the evidence lower bound.
+        """,
+    ),
+    "kl_warmup": (
+        "int",
+        """
+        Epochs over which that weight rises from 0 to `beta`, against codes that are
+        given up early. They are not judged. Not used by 'lbfgs' and 'cg'.
+        """,
+    ),
+    "n_importance_samples": (
+        "int",
+        """
+        Draws of a row's code in training. With more than one, the importance-weighted
+        bound of Burda et al. is maximised, which is tighter and takes as many times
+        the work of the decoder.
+        """,
+    ),
+}
+
+VARIATIONAL_ATTRIBUTES = """\
+kl_per_component_ : ndarray of shape (n_components,)
+    Divergence of each code's posterior from its prior in nats, a mean over the
+    training rows: what the code tells of a row, at most.
+active_units_ : int
+    Number of codes whose mean varies over the training rows with a variance of more
+    than 0.01.
+noise_variance_ : float or ndarray of shape (n_features,)
+    Variance of the Gaussian likelihood, in X's units squared; otherwise the
+    unexplained variance divided by the number of dimensions discarded, as in PCA.
+dispersion_ : ndarray of shape (n_features,) or None
+    Of the negative binomial likelihood: a mean m has the variance m + m^2 / dispersion.
+components_ : ndarray of shape (n_components, n_features)
+    Loadings of the linear path, W^T of probabilistic PCA in X's units (for a likelihood
+    with a link, in units before the link). Only with a linear path.
+explained_variance_ : ndarray of shape (n_components,)
+    Variance of each code's mean on the training rows: 1 less what is uncertain.
+explained_variance_ratio_ : ndarray of shape (n_components,)
+    Share of the total variance that each code's mean explains linearly by itself.
+"""
+
+
+class BaseVariationalAutoencoder(BaseAutoencoder):
+    """Autoencoders with a normal posterior of the codes and a likelihood of X."""
+
+    # Whether `score_samples` takes y.
+    _is_conditional = False
+    # The divergence from the prior is penalty enough: with decay codes are given up
+    # (measured).
+    _decay_without_path = 0.0
+    # Share of the rows on which the encoder is not told what they are given.
+    _missing_share = 0.0
+
+    def score(self, X, y=None):
+        """Return the mean of `score_samples` over the rows of X, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : array-like, default=None
+            Targets in a conditional model; otherwise ignored.
+
+        Returns
+        -------
+        score : float
+            A lower bound on the mean log likelihood (of X given y in a conditional
+            model; see `score_samples` for a y of numbers that is not given). With a
+            Gaussian likelihood and without y, to be compared with `score` of
+            `sklearn.decomposition.PCA`.
+        """
+        given = {"y": y} if self._is_conditional else {}
+        if y is not None and not self._is_conditional:
+            warn_of_ignored_rows(self, self._check_rows(X), y, IGNORED_BY_SCORE)
+        return float(np.mean(self.score_samples(X, **given), dtype=np.float64))
+
+    # ----- holes of the base -----------------------------------------------
+
+    def _link(self):
+        return LIKELIHOODS[self.likelihood].link
+
+    _sums_over_features = True
+
+    def _loss_is_of_residuals(self):
+        return False
+
+    def _loss_has_unit(self):
+        return True
+
+    def _default_n_components(self, n_features):
+        return min(n_features, 8)
+
+    def _code_form(self):
+        return "ordered"
+
+    def _make_criterion(self, scaling):
+        return RowLikelihood(self.likelihood, scaling)
+
+    def _make_objective(self, criterion, corruption):
+        terms = {
+            "likelihood": criterion,
+            "beta": self.beta,
+            "missing_share": self._missing_share,
+        }
+        if self.n_importance_samples == 1:
+            return functools.partial(negative_elbo, **terms)
+        return functools.partial(
+            negative_importance_weighted_bound,
+            n_samples=self.n_importance_samples,
+            **terms,
+        )
+
+    def _anneal(self, objective, epoch):
+        # Asked by the mini-batch loop only.
+        if epoch >= self.kl_warmup:
+            return objective
+        return functools.partial(objective, beta=self.beta * epoch / self.kl_warmup)
+
+    def _first_judged_epoch(self):
+        return self._warmup() + 1
+
+    def _warmup(self):
+        return self.kl_warmup if self.solver in OPTIMIZERS else 0
+
+    def _n_conditions(self):
+        """Return the number of columns that the network is given beside X."""
+        return 0
+
+    def _standardize_conditions(self, samples):
+        if samples.y is None:
+            return samples
+        self._conditions, y = self._conditions.refit(samples.y, samples.weight)
+        return samples._replace(y=y)
+
+    def _build_network(self, shape, n_components, **correction):
+        return VariationalAutoencoder(
+            n_features=shape[1],
+            n_components=n_components,
+            hidden_layer_sizes=hidden_layer_sizes(self, shape),
+            activation=self.activation,
+            linear_path=self.linear_path is not None,
+            likelihood=self.likelihood,
+            noise_variance=self.noise_variance,
+            n_conditions=self._n_conditions(),
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+            **correction,
+        )
+
+    def _noise_is_given(self):
+        is_given = not isinstance(self.noise_variance, str)
+        return is_given and self.likelihood == "gaussian"
+
+    def _log_noise_in(self, scaling):
+        """Return the log of a given noise variance in the network's space, or None."""
+        if not self._noise_is_given():
+            return None
+        # In logarithms: the square of a scale of 1e200 is no number.
+        return math.log(self.noise_variance) - 2 * math.log(float(scaling.scale))
+
+    def _finish_start(self, network, rows, linear_map):
+        if self._noise_is_given():
+            network.set_dispersion(self._log_noise_in(rows.scaling))
+        elif self.likelihood == "gaussian":
+            set_noise(network, rows, linear_map)
+        elif self._link() == "exp":
+            set_rates(network, rows)
+
+    def _own_attributes(self, attributes, samples):
+        given = {}
+        if samples.y is not None:
+            given["condition"] = samples.y
+        mean, log_variance = self._posterior(attributes["_codec"], samples.X, **given)
+        divergence = kl_to_standard_normal(mean, log_variance)
+        active = attributes["explained_variance_"] > _ACTIVE_VARIANCE
+        own = {
+            "kl_per_component_": np.average(
+                divergence.numpy(), axis=0, weights=samples.weight
+            ),
+            "active_units_": int(active.sum()),
+            **self._dispersion_attributes(attributes),
+        }
+        if "components_" in attributes:
+            scale = float(attributes["scaling_"].scale)
+            own["components_"] = attributes["components_"] * scale
+        return own
+
+    def _dispersion_attributes(self, attributes):
+        """Return `noise_variance_` or `dispersion_`, in X's units."""
+        network = attributes["network_"]
+        values = _log_dispersion(network, attributes["scaling_"])
+        if values is None:
+            return {"dispersion_": None}
+        with np.errstate(over="ignore"):
+            values = np.exp(values)
+        if network.likelihood == "negative_binomial":
+            return {"dispersion_": values}
+        values = float(values[0]) if len(values) == 1 else values
+        return {"noise_variance_": values, "dispersion_": None}
+
+    # ----- what the methods of both classes do -----------------------------
+
+    def _check_warmup(self):
+        fitted = self.warm_start and hasattr(self, "network_")
+        if self._warmup() >= self.max_iter and not fitted:
+            raise ValueError(
+                "The 'kl_warmup' parameter must be less than max_iter="
+                f"{self.max_iter}, so that some epochs have the full weight of the "
+                f"divergence. Got {self.kl_warmup} instead."
+            )
+
+    def _warn_of_outcome(self):
+        # A model with codes to spare leaves some unused, and is none the worse.
+        # One row has no variance to tell.
+        if self.n_samples_ > 1 and self.n_components_ > 4 * self.active_units_:
+            warmup = ", or raise kl_warmup" if self.solver in OPTIMIZERS else ""
+            warn_caller(
+                f"Posterior collapse: {self.n_components_ - self.active_units_} of "
+                f"{self.n_components_} components tell nothing of X "
+                f"(kl_per_component_). Lower n_components or beta{warmup}.",
+                ConvergenceWarning,
+            )
+
+        if self.n_samples_ > 1 and np.any(self.explained_variance_ > 0):
+            self._warn_of_least_noise()
+
+    def _warn_of_least_noise(self):
+        """Warn where the floor of the noise costs likelihood."""
+        n_features = count_at_floor(self.network_)
+        if n_features == 0:
+            return
+        remedy = (
+            "Pass noise_variance as a number, such as noise_variance_ of "
+            "sklearn.decomposition.PCA, which has no floor"
+        )
+        if self.noise_variance == "per_feature":
+            remedy = (
+                f"That is so for {n_features} of {self.n_features_in_} features: lower "
+                "n_components, or use noise_variance='shared'"
+            )
+        warn_caller(
+            f"noise_variance={self.noise_variance!r} is at its floor, a share of "
+            f"{LEAST_NOISE:g} of the variance of X: the components explain X more "
+            "closely, and the likelihood with less noise is higher than score. "
+            f"{remedy}.",
+            UserWarning,
+        )
+
+    @limit_threads(1)
+    def _posterior_of(self, X, **given):
+        """Return means and standard deviations of the codes as arrays."""
+        mean, log_variance = self._posterior(self._codec_for(), X, **given)
+        return mean.numpy(), torch.exp(0.5 * log_variance).numpy()
+
+    def _posterior(self, codec, X, **given):
+        """Return means and log variances of the codes as tensors."""
+
+        def moments(encoder, decoder, x, **given):
+            moments = encoder.network.posterior(encoder.scaling(x), **given)
+            mean, log_variance = moments
+            # A permutation with signs, which variances do not have.
+            order = encoder.head.rotate
+            log_variance = order(log_variance) * order(torch.ones_like(mean))
+            return torch.cat([order(mean), log_variance], dim=1)
+
+        array = codec.map(moments, 2 * codec.n_components, X, **given)
+        return torch.from_numpy(array).chunk(2, dim=1)
+
+    def _bound(self, X, n_draws, **given):
+        """Return the importance-weighted bound of each row."""
+        codec = self._codec_for()
+        rng = np.random.RandomState(_SEED_OF_DRAWS)
+        draws = torch.from_numpy(rng.standard_normal((n_draws, codec.n_components)))
+        bound = importance_weighted_bound(self.network_.likelihood, draws)
+        return codec.map(bound, 1, X, **given)[:, 0]
+
+    def _sample(self, n_samples, random_state, noise, **given):
+        """Draw rows from the prior and, with `noise`, from the likelihood."""
+        check_bool(noise, "noise")
+        codec = self._codec_for()
+        rng = np.random.RandomState(draw_seed(random_state))
+        codes = rng.standard_normal((n_samples, codec.n_components))
+        mean = codec.decode(codes, **given)
+        if not noise:
+            return mean
+        dispersion = _log_dispersion(self.network_, self.scaling_)
+        draw = LIKELIHOODS[self.network_.likelihood].draw
+        return draw(rng, mean, dispersion).astype(np.float64)
+
+
+def _log_dispersion(network, scaling):
+    """Return the logarithm of the likelihood's dispersion in X's units, or None."""
+    if network.dispersion is None:
+        return None
+    values = network.dispersion.detach().cpu().double().numpy()
+    if network.likelihood == "gaussian":
+        values = values + 2 * np.log(float(scaling.scale))
+    return values

@@ -1,0 +1,1 @@
+"""Pure functions: losses, likelihoods, penalties, corruption, linear maps."""

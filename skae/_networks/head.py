@@ -1,0 +1,78 @@
+"""From X to codes and back: scaling, network and head as one module each way."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skae._networks.array_state import ArrayStateModule
+
+
+class Head(ArrayStateModule):
+    """An affine map that gives codes the form PCA gives them.
+
+    ``c = (z - mean) @ rotation.T * scale``: decorrelated on the training data,
+    in order of decreasing variance, signs fixed, in X's units or whitened. It is
+    kept beside the network, whose weights stay as they were trained.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_components,)
+    rotation : ndarray of shape (n_components, n_components) or None
+        Orthogonal; row j gives code j. None leaves the codes in their order.
+    scale : ndarray of shape (n_components,)
+        Positive.
+    """
+
+    def __init__(self, mean, rotation, scale):
+        super().__init__()
+        self._remember(mean=mean, rotation=rotation, scale=scale)
+        for name, value in [("mean", mean), ("rotation", rotation), ("scale", scale)]:
+            # Copied: an unpickled array may be a read-only memory map.
+            value = None if value is None else torch.tensor(value, dtype=torch.float64)
+            self.register_buffer(name, value)
+
+    @classmethod
+    def identity(cls, n_components):
+        """Return the head that changes nothing."""
+        return cls(np.zeros(n_components), None, np.ones(n_components))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map the network's codes to the user's."""
+        return self.rotate(z - self.mean) * self.scale
+
+    def rotate(self, z: Tensor) -> Tensor:
+        """Turn, or reorder, what is a vector of codes in the last dimension."""
+        return z if self.rotation is None else z @ self.rotation.T
+
+    def inverse(self, c: Tensor) -> Tensor:
+        """Map the user's codes to the network's."""
+        z = c / self.scale
+        return (z if self.rotation is None else z @ self.rotation) + self.mean
+
+
+class Encoder(nn.Module):
+    """Rows in X's units to codes, as ``transform`` gives them."""
+
+    def __init__(self, scaling, network, head):
+        super().__init__()
+        self.scaling = scaling
+        self.network = network
+        self.head = head
+
+    def forward(self, x: Tensor, **given: Tensor) -> Tensor:
+        """Map (n_rows, n_features) to (n_rows, n_components)."""
+        return self.head(self.network.encode(self.scaling(x), **given))
+
+
+class Decoder(nn.Module):
+    """Codes to rows in X's units, as ``inverse_transform`` gives them."""
+
+    def __init__(self, scaling, network, head):
+        super().__init__()
+        self.scaling = scaling
+        self.network = network
+        self.head = head
+
+    def forward(self, c: Tensor, **given: Tensor) -> Tensor:
+        """Map (n_rows, n_components) to (n_rows, n_features)."""
+        return self.scaling.to_data(self.network.decode(self.head.inverse(c), **given))

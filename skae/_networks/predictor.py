@@ -1,0 +1,174 @@
+"""Networks that predict from a code: the last hidden layer, or an encoder's."""
+
+import torch
+from torch import Tensor
+
+from skae._networks.array_state import ArrayStateModule
+from skae._networks.cost import multiplications
+from skae._networks.layers import MLP, dropout
+
+
+class StackedPredictor(ArrayStateModule):
+    """Hidden layers, which encode, and an affine layer on them, which predicts.
+
+    Parameters
+    ----------
+    n_features, n_outputs : int
+    hidden_layer_sizes : sequence of int
+        Widths from the input on; the last is the number of codes.
+    activation : str
+    dropout : float
+        Rate after each hidden layer, in training only.
+    """
+
+    linear_path = False
+
+    def __init__(
+        self, n_features, n_outputs, hidden_layer_sizes, activation, *, dropout=0.0
+    ):
+        super().__init__()
+        self._remember(
+            n_features=n_features,
+            n_outputs=n_outputs,
+            hidden_layer_sizes=tuple(hidden_layer_sizes),
+            activation=activation,
+            dropout=dropout,
+        )
+        self.activation = activation
+        sizes = (n_features, *hidden_layer_sizes, n_outputs)
+        self.f = MLP(sizes, activation, dropout=dropout, batch_norm=False)
+
+    @property
+    def n_codes(self):
+        """Width of the last hidden layer."""
+        return self.arguments["hidden_layer_sizes"][-1]
+
+    @property
+    def hidden_layers(self):
+        """The layers before the last, from the input on."""
+        return self.f.layers[:-1]
+
+    def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Map rows (n_rows, n_features) to the values of the last hidden layer."""
+        return self.f.hidden(u, generator)
+
+    def forward(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Map rows to outputs (n_rows, n_outputs)."""
+        return self.f(u, generator)
+
+    def initialize(self, init, generator):
+        """Draw the hidden layers' weights; all outputs start at zero."""
+        self.f.initialize(init, generator, zero_last=True)
+
+
+class EncoderPredictor(ArrayStateModule):
+    """The encoder of an autoencoder, and a perceptron on its codes, which predicts.
+
+    What the autoencoder has for decoding alone, named in its `decoder_parts`, is left
+    out.
+
+    Parameters
+    ----------
+    kind : type
+        Class of the autoencoder's network, an `ArrayStateModule`.
+    options : dict
+        The arguments of its constructor.
+    n_codes, n_outputs : int
+    hidden_layer_sizes : sequence of int
+        Widths of the perceptron's hidden layers, from the codes on.
+    activation : str
+        Of these layers.
+    dropout : float
+        Rate of the codes and after each of these layers, in training only.
+    finetune : bool
+        False keeps the encoder as it is: its weights take no gradients.
+
+    Attributes
+    ----------
+    code_mean, code_scale : Tensor of shape (n_codes,)
+        What the codes are centred and divided by before the perceptron.
+    """
+
+    linear_path = False
+
+    def __init__(
+        self,
+        kind,
+        options,
+        n_codes,
+        n_outputs,
+        hidden_layer_sizes,
+        activation,
+        *,
+        dropout=0.0,
+        finetune=True,
+    ):
+        super().__init__()
+        self._remember(
+            kind=kind,
+            options=options,
+            n_codes=n_codes,
+            n_outputs=n_outputs,
+            hidden_layer_sizes=tuple(hidden_layer_sizes),
+            activation=activation,
+            dropout=dropout,
+            finetune=finetune,
+        )
+        self.n_codes = n_codes
+        self.dropout = dropout
+        self.finetune = finetune
+        self.encoder = kind(**options)
+        for name in getattr(kind, "decoder_parts", ()):
+            if hasattr(self.encoder, name):
+                delattr(self.encoder, name)
+        self.encoder.requires_grad_(finetune)
+        sizes = (n_codes, *hidden_layer_sizes, n_outputs)
+        self.f = MLP(sizes, activation, dropout=dropout, batch_norm=False)
+        for name, value in [("code_mean", 0.0), ("code_scale", 1.0)]:
+            buffer = torch.full((n_codes,), value, dtype=torch.float32)
+            self.register_buffer(name, buffer)
+
+    @property
+    def multiplications(self):
+        """Number of them for a row."""
+        head = sum(parameter.numel() for parameter in self.f.parameters())
+        return multiplications(self.encoder) + head
+
+    @property
+    def widest(self):
+        """Numbers that a row is in the widest layer, if the encoder tells."""
+        return self.encoder.widest
+
+    def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Map rows (n_rows, n_features) to the encoder's codes."""
+        return self.encoder.encode(u, generator)
+
+    def forward(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Map rows to outputs (n_rows, n_outputs)."""
+        h = (self.encode(u, generator) - self.code_mean) / self.code_scale
+        if self.training and self.dropout > 0:
+            h = dropout(h, self.dropout, generator)
+        return self.f(h, generator)
+
+    def train(self, mode=True):
+        """Set the mode; an encoder that is kept as it is stays in that of use."""
+        super().train(mode)
+        if not self.finetune:
+            self.encoder.eval()
+        return self
+
+    def initialize(self, init, generator):
+        """Draw the perceptron's hidden layers; all outputs start at zero."""
+        self.f.initialize(init, generator, zero_last=True)
+
+    def take_encoder(self, network):
+        """Begin with the weights of an autoencoder's network."""
+        theirs = network.state_dict()
+        own = self.encoder.state_dict()
+        self.encoder.load_state_dict({name: theirs[name] for name in own})
+
+    @torch.no_grad()
+    def standardize(self, mean, scale):
+        """Set what codes are centred and divided by, arrays of shape (n_codes,)."""
+        self.code_mean.copy_(torch.as_tensor(mean))
+        self.code_scale.copy_(torch.as_tensor(scale))

@@ -1,0 +1,1 @@
+"""Constraint, default rule and docstring of each constructor parameter."""

@@ -1,0 +1,1 @@
+"""Gradients that are written out, without autograd."""

@@ -1,0 +1,259 @@
+r"""Backpropagation written out for dense layers, equal to autograd's and faster.
+
+A tape runs layers forward and keeps what the way back needs; `backward` takes the
+gradient of the loss with respect to the output and leaves that of the parameters in
+their ``grad``. Layers know nothing of losses: those bring value and gradient side by
+side. On small layers most of a step of autograd is not arithmetic.
+
+A tape owns the memory that products are written to: what it returns is overwritten by
+its next run, and a caller may overwrite it before.
+"""
+
+import functools
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from skae._networks.layers import ACTIVATION_GRADIENTS, MLP, activate
+
+
+def written_out(gradient, *, reads_linear_codes=False):
+    """Decorate an objective, or a penalty, with its gradient.
+
+    That of an objective is called as ``gradient(tape, rows, generator, share)`` and
+    with the objective's keywords. It goes forward by the tape, back with the gradient
+    of the sum of the rows' losses, each times `share`, and returns the (weighted) mean
+    of each term, a scalar tensor of its own memory. `reads_linear_codes` says that it
+    hands the rows as they are, and their `codes`, to the tape.
+    """
+
+    def decorate(function):
+        function.gradient = gradient
+        function.reads_linear_codes = reads_linear_codes
+        return function
+
+    return decorate
+
+
+def gradient_of(function):
+    """Return the gradient of a decorated function, or of a partial of one.
+
+    None where there is none, be it of the ``criterion`` that a partial is given.
+    """
+    gradient = getattr(getattr(function, "func", function), "gradient", None)
+    keywords = getattr(function, "keywords", {})
+    if gradient is None or not keywords:
+        return gradient
+    if "criterion" in keywords and not hasattr(keywords["criterion"], "with_gradient"):
+        return None
+    return functools.partial(gradient, **keywords)
+
+
+def reads_linear_codes(function):
+    """Whether a decorated function, or a partial of one, reads ``rows.codes``."""
+    return getattr(getattr(function, "func", function), "reads_linear_codes", False)
+
+
+class _Layer(NamedTuple):
+    """Views of a layer's parameters and gradients, the weight (n_outputs, n_inputs)."""
+
+    weight: Tensor
+    transposed: Tensor
+    bias: Tensor
+    weight_gradient: Tensor
+    bias_gradient: Tensor
+    adds: bool
+
+
+class _Memory(NamedTuple):
+    """What the layers' products are written to, for one number of rows."""
+
+    outputs: list
+    input_gradients: list
+
+
+def _products(views, n_rows):
+    """Return the memory for what goes into and comes out of layers."""
+    return _Memory(
+        [layer.bias.new_empty(n_rows, layer.weight.shape[0]) for layer in views],
+        [layer.bias.new_empty(n_rows, layer.weight.shape[1]) for layer in views],
+    )
+
+
+class Tape:
+    """The way through a network and back."""
+
+    def prepare(self, rows):
+        """Return the rows of a fit with what is known of them before its epochs."""
+        return rows
+
+
+class LayersTape(Tape):
+    """The way through dense layers with an activation between them, and back.
+
+    Parameters
+    ----------
+    layers : sequence of Dense
+    activation : str
+    dropout : float
+    written : sequence of Parameter
+        Weights whose gradients are there before this tape's: these layers add theirs.
+
+    Attributes
+    ----------
+    weights : list of Parameter
+    """
+
+    def __init__(self, layers, activation, dropout=0.0, written=()):
+        self.weights = [layer.weight for layer in layers]
+        self._activation = activation
+        self._dropout = dropout
+        self._memories = {}
+        self._layers = []
+        for layer in reversed(layers):
+            adds = any(layer.weight is weight for weight in written)
+            self._layers.insert(0, _views(layer, adds))
+            written = [*written, layer.weight]
+
+    def forward(self, h, generator):
+        """Map rows as the layers do in training, drawing the same dropout."""
+        h, last = self.hidden(h, generator), self._layers[-1]
+        output = self._memory.outputs[-1]
+        return torch.addmm(last.bias, h, last.transposed, out=output)
+
+    def hidden(self, h, generator):
+        """Map rows to the values of the last hidden layer."""
+        self._memory = self._memory_for(h.shape[0])
+        self._inputs, self._kept, self._activated = [h], [], []
+        outputs = self._memory.outputs
+        for layer, output in zip(self._layers[:-1], outputs, strict=False):
+            h = torch.addmm(layer.bias, h, layer.transposed, out=output)
+            h, of_gradient = activate(self._activation, h)
+            self._activated.append(of_gradient)
+            if self._dropout > 0:
+                h = self._drop(h, generator)
+            self._inputs.append(h)
+        return h
+
+    def backward(self, gradient, *, to_input):
+        """Set the parameters' gradients; return that of the input if wanted."""
+        last = len(self._layers) - 1
+        gradient = self._layer_backward(last, gradient, to_input=to_input)
+        return self.hidden_backward(gradient, to_input=to_input)
+
+    def hidden_backward(self, gradient, *, to_input):
+        """Do so from the gradient of the last hidden layer's values."""
+        back = ACTIVATION_GRADIENTS[self._activation]
+        for i in reversed(range(len(self._layers) - 1)):
+            if self._kept:
+                gradient.mul_(self._kept[i])
+            gradient = back(gradient, self._activated[i])
+            gradient = self._layer_backward(i, gradient, to_input=to_input)
+        return gradient
+
+    def _layer_backward(self, i, gradient, *, to_input):
+        layer = self._layers[i]
+        torch.sum(gradient, dim=0, out=layer.bias_gradient)
+        outer = (gradient.T, self._inputs[i])
+        if layer.adds:
+            layer.weight_gradient.addmm_(*outer)
+        else:
+            torch.mm(*outer, out=layer.weight_gradient)
+        if i == 0 and not to_input:
+            return None
+        return torch.mm(gradient, layer.weight, out=self._memory.input_gradients[i])
+
+    def _drop(self, h, generator):
+        kept = torch.empty_like(h).bernoulli_(1.0 - self._dropout, generator=generator)
+        self._kept.append(kept.div_(1.0 - self._dropout))
+        return h * kept
+
+    def _memory_for(self, n_rows):
+        """Return the memory for `n_rows`; the batches of an epoch have two sizes."""
+        if n_rows not in self._memories:
+            self._memories[n_rows] = _products(self._layers, n_rows)
+        return self._memories[n_rows]
+
+
+class MLPTape(LayersTape):
+    """The way through an `MLP` without batch norm, and back."""
+
+    def __init__(self, mlp: MLP, written=()):
+        super().__init__(mlp.layers, mlp.activation, mlp.dropout, written)
+
+
+def factor_of(scale, shares):
+    """Return a scale times shares of it, as a number where all shares are 1."""
+    return float(scale) if bool((shares == 1).all()) else scale * shares
+
+
+class ResidualTape(MLPTape):
+    r"""The way through an `MLP` beside a linear map of other rows, and back.
+
+    .. math:: o = D z + d + r \, g(x) = [D \;\; r W] \, [z; h] + r b + d,
+
+    where h are the values of g's last hidden layer, W and b those of its last layer:
+    one product instead of two.
+
+    Parameters
+    ----------
+    mlp : MLP
+    linear_map : Tensor of shape (n_outputs, n_codes)
+        D.
+    scale : float or Tensor of shape (n_outputs,)
+        r, as `factor_of` gives it.
+    offset : Tensor of shape (n_outputs,) or None
+        d, None for zero.
+    """
+
+    def __init__(self, mlp, linear_map, scale, offset=None):
+        super().__init__(mlp)
+        self._offset = offset
+        last, self._scale = self._layers[-1], scale
+        self._n_codes = n_codes = linear_map.shape[1]
+        self._map = linear_map.new_empty(
+            len(linear_map), n_codes + last.weight.shape[1]
+        )
+        self._map[:, :n_codes] = linear_map
+        self._of_hidden = self._map[:, n_codes:]
+        is_number = isinstance(scale, float)
+        self._of_rows = scale if is_number else scale.unsqueeze(1)
+
+    def forward(self, x, z, generator):
+        """Map rows x by the MLP and z by the linear map; return the sum."""
+        h, last = self.hidden(x, generator), self._layers[-1]
+        torch.mul(last.weight, self._of_rows, out=self._of_hidden)
+        output = self._memory.outputs[-1]
+        beside = torch.cat([z, h], dim=1)
+        bias, beta = last.bias, self._scale
+        if not isinstance(self._scale, float) or self._offset is not None:
+            bias, beta = bias * self._scale, 1.0
+        if self._offset is not None:
+            bias = bias + self._offset
+        return torch.addmm(bias, beside, self._map.T, beta=beta, out=output)
+
+    def backward(self, gradient):
+        """Set the parameters' gradients; return those of x and z."""
+        last = self._layers[-1]
+        torch.sum(gradient, dim=0, out=last.bias_gradient).mul_(self._scale)
+        is_number = isinstance(self._scale, float)
+        torch.addmm(
+            last.weight_gradient,
+            gradient.T,
+            self._inputs[-1],
+            beta=0,
+            alpha=self._scale if is_number else 1.0,
+            out=last.weight_gradient,
+        )
+        if not is_number:
+            last.weight_gradient.mul_(self._of_rows)
+        of_z, of_h = (gradient @ self._map).tensor_split([self._n_codes], dim=1)
+        return self.hidden_backward(of_h, to_input=True), of_z
+
+
+def _views(layer, adds):
+    weight, gradient = layer.weight, layer.weight.grad
+    if layer.tied:
+        weight, gradient = weight.T, gradient.T
+    return _Layer(weight, weight.T, layer.bias, gradient, layer.bias.grad, adds)

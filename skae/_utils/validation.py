@@ -1,0 +1,217 @@
+"""Validation of parameters, weights, labels and arrays."""
+
+import numbers
+
+import numpy as np
+import scipy.sparse
+from sklearn.utils import check_array, check_scalar, get_tags
+
+from skae._utils.sklearn_compat import (
+    Interval,
+    check_feature_names,
+    check_sample_weight,
+)
+
+# The first is what other dtypes are converted to.
+FLOAT_DTYPES = [np.float64, np.float32]
+
+
+class _Integers(Interval):
+    """An interval of integers, to which bools do not belong."""
+
+    def is_satisfied_by(self, val):
+        return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+def integers_from(low):
+    """Return the constraint of an integer of at least `low`."""
+    return _Integers(numbers.Integral, low, None, closed="left")
+
+
+def reals(low, high, closed):
+    """Return the constraint of a real number in an interval."""
+    return Interval(numbers.Real, low, high, closed=closed)
+
+
+def check_at_least(value, low, name):
+    """Raise unless a method's argument is an integer of at least `low`."""
+    check_scalar(value, name, numbers.Integral, min_val=low)
+
+
+def check_bool(value, name):
+    """Raise unless a method's argument is a bool."""
+    check_scalar(value, name, (bool, np.bool_))
+
+
+def check_hidden_layer_sizes(hidden_layer_sizes):
+    """Return the widths as a tuple of positive ints.
+
+    Raises
+    ------
+    ValueError
+        If there is anything else among them.
+    """
+    sizes = hidden_layer_sizes
+    if isinstance(sizes, numbers.Integral):
+        sizes = (sizes,)
+    for size in sizes:
+        if not isinstance(size, numbers.Integral) or size < 1:
+            raise ValueError(
+                "The 'hidden_layer_sizes' parameter must hold widths of at least 1, "
+                f"from the input towards the code. Got {hidden_layer_sizes!r} instead."
+            )
+    return tuple(int(size) for size in sizes)
+
+
+def check_weights(sample_weight, X):
+    """Return sample weights of shape (n_samples,) in float64, or None."""
+    if sample_weight is None:
+        return None
+    return check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+
+
+def finite_values(estimator):
+    """Return what `ensure_all_finite` of scikit-learn is by the estimator's tags."""
+    return "allow-nan" if get_tags(estimator).input_tags.allow_nan else True
+
+
+def check_rows_like(estimator, X, like, name, *, same_length):
+    """Return `X`, validated as more rows of the data `like`.
+
+    Used for data beside the X of a fit, such as `X_val`.
+    """
+    check_feature_names(estimator, X, reset=False)
+    check_dense(X, name)
+    X = check_array(
+        X,
+        dtype=FLOAT_DTYPES,
+        ensure_all_finite=finite_values(estimator),
+        estimator=estimator,
+        input_name=name,
+    )
+    expected = like.shape if same_length else ("n_rows", like.shape[1])
+    if X.shape[1] != like.shape[1] or (same_length and len(X) != len(like)):
+        raise ValueError(
+            f"{name} must have shape ({expected[0]}, {expected[1]}) to go with X. "
+            f"Got {X.shape} instead."
+        )
+    return X.astype(like.dtype, copy=False)
+
+
+def check_dense(X, name):
+    """Refuse sparse data, with a remedy for a Pipeline too.
+
+    Raises
+    ------
+    TypeError
+        As scikit-learn's own.
+    """
+    if scipy.sparse.issparse(X):
+        # The beginning is scikit-learn's.
+        raise TypeError(
+            f"Sparse data was passed for {name}, but dense data is required. Use "
+            f"'{name}.toarray()'. In a Pipeline make the step before return dense "
+            "data, as OneHotEncoder(sparse_output=False) does, or put "
+            "FunctionTransformer(lambda X: X.toarray(), accept_sparse=True) after it."
+        )
+
+
+def is_missing(value):
+    """Whether a label is a missing value: None, NaN, NaT or the NA of pandas."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # NA has no truth value
+        return True
+    except ValueError:  # nor has an array, which is no label at all
+        return False
+
+
+def missing_values(y):
+    """Return where an array of labels has missing values, in the shape of `y`."""
+    if y.dtype != object:
+        return np.asarray(y != y, dtype=bool)
+    return np.array([is_missing(v) for v in y.ravel()], dtype=bool).reshape(y.shape)
+
+
+def check_all_there(y, name, remedy, index=None):
+    """Raise a ValueError if labels or targets have missing values.
+
+    `remedy` is a sentence for the message; `index` are the numbers of the rows of y
+    where they are not all rows.
+    """
+    missing = missing_values(y)
+    if not missing.any():
+        return
+    value = y[missing][0]
+    kind = "NaN" if isinstance(value, numbers.Real) else repr(value)
+    rows = np.flatnonzero(missing.reshape(len(y), -1).any(axis=1))
+    first = rows[0] if index is None else index[rows[0]]
+    # The beginning is scikit-learn's.
+    raise ValueError(
+        f"Input {name} contains {kind}. {len(rows)} samples have a missing value, "
+        f"the first in row {first}. {remedy}"
+    )
+
+
+def distinct_labels(labels):
+    """Return the sorted labels, each once.
+
+    Raises
+    ------
+    ValueError
+        If they are of types that have no order.
+    """
+    try:
+        return np.unique(labels)
+    except TypeError:
+        kinds = sorted({type(value).__name__ for value in labels})
+        raise ValueError(
+            f"y must have labels of one type. Got {' and '.join(kinds)}: convert them, "
+            "as by y.astype(str)."
+        ) from None
+
+
+def as_labels(y):
+    """Return y, a list of strings and other things as an array of objects.
+
+    numpy would make strings of the numbers among them.
+    """
+    if isinstance(y, list | tuple) and np.asarray(y).dtype.kind == "U":
+        return np.array(y, dtype=object)
+    return y
+
+
+def check_target(y, name):
+    """Return labels or numbers, one or one a row, as an array of 1 or 2 dimensions."""
+    y = as_labels(y)
+    # `np.ndim` would ask containers that only promise to become arrays.
+    n_dimensions = y.ndim if hasattr(y, "ndim") else np.asarray(y).ndim
+    y = np.atleast_1d(y) if n_dimensions == 0 else y
+    options = {"ensure_2d": False, "dtype": None, "input_name": name}
+    y = check_array(y, ensure_all_finite=False, **options)
+    check_all_there(
+        y,
+        name,
+        "Leave such samples out, or give missing labels a label of their own.",
+    )
+    return check_array(y, **options)
+
+
+def check_codes(estimator, Z, n_components, *, accept_sparse=False):
+    """Return codes of shape (n_samples, n_components), validated."""
+    name = type(estimator).__name__
+    Z = check_array(
+        Z,
+        accept_sparse=accept_sparse,
+        dtype=FLOAT_DTYPES,
+        estimator=estimator,
+        input_name="X",
+    )
+    if Z.shape[1] != n_components:
+        raise ValueError(
+            f"X has {Z.shape[1]} features, but the codes that {name} was fitted to "
+            f"give, and inverse_transform expects, have n_components_={n_components}."
+        )
+    return Z
