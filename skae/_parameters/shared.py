@@ -86,3 +86,12 @@ def solver_is_stochastic(estimator):
         f"partial_fit is only available with the solvers {sorted(OPTIMIZERS)}: "
         f"solver={estimator.solver!r} needs the whole data at once."
     )
+
+
+# From this many columns on a larger network is worth its time (benchmarks/README.md).
+_MANY_COLUMNS = 256
+
+
+def default_hidden_layer_sizes(n_features):
+    """Return the widths that ``hidden_layer_sizes="auto"`` resolves to."""
+    return (512, 256, 128) if n_features >= _MANY_COLUMNS else (256, 128, 128)

@@ -10,14 +10,11 @@ from sklearn.base import (
 )
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
-from skae._engine.fit import fit_estimator, partially_fit_estimator
+from skae._estimators.base.autoencoder_fitting import AutoencoderFitting
 from skae._estimators.base.fitted import FittedNetworkMixin
-from skae._estimators.base.overrides import AutoencoderHooks
 from skae._estimators.base.validation import (
     IGNORED_BY_SCORE,
-    check_rows,
     warn_of_ignored_rows,
 )
 from skae._parameters.shared import (
@@ -29,7 +26,7 @@ from skae._utils.validation import check_codes
 
 
 class BaseAutoencoder(
-    AutoencoderHooks,
+    AutoencoderFitting,
     FittedNetworkMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -39,7 +36,7 @@ class BaseAutoencoder(
 ):
     """What every unsupervised autoencoder shares: the contract, not the variant.
 
-    A variant overrides the methods of `AutoencoderHooks`. Before adding anything
+    A variant overrides the methods of `AutoencoderOverrides`. Before adding anything
     here, think twice: what one variant needs belongs into that variant's file.
     """
 
@@ -78,7 +75,7 @@ class BaseAutoencoder(
             If data or parameters are invalid, or if the loss is not finite before
             anything good was reached.
         """
-        return fit_estimator(self, X, y, X_val=X_val, sample_weight=sample_weight)
+        return self._fit(X, y, X_val=X_val, sample_weight=sample_weight)
 
     def fit_transform(self, X, y=None, *, X_val=None, sample_weight=None):
         """Fit the autoencoder to X and return the codes of X.
@@ -133,24 +130,9 @@ class BaseAutoencoder(
             With ``early_stopping=True``, which needs repeated epochs, and with an
             `n_components` that depends on all the data.
         """
-        return partially_fit_estimator(self, X, y, sample_weight=sample_weight)
+        return self._fit_one_epoch(X, y, sample_weight=sample_weight)
 
     # ----- use -------------------------------------------------------------
-
-    def transform(self, X):
-        """Return the codes of X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        codes : ndarray of shape (n_samples, n_components)
-            Computed in float32 for float32 `X` and in float64 otherwise.
-        """
-        return self._codec_for().encode(self._check_rows(X))
 
     def inverse_transform(self, X):
         """Return the reconstructions of codes.
@@ -207,7 +189,7 @@ class BaseAutoencoder(
         codec = self._codec_for()
         X = self._check_rows(X)
         warn_of_ignored_rows(self, X, y, IGNORED_BY_SCORE)
-        unit = self.scaling_.residual_scale
+        unit = self._scaling.residual_scale
         unexplained = codec.squared_residuals(X, unit).sum(dtype=np.float64)
         total = sum(
             np.nansum(np.square((rows - self.mean_) / unit))
@@ -234,28 +216,14 @@ class BaseAutoencoder(
         return -self._codec_for().squared_residuals(self._check_rows(X))
 
     @property
-    def encoder_(self):
-        """`torch.nn.Module` from rows of X (float32) to codes."""
-        return self._codec_for().modules()[0]
-
-    @property
     def decoder_(self):
         """`torch.nn.Module` from codes (float32) to X."""
         return self._codec_for().modules()[1]
-
-    @property
-    def _n_features_out(self):
-        return self.n_components_
-
-    def _check_rows(self, X):
-        check_is_fitted(self)
-        return check_rows(self, X, reset=False)
 
     # ----- protocol --------------------------------------------------------
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         try:
             tags.input_tags.positive_only = self._link() in ("exp", "logistic")
         except (KeyError, ValueError):  # invalid parameters, of which `fit` tells

@@ -7,7 +7,6 @@ import torch
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 
-from skae._engine.fit import fit_estimator, partially_fit_estimator
 from skae._estimators.base.autoencoder import BaseAutoencoder, solver_is_stochastic
 from skae._functional.corruption import (
     CORRUPTIONS,
@@ -178,8 +177,8 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
                 "Leave out X_val (validation pairs are split from X and X_target) or "
                 "X_target."
             )
-        return fit_estimator(
-            self, X, y, X_val=X_val, sample_weight=sample_weight, X_target=X_target
+        return self._fit(
+            X, y, X_val=X_val, sample_weight=sample_weight, X_target=X_target
         )
 
     def fit_transform(
@@ -233,9 +232,7 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
             The estimator after the epoch.
         """
         self._check_corruption(X_target)
-        return partially_fit_estimator(
-            self, X, y, sample_weight=sample_weight, X_target=X_target
-        )
+        return self._fit_one_epoch(X, y, sample_weight=sample_weight, X_target=X_target)
 
     def _check_corruption(self, X_target):
         check_corruption_level(self.corruption, self.corruption_level)

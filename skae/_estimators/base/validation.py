@@ -8,16 +8,12 @@ from scipy.sparse import issparse
 from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
-from skae._engine.initialization import (
-    Samples,
-    Setup,
-    build_network,
-    default_hidden_layer_sizes,
-)
-from skae._functional.linear_maps import resolve_n_components
+from skae._engine.dataset import Samples
+from skae._functional.linear_maps import resolve_n_components as n_components_for
 from skae._functional.losses import LINKS
 from skae._networks.linear_path import is_linear_path
 from skae._networks.scaling import Scaling
+from skae._parameters.shared import default_hidden_layer_sizes
 from skae._utils.threads import limit_threads_for
 from skae._utils.validation import (
     FLOAT_DTYPES,
@@ -160,11 +156,6 @@ def _warn_of_clean_y(estimator, X, y, X_target):
     warn_of_ignored_rows(estimator, X, y, remedy)
 
 
-def set_up(estimator, samples, seed):
-    """Return the `Setup` of a fit: link, number of components and seed."""
-    return Setup(estimator._link(), _n_components(estimator, samples, seed), seed)
-
-
 def hidden_layer_sizes(estimator, shape):
     """Return the widths for data of `shape`, and refuse what cannot be built."""
     if getattr(estimator, "tied_weights", False) and estimator.activation == "maxout":
@@ -177,7 +168,7 @@ def hidden_layer_sizes(estimator, shape):
     return check_hidden_layer_sizes(estimator.hidden_layer_sizes)
 
 
-def check_same_network(estimator):
+def check_same_network(estimator, model):
     """Refuse to go on with a network other than the one the parameters describe."""
     asked = {"n_components": estimator.n_components_}
     if isinstance(estimator.n_components, numbers.Integral):
@@ -185,7 +176,7 @@ def check_same_network(estimator):
     shape = (estimator.n_samples_, estimator.n_features_in_)
     # Without what the fitted one lacks: of many features that is most of it.
     correction = not is_linear_path(estimator.network_)
-    network = build_network(estimator, shape, asked["n_components"], correction)
+    network = model.network(shape, asked["n_components"], correction=correction)
     kinds = [type(n).__name__ for n in (estimator.network_, network)]
     if kinds[0] != kinds[1]:
         raise ValueError(
@@ -193,10 +184,10 @@ def check_same_network(estimator):
             "last fit, which warm_start and partial_fit go on with. Set them back, or "
             "fit a clone."
         )
-    if estimator._link() != estimator.scaling_.link:
+    if model.link != estimator._scaling.link:
         raise ValueError(
-            f"The parameters ask for the link {estimator._link()!r} from network to X "
-            f"in place of the {estimator.scaling_.link!r} of the last fit, which "
+            f"The parameters ask for the link {model.link!r} from network to X "
+            f"in place of the {estimator._scaling.link!r} of the last fit, which "
             "warm_start and partial_fit go on with. Set loss and out_activation, or "
             "likelihood, back, or fit a clone."
         )
@@ -214,18 +205,6 @@ def check_same_arguments(fitted, asked):
                 f"{value!r} since the last fit, whose network warm_start and "
                 "partial_fit go on with. Set it back, or fit a clone."
             )
-
-
-def check_partial_fit(estimator):
-    """Refuse what needs all the data at once, or repeated epochs."""
-    if estimator.early_stopping is True:
-        raise ValueError("partial_fit does not support early_stopping=True")
-    if isinstance(estimator.n_components, str | float):
-        raise ValueError(
-            "partial_fit needs n_components to be an int or None: what share of "
-            "the variance components explain is known only with all the data. "
-            f"Got {estimator.n_components!r}."
-        )
 
 
 def _check_domain(estimator, X, name):
@@ -258,7 +237,8 @@ def n_components_of_stream(estimator, n_features):
     return int(wanted)
 
 
-def _n_components(estimator, samples, seed):
+def resolve_n_components(estimator, samples, seed):
+    """Return the number of components of a fit."""
     X, wanted = samples.X, estimator.n_components
     if wanted is None:
         return estimator._default_n_components(X.shape[1])
@@ -266,13 +246,13 @@ def _n_components(estimator, samples, seed):
         rng = np.random.RandomState(seed)
         with limit_threads_for(estimator.n_threads, X):
             observed = Scaling.fit(X, "identity", samples.weight).fill(X)
-            return resolve_n_components(observed, wanted, rng, samples.weight)
+            return n_components_for(observed, wanted, rng, samples.weight)
     _warn_beyond_rank(estimator, wanted, "min(n_samples, n_features)", min(X.shape))
     return int(wanted)
 
 
 def _warn_beyond_rank(estimator, wanted, name, largest):
-    if wanted > largest and estimator.linear_path is not None:
+    if wanted > largest and estimator._has_linear_path():
         warn_caller(
             f"n_components={wanted} is more than {name}={largest}: the components "
             "beyond the rank of the data carry nothing on the linear path. Use "

@@ -191,7 +191,6 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
     True
     """
 
-    linear_path = None  # a parameter elsewhere
     # Measured: decay costs a tenth of what is explained.
     _decay_without_path = 0.0
 

@@ -105,8 +105,6 @@ class StackedAutoencoder(BaseAutoencoder):
     True
     """
 
-    linear_path = None  # a parameter elsewhere
-
     _parameter_constraints: dict = {
         **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k != "batch_norm"},
         **PRETRAINING_CONSTRAINTS,

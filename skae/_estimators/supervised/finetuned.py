@@ -241,7 +241,7 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
                 f"{theirs[:5].tolist()}."
             )
 
-    # ----- holes of the base -----------------------------------------------
+    # ----- methods that the base calls -------------------------------------
 
     def _n_parts_before(self):
         return 1 if self.pretrain and not self._is_frozen() else 0

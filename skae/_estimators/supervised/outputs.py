@@ -15,7 +15,7 @@ from skae._estimators.supervised.targets import (
 )
 from skae._estimators.supervised.unlabeled import (
     check_classes_have_no_mark,
-    labelled_rows,
+    labeled_samples,
 )
 from skae._parameters.shared import solver_is_stochastic
 from skae._utils.sklearn_compat import fit_context
@@ -72,7 +72,7 @@ class ClassifierOutputs(ClassifierMixin):
             )
         if not first and classes is not None:
             self._check_same_classes(classes)
-        return self._partial_fit(X, y, classes=classes, sample_weight=sample_weight)
+        return self._fit_one_epoch(X, y, classes=classes, sample_weight=sample_weight)
 
     def predict(self, X):
         """Return the most probable class of each row.
@@ -142,7 +142,7 @@ class ClassifierOutputs(ClassifierMixin):
         score : float
             Share of the rows whose label is predicted.
         """
-        return super().score(*labelled_rows(self, X, y, sample_weight))
+        return super().score(*labeled_samples(self, X, y, sample_weight))
 
     def _check_same_classes(self, classes):
         given = np.unique(np.asarray(classes))
@@ -208,7 +208,7 @@ class RegressorOutputs(RegressorMixin):
         self : object
             The estimator after the epoch.
         """
-        return self._partial_fit(X, y, sample_weight=sample_weight)
+        return self._fit_one_epoch(X, y, sample_weight=sample_weight)
 
     def predict(self, X):
         """Return the predicted quantities of each row.
@@ -243,7 +243,7 @@ class RegressorOutputs(RegressorMixin):
         score : float
             Mean of the targets' shares of variance that are explained.
         """
-        return super().score(*labelled_rows(self, X, y, sample_weight))
+        return super().score(*labeled_samples(self, X, y, sample_weight))
 
     def _make_objective(self, criterion, corruption):
         return functools.partial(quantity_loss, loss=self.loss)

@@ -5,7 +5,6 @@ from scipy.special import logsumexp
 from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 
-from skae._engine.fit import fit_estimator, partially_fit_estimator
 from skae._estimators.base.autoencoder import solver_is_stochastic
 from skae._estimators.variational.base import (
     VARIATIONAL_ATTRIBUTES,
@@ -180,9 +179,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
             finite before anything good was reached.
         """
         self._check_warmup()
-        return fit_estimator(
-            self, X, y, X_val=X_val, y_val=y_val, sample_weight=sample_weight
-        )
+        return self._fit(X, y, X_val=X_val, y_val=y_val, sample_weight=sample_weight)
 
     def fit_transform(self, X, y=None, *, X_val=None, y_val=None, sample_weight=None):
         """Fit the autoencoder to X given y and return the codes of X alone.
@@ -231,9 +228,7 @@ class ConditionalVAE(BaseVariationalAutoencoder):
         self : object
             The estimator after the epoch.
         """
-        return partially_fit_estimator(
-            self, X, y, classes=classes, sample_weight=sample_weight
-        )
+        return self._fit_one_epoch(X, y, classes=classes, sample_weight=sample_weight)
 
     def transform(self, X, y=None):
         """Return the means of the codes of X.

@@ -5,7 +5,6 @@ from collections.abc import Sized
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from skae._engine.fit import fit_estimator, partially_fit_estimator
 from skae._estimators.base.autoencoder import solver_is_stochastic
 from skae._estimators.variational.base import (
     VARIATIONAL_ATTRIBUTES,
@@ -204,7 +203,7 @@ class VAETransformer(BaseVariationalAutoencoder):
             anything good was reached.
         """
         self._check_warmup()
-        return fit_estimator(self, X, y, X_val=X_val, sample_weight=sample_weight)
+        return self._fit(X, y, X_val=X_val, sample_weight=sample_weight)
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
@@ -233,7 +232,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         self : object
             The estimator after the epoch.
         """
-        return partially_fit_estimator(self, X, y, sample_weight=sample_weight)
+        return self._fit_one_epoch(X, y, sample_weight=sample_weight)
 
     def posterior(self, X):
         """Return means and standard deviations of the codes of X.
