@@ -86,8 +86,8 @@ def lacks_scale(network):
 def with_scale(initial, samples, dtype):
     """Return an `InitialModel` whose correction has a scale, found from `samples`.
 
-    Axes and mean are kept. `initial` itself is returned where it has a scale already, or
-    where these samples have no residual either.
+    Axes and mean are kept. `initial` itself is returned where it has a scale already,
+    or where these samples have no residual either.
     """
     if not lacks_scale(initial.network):
         return initial

@@ -45,7 +45,7 @@ def fitting(estimator):
 class FittingMixin(metaclass=ABCMeta):
     """The template of a fit; its abstract methods are the steps that differ."""
 
-    # Samples of the first calls of `partial_fit`, an `EarlySamples`, while they are few.
+    # `EarlySamples` of the first calls of `partial_fit`, while they are few.
     _early_samples = None
     # Number of samples that scales and axes were made from; many if it is unknown.
     _n_at_start = math.inf

@@ -222,7 +222,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             n_components=n_components,
             hidden_layer_sizes=hidden_layer_sizes(self, shape),
             activation=self.activation,
-            linear_path=self.linear_path is not None,
+            linear_path=self._has_linear_path(),
             likelihood=self.likelihood,
             noise_variance=self.noise_variance,
             n_conditions=self._n_conditions(),

@@ -74,7 +74,6 @@ class ConditionalVAE(BaseVariationalAutoencoder):
 
     _parameter_constraints: dict = VARIATIONAL_CONSTRAINTS
 
-    linear_path = None
     _is_conditional = True
     _missing_share = 0.1
 

@@ -335,7 +335,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         return (
             isinstance(sizes, Sized)
             and len(sizes) == 0
-            and self.linear_path is not None
+            and self._has_linear_path()
             and self.likelihood == "gaussian"
             and self.beta == 1
         )
