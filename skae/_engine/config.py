@@ -15,6 +15,22 @@ from skae._utils.threads import choose_n_threads, flops_per_step
 # Chosen with Adam on the sets of benchmarks/README.md.
 _LARGEST_DEFAULT_ALPHA = 1000.0
 _LARGEST_DEFAULT_BATCH = 64
+# Parameters that the configuration holds as they are.
+_UNCHANGED = (
+    "average",
+    "dropout",
+    "early_stopping",
+    "init",
+    "learning_rate",
+    "learning_rate_init",
+    "max_iter",
+    "max_norm",
+    "n_iter_no_change",
+    "shuffle",
+    "solver",
+    "tol",
+    "validation_fraction",
+)
 
 
 @dataclass(frozen=True)
@@ -130,20 +146,12 @@ def resolve_config(
     **facts : bool or float
         Further attributes of the configuration.
     """
-    plain = ("learning_rate_init", "learning_rate", "max_iter", "n_iter_no_change")
-    plain += ("solver", "init", "tol", "dropout", "validation_fraction", "max_norm")
-    plain += ("average", "shuffle")
     batch_size = resolve_batch_size(parameters["batch_size"], n_samples)
     step = flops_per_step(multiplications(network), batch_size)
     work = step * parameters["max_iter"] * n_samples / batch_size
-    device, precision = (
-        resolve_device(parameters["device"], work),
-        parameters["precision"],
-    )
-    if device.type == "mps" and precision == "float64":
-        raise ValueError(
-            "device='mps' has no float64. Use precision='float32' or device='cpu'."
-        )
+    device = resolve_device(parameters["device"], work)
+    precision = parameters["precision"]
+    _check_precision(device, precision)
     alpha, n_init = parameters["alpha"], parameters.get("n_init", 1)
     return TrainingConfig(
         name=name,
@@ -159,11 +167,17 @@ def resolve_config(
         n_init=None if n_init == "auto" else n_init,
         verbose=bool(parameters["verbose"]),
         validation_strategy=validation_strategy,
-        early_stopping=parameters["early_stopping"],
         correction_seed=seed if correction_seed is None else correction_seed,
-        **{key: parameters[key] for key in plain},
+        **{key: parameters[key] for key in _UNCHANGED},
         **facts,
     )
+
+
+def _check_precision(device, precision):
+    if device.type == "mps" and precision == "float64":
+        raise ValueError(
+            "device='mps' has no float64. Use precision='float32' or device='cpu'."
+        )
 
 
 def resolve_batch_size(batch_size, n_samples):

@@ -35,7 +35,10 @@ AUTOENCODER_CONSTRAINTS = {
     "shuffle": ["boolean"],
     "tol": [reals(0, None, "left")],
     "n_iter_no_change": [integers_from(1)],
-    "early_stopping": ["boolean", StrOptions({"auto"})],
+    "early_stopping": [
+        "boolean",
+        StrOptions({"auto", "holdout", "cross-validation"}),
+    ],
     "validation_fraction": [reals(0, 1, "neither")],
     "warm_start": ["boolean"],
     "whiten": ["boolean"],
@@ -75,7 +78,10 @@ PREDICTOR_CONSTRAINTS = {
         "verbose",
         "random_state",
     )
-} | {"unlabeled_label": "no_validation"}
+} | {
+    "early_stopping": ["boolean", StrOptions({"auto", "holdout"})],
+    "unlabeled_label": "no_validation",
+}
 
 
 def solver_is_stochastic(estimator):

@@ -127,11 +127,7 @@ def check_labeled(
     # Samples of weight zero are dropped below, but their labels count as classes, as
     # in scikit-learn's classifiers.
     present = everything[labeled]
-    if not present.any():
-        raise ValueError(
-            f"No row of y has a label: all are unlabeled_label="
-            f"{estimator.unlabeled_label!r}, or of weight 0. Pass labeled rows."
-        )
+    _check_any_present(present, estimator.unlabeled_label)
     labels = estimator._validate_y(take_labels(y, labeled))
     samples = Samples(X, X, weight)
     if target is None:
@@ -177,6 +173,14 @@ def split_labeled(estimator, data, seed, *, may_split=True):
 def _marked(estimator, samples):
     X = estimator._mark_missing(samples.X, "X")
     return samples._replace(X=X, target=X)
+
+
+def _check_any_present(present, mark):
+    if not present.any():
+        raise ValueError(
+            f"No sample of y has a label: all are unlabeled_label={mark!r}, or of "
+            "weight 0. Pass labeled samples."
+        )
 
 
 def _present(X, weight):

@@ -75,8 +75,8 @@ def labeled_samples(estimator, X, y, sample_weight=None, name="y"):
     index = np.flatnonzero(has_label(estimator, y, name))
     if len(index) == 0:
         raise ValueError(
-            f"No row of {name} has a label: all are unlabeled_label="
-            f"{estimator.unlabeled_label!r}. Pass labeled rows."
+            f"No sample of {name} has a label: all are unlabeled_label="
+            f"{estimator.unlabeled_label!r}. Pass labeled samples."
         )
     if len(index) == num_samples(y):
         return X, y, sample_weight
