@@ -1,11 +1,11 @@
 """Gradients that are written out against autograd's."""
 
+import engine
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
-import skae._engine.initialization
 import skae._training.loop
 from skae import (
     AutoencoderTransformer,
@@ -349,8 +349,8 @@ def with_linear_path():
 @pytest.mark.parametrize("estimator", [*fits(), *with_linear_path()], ids=str)
 def test_gradients_of_a_fit_are_equal(estimator, precision, monkeypatch):
     # Some rows, and some codes, are beyond.
-    monkeypatch.setattr(skae._engine.initialization, "_INPUT_RADIUS", 0.8)
-    monkeypatch.setattr(skae._engine.initialization, "_CODE_RADIUS", 0.8)
+    engine.set_constant(monkeypatch, "input radius", 0.8)
+    engine.set_constant(monkeypatch, "code radius", 0.8)
     # Where a dispersion is large its gradient is rounding.
     monkeypatch.setattr(skae._networks.variational, "_MARGIN", 7.0)
     # With last layers of zeros the gradients of all before them are rounding.

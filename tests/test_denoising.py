@@ -1,5 +1,6 @@
 """DenoisingAutoencoder against PCA, the linear denoiser and what it promises."""
 
+import engine
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,6 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder
-from skae._engine.initialization import Samples, ScaledRows
 from skae._estimators.base.denoising import denoising_error
 from skae._functional.corruption import CORRUPTIONS
 from skae._training.data import Rows
@@ -66,8 +66,7 @@ def test_each_corruption_is_undone_better_than_by_pca(corruption, digits):
 def corrupted_by(denoiser, X):
     """Corrupt rows as the fit did."""
     x = denoiser._scaling.to_network(X, torch.float64)
-    rows = ScaledRows(denoiser._scaling, Samples(X, X))
-    corruption = denoiser._make_corruption(rows)
+    corruption = engine.corruption_of(denoiser, X)
     noisy = corruption(x, torch.Generator().manual_seed(1))
     return denoiser._scaling.to_data(noisy).numpy()
 

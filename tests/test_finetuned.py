@@ -4,6 +4,7 @@ import copy
 import pickle
 import warnings
 
+import engine
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,7 +37,6 @@ from skae import (
     SparseAutoencoder,
     StackedAutoencoder,
 )
-from skae._engine.initialization import network_to_train
 from skae._training.state import FlatParameters
 
 # Small and really trained.
@@ -113,7 +113,7 @@ def test_every_autoencoder_has_an_encoder_to_train(cls, digits):
         # A decoder would get none.
         assert parameter.grad.abs().sum() > 0, name
     fitted = classifier.autoencoder_
-    with_decoder = network_to_train(fitted, fitted.network_).state_dict()
+    with_decoder = engine.network_to_train(fitted).state_dict()
     assert set(network.encoder.state_dict()) < set(with_decoder)
 
 

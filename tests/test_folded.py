@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from engine import fold
 
-from skae._engine.fused import fold
 from skae._functional.linear_maps import LinearMap
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.head import Decoder, Encoder, Head

@@ -3,6 +3,7 @@
 import pickle
 import warnings
 
+import engine
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +19,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import ConditionalVAE, VAETransformer
-from skae._engine import initialization as _start
 from skae._estimators.variational import base as _variational
 
 P, K, NOISE = 6, 2, 0.5
@@ -723,7 +723,7 @@ def test_much_data_in_float32_has_the_noise_of_float64(monkeypatch):
     X = X.astype(np.float32)
     fit = {"max_iter": 1, "hidden_layer_sizes": (), "random_state": 0}
     exact = VAETransformer(3, **fit).fit(X)
-    monkeypatch.setattr(_start, "_MANY_NUMBERS", 1)
+    engine.set_constant(monkeypatch, "values for float32 starts", 1)
     rounded = VAETransformer(3, **fit).fit(X)
     np.testing.assert_allclose(
         rounded.noise_variance_, exact.noise_variance_, rtol=0.02
