@@ -33,7 +33,7 @@ def pca_of(X, X_fit):
 def scaled_error(estimator, X):
     """Squared error in the unit of the losses."""
     residual = X - estimator.reconstruct(X)
-    return np.square(residual / estimator.scaling_.residual_scale).mean()
+    return np.square(residual / estimator._scaling.residual_scale).mean()
 
 
 # ----- a fit -------------------------------------------------------------------
@@ -74,7 +74,7 @@ def test_the_start_is_of_the_training_part_where_it_is_judged():
     # Given validation rows are no part of the start, whatever they are.
     X, X_val = curved(), 1e3 + curved(seed=1)
     estimator = make_estimator(max_iter=1).fit(X, X_val=X_val)
-    np.testing.assert_allclose(estimator.scaling_.mean, X.mean(axis=0))
+    np.testing.assert_allclose(estimator._scaling.mean, X.mean(axis=0))
 
 
 def test_where_no_epoch_is_better_the_result_is_the_pca_of_all_rows():
