@@ -34,12 +34,16 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
             head=estimator.head_ if keep_head else None,
         )
     head = statistics.head
-    mean = estimator.mean_ if keep_head else statistics.mean
+    mean, paired = statistics.mean, samples.paired
+    if keep_head:
+        # The mean stays that of the targets, whatever the samples of this call are.
+        mean, paired = estimator.mean_, paired or estimator._fitted_to_pairs
     n_components = len(statistics.explained_variance)
     attributes = {
         "n_components_": n_components,
         "n_samples_": len(samples.X),
         "mean_": mean,
+        "_fitted_to_pairs": paired,
         "explained_variance_": statistics.explained_variance,
         "explained_variance_ratio_": statistics.explained_variance_ratio,
         "noise_variance_": _noise_variance(
