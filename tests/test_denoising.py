@@ -254,4 +254,4 @@ def test_pairs_of_equal_rows_are_pairs(digits):
     same = DenoisingAutoencoder(8, **parameters).fit(train, X_target=train)
     copied = DenoisingAutoencoder(8, **parameters).fit(train, X_target=train.copy())
     assert_array_equal(same.transform(train), copied.transform(train))
-    assert same.score(train) > 0.5
+    assert same.score(train, X_target=train) > 0.5

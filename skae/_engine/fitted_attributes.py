@@ -38,10 +38,15 @@ def fitted_attributes(result, samples, form, *, before=None, keep_head=False):
     with limit_threads_for(config.max_threads, samples.X):
         statistics = code_statistics(samples, scaling, network, form=form, head=head)
     head = statistics.head
+    mean, paired = statistics.mean, samples.paired
+    if keep_head:
+        # The mean stays that of the targets, whatever the samples of this call are.
+        mean, paired = before["mean_"], paired or before["_fitted_to_pairs"]
     n_components = len(statistics.explained_variance)
     attributes = {
         "n_components_": n_components,
-        "mean_": before["mean_"] if keep_head else statistics.mean,
+        "mean_": mean,
+        "_fitted_to_pairs": paired,
         "explained_variance_": statistics.explained_variance,
         "explained_variance_ratio_": statistics.explained_variance_ratio,
         "noise_variance_": _noise_variance(

@@ -22,7 +22,7 @@ from skae._parameters.shared import (
     solver_is_stochastic,
 )
 from skae._utils.sklearn_compat import fit_context
-from skae._utils.validation import check_codes
+from skae._utils.validation import check_codes, check_weights
 
 
 class BaseAutoencoder(
@@ -45,7 +45,7 @@ class BaseAutoencoder(
     # ----- fitting ---------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None, sample_weight=None):
+    def fit(self, X, y=None, *, X_val=None, sample_weight=None, sample_weight_val=None):
         """Fit the autoencoder to X.
 
         Parameters
@@ -63,6 +63,9 @@ class BaseAutoencoder(
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows in the loss, the centring and the
             linear path. 2 counts as much as the row repeated.
+        sample_weight_val : array-like of shape (n_rows,), default=None
+            Non-negative weights of the samples in `X_val` in the validation loss. 2
+            counts as much as the sample repeated.
 
         Returns
         -------
@@ -75,9 +78,15 @@ class BaseAutoencoder(
             If data or parameters are invalid, or if the loss is not finite before
             anything good was reached.
         """
-        return self._fit(X, y, X_val=X_val, sample_weight=sample_weight)
+        return self._fit(
+            X,
+            y,
+            X_val=X_val,
+            sample_weight=sample_weight,
+            sample_weight_val=sample_weight_val,
+        )
 
-    def fit_transform(self, X, y=None, *, X_val=None, sample_weight=None):
+    def fit_transform(self, X, y=None, **fit_params):
         """Fit the autoencoder to X and return the codes of X.
 
         Parameters
@@ -86,15 +95,15 @@ class BaseAutoencoder(
             Training data.
         y : Ignored
             Present for API consistency.
-        X_val, sample_weight : array-like, default=None
-            As in `fit`.
+        **fit_params : dict
+            Further arguments of `fit`, such as `sample_weight`.
 
         Returns
         -------
         codes : ndarray of shape (n_samples, n_components)
             As `transform` gives them.
         """
-        return self.fit(X, y, X_val=X_val, sample_weight=sample_weight).transform(X)
+        return self.fit(X, y, **fit_params).transform(X)
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
@@ -165,7 +174,7 @@ class BaseAutoencoder(
         """
         return self._codec_for().reconstruct(self._check_rows(X))
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, *, sample_weight=None):
         r"""Return the share of the variance of X that is reconstructed.
 
         .. math:: 1 - \frac{\|X - \hat X\|_F^2}{\|X - \mathrm{mean}\|_F^2}
@@ -179,6 +188,9 @@ class BaseAutoencoder(
             Data.
         y : Ignored
             Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples in both sums. 2 counts as much as the
+            sample repeated.
 
         Returns
         -------
@@ -186,18 +198,9 @@ class BaseAutoencoder(
             For an `X` that equals the training mean, 1 if it is reconstructed and
             0 otherwise.
         """
-        codec = self._codec_for()
         X = self._check_rows(X)
         warn_of_ignored_rows(self, X, y, IGNORED_BY_SCORE)
-        unit = self._scaling.residual_scale
-        unexplained = codec.squared_residuals(X, unit).sum(dtype=np.float64)
-        total = sum(
-            np.nansum(np.square((rows - self.mean_) / unit))
-            for rows in np.array_split(X, -(-len(X) // 256))
-        )
-        if total == 0:
-            return 1.0 if unexplained < 1e-12 * X.size else 0.0
-        return float(1 - unexplained / total)
+        return self._share_explained(X, sample_weight)
 
     def score_samples(self, X):
         """Return minus the squared reconstruction error of each row.
@@ -219,6 +222,25 @@ class BaseAutoencoder(
     def decoder_(self):
         """`torch.nn.Module` from codes (float32) to X."""
         return self._codec_for().modules()[1]
+
+    def _share_explained(self, X, sample_weight, target=None):
+        """Return the share of the variance of `target` that X reconstructs.
+
+        `target` is None for X itself.
+        """
+        weight = check_weights(sample_weight, X)
+        unit = self._scaling.residual_scale
+        residual = self._codec_for().squared_residuals(X, unit, target)
+        target = X if target is None else target
+        deviation = [
+            np.nansum(np.square((rows - self.mean_) / unit), axis=1)
+            for rows in np.array_split(target, -(-len(X) // 256))
+        ]
+        unexplained = np.average(residual.astype(np.float64), weights=weight)
+        total = np.average(np.concatenate(deviation), weights=weight)
+        if total == 0:
+            return 1.0 if unexplained < 1e-12 * X.shape[1] else 0.0
+        return float(1 - unexplained / total)
 
     # ----- protocol --------------------------------------------------------
 

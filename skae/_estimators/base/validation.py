@@ -20,6 +20,7 @@ from skae._utils.validation import (
     check_dense,
     check_hidden_layer_sizes,
     check_rows_like,
+    check_validation_weights,
     check_weights,
     finite_values,
 )
@@ -35,7 +36,7 @@ _ZERO_TOLERANCE = {np.float64: 1e-12, np.float32: 1e-6}
 IGNORED_BY_SCORE = (
     "score evaluates X alone. To compare y with the reconstruction of X, use "
     "sklearn.metrics.r2_score(y, model.reconstruct(X), multioutput='variance_weighted')"
-    "; a fit to pairs takes y as X_target."
+    ", or DenoisingAutoencoder, whose fit and score take X_target=y."
 )
 
 
@@ -49,6 +50,7 @@ def check_samples(
     y_val=None,
     classes=None,
     sample_weight=None,
+    sample_weight_val=None,
     reset,
 ):
     """Return validated `Samples` of a fit and of its validation rows, or None."""
@@ -67,18 +69,26 @@ def check_samples(
     validation = None
     if X_val is None and y_val is not None:
         raise ValueError("y_val is the target of X_val, which is None. Pass both.")
-    if X_val is not None:
+    if X_val is None:
+        check_validation_weights(sample_weight_val, X_val)
+    else:
         estimator._check_layout(X_val, "X_val")
         X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
         X_val = estimator._mark_missing(X_val, "X_val")
         X_val = _check_domain(estimator, X_val, "X_val")
-        given = estimator._condition(y_val, X_val, "y_val", reset=False)
-        validation = Samples(X_val, X_val, y=given)
-    samples = Samples(X, target, weight, condition)
-    if weight is not None and np.any(weight == 0):
-        # A row of weight zero is a row that is not there.
-        samples = samples.take(np.flatnonzero(weight))
-    return samples, validation
+        weight_val = check_validation_weights(sample_weight_val, X_val)
+        given = estimator._condition(
+            y_val, X_val, "y_val", reset=False, weight=weight_val
+        )
+        validation = without_zero_weights(Samples(X_val, X_val, weight_val, given))
+    return without_zero_weights(Samples(X, target, weight, condition)), validation
+
+
+def without_zero_weights(samples):
+    """Return `samples` without those of weight zero, which do not count."""
+    if samples.weight is None or np.all(samples.weight):
+        return samples
+    return samples.take(np.flatnonzero(samples.weight))
 
 
 def check_rows(estimator, X, *, reset, encoder=None):

@@ -82,6 +82,7 @@ class BasePredictor(
         X_val=None,
         y_val=None,
         sample_weight=None,
+        sample_weight_val=None,
     ):
         """Fit the network to X and y.
 
@@ -104,6 +105,9 @@ class BasePredictor(
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows. 2 counts as much as the row repeated;
             of a row of weight 0 the label alone counts, as one of the classes.
+        sample_weight_val : array-like of shape (n_rows,), default=None
+            Non-negative weights of the samples in `X_val` in the validation loss
+            and score. 2 counts as much as the sample repeated.
 
         Returns
         -------
@@ -123,6 +127,7 @@ class BasePredictor(
             X_val=X_val,
             y_val=y_val,
             sample_weight=sample_weight,
+            sample_weight_val=sample_weight_val,
         )
 
     # ----- use -------------------------------------------------------------

@@ -9,13 +9,17 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import validate_data
 
 from skae._engine.dataset import Samples
-from skae._estimators.base.validation import check_rows_as_given
+from skae._estimators.base.validation import check_rows_as_given, without_zero_weights
 from skae._estimators.supervised.unlabeled import (
     has_label,
     labeled_samples,
     take_labels,
 )
-from skae._utils.validation import check_rows_like, check_weights
+from skae._utils.validation import (
+    check_rows_like,
+    check_validation_weights,
+    check_weights,
+)
 
 
 class LabeledData(NamedTuple):
@@ -107,6 +111,7 @@ def check_labeled(
     X_val=None,
     y_val=None,
     sample_weight=None,
+    sample_weight_val=None,
     classes=None,
     target=None,
 ):
@@ -139,10 +144,8 @@ def check_labeled(
         estimator, samples.take(np.flatnonzero(~with_label & everything)), X_unlabeled
     )
     samples = samples.take(labeled[present])._replace(y=target.encode(labels))
-    validation, validation_labels = _validation(estimator, X, X_val, y_val, target)
-    return LabeledData(
-        samples, labels, unlabeled, validation, validation_labels, target
-    )
+    validation = _validation(estimator, X, X_val, y_val, sample_weight_val, target)
+    return LabeledData(samples, labels, unlabeled, *validation, target)
 
 
 def split_labeled(estimator, data, seed, *, may_split=True):
@@ -196,17 +199,25 @@ def _unlabeled(estimator, marked, X_unlabeled):
     return _joined(marked, Samples(X, X))
 
 
-def _validation(estimator, X, X_val, y_val, target):
+def _validation(estimator, X, X_val, y_val, sample_weight_val, target):
+    """Return the validation samples and their labels, or None and None."""
     if (X_val is None) != (y_val is None):
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
         raise ValueError(f"{given} was passed without {missing}. Pass both.")
     if X_val is None:
+        check_validation_weights(sample_weight_val, X_val)
         return None, None
     X_val = _more_rows(estimator, X_val, X, "X_val")
     check_consistent_length(X_val, y_val)
-    X_val, y_val, _ = labeled_samples(estimator, X_val, y_val, name="y_val")
+    weight = check_validation_weights(sample_weight_val, X_val)
+    X_val, y_val, weight = labeled_samples(estimator, X_val, y_val, weight, "y_val")
+    # Again: those of the labeled samples may all be zero.
+    weight = check_validation_weights(weight, X_val)
     labels = estimator._validate_y(y_val)
-    return Samples(X_val, X_val, y=target.encode(labels, "y_val")), labels
+    samples = Samples(X_val, X_val, weight, target.encode(labels, "y_val"))
+    if weight is not None:
+        labels = labels[weight > 0]
+    return without_zero_weights(samples), labels
 
 
 def _more_rows(estimator, X, like, name):

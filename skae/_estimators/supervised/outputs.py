@@ -31,7 +31,7 @@ class ClassifierOutputs(ClassifierMixin):
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, *, sample_weight=None):
+    def partial_fit(self, X, y, *, classes=None, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
         The first call fixes the classes. Centering, scale and the network that training

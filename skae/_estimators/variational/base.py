@@ -30,7 +30,7 @@ from skae._training.optimizers import OPTIMIZERS
 from skae._utils.random import draw_seed
 from skae._utils.sklearn_compat import StrOptions
 from skae._utils.threads import limit_threads
-from skae._utils.validation import check_bool, integers_from, reals
+from skae._utils.validation import check_bool, check_weights, integers_from, reals
 from skae._utils.warnings import warn_caller
 
 # Of the noise in `score_samples`: more draws begin with those of fewer.
@@ -135,7 +135,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     # Share of the rows on which the encoder is not told what they are given.
     _missing_share = 0.0
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, *, sample_weight=None):
         """Return the mean of `score_samples` over the rows of X, in nats.
 
         Parameters
@@ -144,6 +144,9 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             Data.
         y : array-like, default=None
             Targets in a conditional model; otherwise ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples in the mean. 2 counts as much as the
+            sample repeated.
 
         Returns
         -------
@@ -156,7 +159,8 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         given = {"y": y} if self._is_conditional else {}
         if y is not None and not self._is_conditional:
             warn_of_ignored_rows(self, self._check_rows(X), y, IGNORED_BY_SCORE)
-        return float(np.mean(self.score_samples(X, **given), dtype=np.float64))
+        scores = self.score_samples(X, **given).astype(np.float64)
+        return float(np.average(scores, weights=check_weights(sample_weight, scores)))
 
     # ----- methods that the base calls -------------------------------------
 
