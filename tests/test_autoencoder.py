@@ -156,7 +156,7 @@ def test_degenerate_tables(X):
     if np.ptp(X) == 0:
         assert estimator.score(X) == 1.0
     else:
-        # Centred and scaled first: on rows near 1e8 or 1e150 PCA itself is lost.
+        # Centered and scaled first: on rows near 1e8 or 1e150 PCA itself is lost.
         centered = (X - X.mean(axis=0)) / np.ptp(X)
         pca = PCA(min(3, *X.shape)).fit(centered)
         assert estimator.score(X) >= pca.explained_variance_ratio_.sum() - 0.01

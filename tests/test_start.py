@@ -131,7 +131,7 @@ def test_rows_are_in_the_network_space_with_weights_of_mean_one(dtype):
     assert float(rows.weight.mean()) == pytest.approx(1)
     share = samples.weight / samples.weight.sum()
     np.testing.assert_allclose(rows.weight / len(rows), share, rtol=1e-5)
-    # Centred and scaled with the same weights.
+    # Centered and scaled with the same weights.
     np.testing.assert_allclose(share @ rows.x.double().numpy(), 0, atol=1e-6)
 
 

@@ -186,11 +186,11 @@ class _RunningStatisticsForOne:
 
 
 class BatchNorm(_RunningStatisticsForOne, nn.BatchNorm1d):
-    """Batch normalisation of units that takes a single row, too."""
+    """Batch normalization of units that takes a single row, too."""
 
 
 class MapBatchNorm(_RunningStatisticsForOne, nn.BatchNorm2d):
-    """Batch normalisation of the channels of maps, a single pixel's, too."""
+    """Batch normalization of the channels of maps, a single pixel's, too."""
 
 
 class MLP(nn.Module):
@@ -205,7 +205,7 @@ class MLP(nn.Module):
     dropout : float
         Rate after each hidden activation, in training only.
     batch_norm : bool
-        Normalise before each hidden activation.
+        Normalize before each hidden activation.
     tied_to : MLP or None
         The mirror image whose transposed weights this one uses.
     """
