@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer
-from skae._networks.layers import ACTIVATIONS
+from skae._networks.activations import ACTIVATIONS
 
 
 @pytest.fixture(scope="module")

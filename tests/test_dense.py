@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from skae._functional.linear_maps import principal_axes
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.dense import DenseAutoencoder
-from skae._networks.layers import ACTIVATIONS
 
 N_FEATURES, N_COMPONENTS = 7, 3
 # A mirrored layer cannot share the several weights of a maxout unit.

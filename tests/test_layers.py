@@ -7,8 +7,10 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from skae._networks.layers import (
+from skae._networks.activations import (
     ACTIVATIONS,
+)
+from skae._networks.layers import (
     INITIALIZERS,
     MLP,
     BatchNorm,

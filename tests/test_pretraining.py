@@ -17,7 +17,7 @@ from skae._engine.pretraining.greedy import (
     pretrain_layers,
 )
 from skae._engine.pretraining.rbm_layer import rbm_layer
-from skae._networks.layers import ACTIVATIONS
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.scaling import Scaling
 from skae._training.data import Rows
 

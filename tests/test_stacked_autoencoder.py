@@ -22,7 +22,7 @@ from skae._engine.initialization import make_start
 from skae._engine.pretraining import greedy as _pretraining
 from skae._engine.pretraining.denoising_layer import LearntLayer
 from skae._estimators.base.validation import check_samples, set_up
-from skae._networks.layers import ACTIVATIONS
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.unrolled import UnrolledAutoencoder
 
 X, y = load_digits(return_X_y=True)

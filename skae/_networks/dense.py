@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._networks.layers import ACTIVATIONS, MLP, apply_linear, within
+from skae._networks.activations import ACTIVATIONS
+from skae._networks.layers import MLP, apply_linear, within
 from skae._networks.linear_path import LinearPathModule
 
 
