@@ -149,7 +149,7 @@ def _are_raw(estimator, X, codes):
 
 
 def _codes_of_the_network(estimator, X):
-    x = estimator.scaling_.to_network(X, torch.float32)
+    x = estimator._scaling.to_network(X, torch.float32)
     with torch.no_grad():
         return estimator.network_.float().encode(x).numpy()
 

@@ -312,8 +312,8 @@ def fits():
     for loss in ("squared_error", "log_loss"):
         yield StackedAutoencoder(5, loss=loss, pretraining=None, **STACKED)
     for loss in ("squared_error", "log_loss"):
-        yield StackedAutoencoder(5, loss=loss, pretrain_max_iter=2, **STACKED)
-    yield StackedDAEClassifier(pretrain_max_iter=2, **SMALL)
+        yield StackedAutoencoder(5, loss=loss, pretraining_max_iter=2, **STACKED)
+    yield StackedDAEClassifier(pretraining_max_iter=2, **SMALL)
     yield StackedDAEClassifier(pretraining=None, **SMALL)
     for loss in ("squared_error", "absolute_error", "huber"):
         yield StackedDAERegressor(loss=loss, pretraining=None, **SMALL)

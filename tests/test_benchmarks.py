@@ -217,7 +217,7 @@ def test_stacks_with_and_without_pretraining(command, monkeypatch, capsys):
     split = datasets.Split(X[:200], X[200:300], y[:200], y[200:300])
     monkeypatch.setattr(mnist, "load", lambda openml: split)
     monkeypatch.setattr(datasets, "load", lambda name, openml: (255 * X, y))
-    short = "--units 8 --pretrain-epochs 1 --epochs 1 --seeds 2"
+    short = "--units 8 --pretraining-epochs 1 --epochs 1 --seeds 2"
     __main__.main([*command.split(), *short.split()])
     lines = capsys.readouterr().out.splitlines()
     assert "without, seed 1: " in "".join(lines)

@@ -65,11 +65,11 @@ def test_each_corruption_is_undone_better_than_by_pca(corruption, digits):
 
 def corrupted_by(denoiser, X):
     """Corrupt rows as the fit did."""
-    x = denoiser.scaling_.to_network(X, torch.float64)
-    rows = ScaledRows(denoiser.scaling_, Samples(X, X))
+    x = denoiser._scaling.to_network(X, torch.float64)
+    rows = ScaledRows(denoiser._scaling, Samples(X, X))
     corruption = denoiser._make_corruption(rows)
     noisy = corruption(x, torch.Generator().manual_seed(1))
-    return denoiser.scaling_.to_data(noisy).numpy()
+    return denoiser._scaling.to_data(noisy).numpy()
 
 
 def test_the_linear_denoiser_is_ridge_regression_at_full_rank(digits):

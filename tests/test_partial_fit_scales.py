@@ -98,10 +98,10 @@ def test_once_there_are_enough_samples_the_start_stays(digits):
     assert stream._early_rows is not None
     stream.partial_fit(X[60:200])
     assert stream._early_rows is None
-    axes, head = stream.components_, stream.head_
+    axes, head = stream.components_, stream._head
     stream.partial_fit(X[200:400])
     assert_array_equal(stream.components_, axes)
-    assert stream.head_ is head
+    assert stream._head is head
 
 
 @pytest.mark.parametrize("n_first", [9, 33])
@@ -307,10 +307,10 @@ def test_a_warm_fit_to_more_samples_than_few_begins_anew(cls, first, digits):
     fresh = cls(**parameters).fit(X)
     assert_array_equal(warm.transform(X), fresh.transform(X))
     # Neither few samples now, nor a later fit of few, are a reason to begin anew.
-    axes = warm.scaling_, warm.mean_
+    axes = warm._scaling, warm.mean_
     n_epochs = len(warm.loss_curve_)
     warm.fit(X[:30]).fit(X)
-    assert warm.scaling_ is axes[0]
+    assert warm._scaling is axes[0]
     assert len(warm.loss_curve_) >= n_epochs
 
 

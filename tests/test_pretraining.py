@@ -30,8 +30,8 @@ def make_estimator(**parameters):
         "visible_units": "auto",
         "corruption": "masking",
         "corruption_level": 0.2,
-        "pretrain_max_iter": 4,
-        "pretrain_learning_rate_init": 0.01,
+        "pretraining_max_iter": 4,
+        "pretraining_learning_rate_init": 0.01,
         "init": "auto",
         "solver": "adam",
         "average": True,
@@ -110,7 +110,7 @@ def test_monitors_are_given_by_layer_and_can_end_one():
 def test_without_noise_and_activation_a_layer_finds_the_principal_subspace():
     rng = np.random.RandomState(0)
     X = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 6)) + 3
-    estimator = make_estimator(corruption_level=0.0, pretrain_max_iter=60)
+    estimator = make_estimator(corruption_level=0.0, pretraining_max_iter=60)
     ((layer,), _) = run(estimator, X, (2,), "identity")
     rows, _ = scaled(X)
     codes = rows.x @ layer.weight.T + layer.bias
@@ -294,7 +294,7 @@ def test_other_levels_are_refused(level):
 
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_a_loss_that_is_not_finite_is_told_by_layer():
-    estimator = make_estimator(solver="sgd", pretrain_learning_rate_init=1e30)
+    estimator = make_estimator(solver="sgd", pretraining_learning_rate_init=1e30)
     with pytest.raises(ValueError, match="epoch 1 of the pretraining of layer 1 with"):
         run(estimator, activation="relu")
 

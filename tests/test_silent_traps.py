@@ -31,7 +31,7 @@ REGRESSORS = [c for c in PREDICTORS if not is_classifier(c())]
 
 def quick(cls, **parameters):
     """Return an estimator whose fit takes no time."""
-    small = {"max_iter": 1, "pretrain_max_iter": 1, "hidden_layer_sizes": (4,)}
+    small = {"max_iter": 1, "pretraining_max_iter": 1, "hidden_layer_sizes": (4,)}
     known = cls().get_params(deep=False)
     small = {name: value for name, value in small.items() if name in known}
     if "autoencoder" in known:

@@ -249,9 +249,9 @@ def test_codes_are_the_posteriors_means(deep, digits):
 
 def test_standard_deviations_stay_with_their_codes(digits):
     vae = VAETransformer(8, linear_path=None, **QUICK).fit(digits[0])
-    order = np.abs(vae.head_.rotation.numpy()).argmax(axis=1)
+    order = np.abs(vae._head.rotation.numpy()).argmax(axis=1)
     assert not np.array_equal(order, np.arange(8))
-    x = vae.scaling_.to_network(digits[1], torch.float32)
+    x = vae._scaling.to_network(digits[1], torch.float32)
     _, log_variance = vae.network_.posterior(x)
     expected = torch.exp(0.5 * log_variance).detach().numpy()[:, order]
     assert_allclose(vae.posterior(digits[1])[1], expected, rtol=1e-4)
@@ -594,10 +594,10 @@ def test_weights_count_as_repetitions_in_a_linear_model():
 def test_partial_fit_learns_and_keeps_the_order_of_the_codes(digits):
     train, test = digits
     vae = VAETransformer(4, random_state=0).partial_fit(train)
-    first, order = vae.score(test), vae.head_
+    first, order = vae.score(test), vae._head
     for _ in range(5):
         vae.partial_fit(train)
-    assert vae.head_ is order
+    assert vae._head is order
     assert vae.score(test) > first + 1
     assert vae.n_iter_ == 6
 

@@ -31,7 +31,7 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
             scaling,
             network,
             form=estimator._code_form(),
-            head=estimator.head_ if keep_head else None,
+            head=estimator._head if keep_head else None,
         )
     head = statistics.head
     mean = estimator.mean_ if keep_head else statistics.mean
@@ -49,8 +49,8 @@ def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False
         "best_epoch_": result.best_epoch,
         **curves(result, estimator, warm),
         "network_": network,
-        "scaling_": scaling,
-        "head_": head,
+        "_scaling": scaling,
+        "_head": head,
         "_codec": make_codec(scaling, network, head, estimator.n_threads),
     }
     attributes |= _of_the_start(estimator, result, head, warm, keep_head)

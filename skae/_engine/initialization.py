@@ -256,7 +256,7 @@ def build_network(estimator, shape, n_components, correction):
 
 def current_start(estimator, samples):
     """Return a fitted estimator's model as the `Start` of further training."""
-    scaling = estimator.scaling_
+    scaling = estimator._scaling
     corruption = None
     if not samples.paired:
         rows = ScaledRows(scaling, samples, estimator.precision)

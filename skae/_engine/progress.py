@@ -11,7 +11,7 @@ class Report:
     Parameters
     ----------
     estimator : object
-        Its `verbose` and `pretrain_max_iter` are read.
+        Its `verbose` and `pretraining_max_iter` are read.
     context : CallbackContext or None
         Of the fit; without one, as in `partial_fit`, callbacks are told nothing.
     task : dict
@@ -31,7 +31,7 @@ class Report:
     def pretraining(self, layer):
         """Give the monitors of the pretraining of a layer, a `LayerSpec`."""
         name = f"pretraining layer {layer.index + 1}"
-        with self.part(name, self.estimator.pretrain_max_iter) as monitor:
+        with self.part(name, self.estimator.pretraining_max_iter) as monitor:
             monitors = [monitor]
             if self.estimator.verbose:
                 label = f"{type(self.estimator).__name__}, {name}"

@@ -313,10 +313,6 @@ start_losses_ : ndarray of shape (n_init_,)
 network_ : torch.nn.Module
     The network in its own, centered and scaled space. Where the linear path was kept as
     it was at the start, there are no hidden layers; further training adds them again.
-scaling_ : torch.nn.Module
-    From X's units to the space of `network_` and back.
-head_ : torch.nn.Module
-    From the codes of `network_` to those of `transform`, an affine map.
 encoder_, decoder_ : torch.nn.Module
     From rows of X to codes and back, for tensors in float32.
 """

@@ -23,8 +23,6 @@ best_loss_ : float
     the first entry where the start is kept.
 network_ : torch.nn.Module
     The network in its own, centered and scaled space.
-scaling_ : torch.nn.Module
-    From X's units to the space of `network_` and back.
 encoder_ : torch.nn.Module
     From rows of X to what `transform` returns, for tensors in float32.
 """

@@ -43,8 +43,8 @@ PRETRAINING_CONSTRAINTS = {
     "visible_units": [StrOptions({"auto", "bernoulli", "gaussian"})],
     "corruption": [StrOptions(set(CORRUPTIONS))],
     "corruption_level": [reals(0, None, "left"), "array-like"],
-    "pretrain_max_iter": [integers_from(1)],
-    "pretrain_learning_rate_init": [
+    "pretraining_max_iter": [integers_from(1)],
+    "pretraining_learning_rate_init": [
         reals(0, None, "neither"),
         StrOptions({"auto"}),
     ],
@@ -77,13 +77,13 @@ PRETRAINING_TEXTS = {
         others the share of values that are changed, in [0, 1].
         """,
     ),
-    "pretrain_max_iter": (
+    "pretraining_max_iter": (
         "int",
         """
         Epochs of pretraining of each layer.
         """,
     ),
-    "pretrain_learning_rate_init": (
+    "pretraining_learning_rate_init": (
         "float or 'auto'",
         """
         Learning rate of the pretraining, by `solver` ('adam' where that takes all
@@ -218,7 +218,8 @@ def _train_layer(estimator, layer, task, generator, monitors):
         loss_scale=1.0,
         average=estimator.average,
     )
-    rate, max_iter = estimator.pretrain_learning_rate_init, estimator.pretrain_max_iter
+    rate = estimator.pretraining_learning_rate_init
+    max_iter = estimator.pretraining_max_iter
     if rate == "auto":
         rate = _DEFAULT_RATES[estimator.pretraining]
     plan = Plan(
@@ -237,8 +238,8 @@ def _check_finite(index, rate, state):
     if not math.isfinite(state.history["loss"][-1]):
         raise ValueError(
             f"The loss was not finite in epoch {state.epoch} of the pretraining of "
-            f"layer {index + 1} with pretrain_learning_rate_init={rate}. Lower it, or "
-            "check the scale of the data."
+            f"layer {index + 1} with pretraining_learning_rate_init={rate}. Lower it, "
+            "or check the scale of the data."
         )
     return False
 

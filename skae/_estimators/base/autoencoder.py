@@ -207,7 +207,7 @@ class BaseAutoencoder(
         codec = self._codec_for()
         X = self._check_rows(X)
         warn_of_ignored_rows(self, X, y, IGNORED_BY_SCORE)
-        unit = self.scaling_.residual_scale
+        unit = self._scaling.residual_scale
         unexplained = codec.squared_residuals(X, unit).sum(dtype=np.float64)
         total = sum(
             np.nansum(np.square((rows - self.mean_) / unit))

@@ -13,7 +13,7 @@ from skae._utils.threads import limit_threads
 class FittedNetworkMixin:
     """The network in use, its pickle and its summary.
 
-    An estimator is fitted once it has `network_`. `_codec` holds copies of `scaling_`,
+    An estimator is fitted once it has `network_`. `_codec` holds copies of `_scaling`,
     `network_` and the head in two precisions, which a pickle leaves out.
     """
 
@@ -33,9 +33,9 @@ class FittedNetworkMixin:
         check_is_fitted(self)
         return network_summary(type(self).__name__, self.network_)
 
-    def _head(self):
+    def _current_head(self):
         """Return the `Head` between the network's codes and the user's."""
-        return self.head_
+        return self._head
 
     def _codec_for(self):
         check_is_fitted(self)
@@ -55,5 +55,5 @@ class FittedNetworkMixin:
         super().__setstate__(state)
         if "network_" in state:
             self._codec = make_codec(
-                self.scaling_, self.network_, self._head(), self.n_threads
+                self._scaling, self.network_, self._current_head(), self.n_threads
             )

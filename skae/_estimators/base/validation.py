@@ -193,10 +193,10 @@ def check_same_network(estimator):
             "last fit, which warm_start and partial_fit go on with. Set them back, or "
             "fit a clone."
         )
-    if estimator._link() != estimator.scaling_.link:
+    if estimator._link() != estimator._scaling.link:
         raise ValueError(
             f"The parameters ask for the link {estimator._link()!r} from network to X "
-            f"in place of the {estimator.scaling_.link!r} of the last fit, which "
+            f"in place of the {estimator._scaling.link!r} of the last fit, which "
             "warm_start and partial_fit go on with. Set loss and out_activation, or "
             "likelihood, back, or fit a clone."
         )

@@ -121,8 +121,8 @@ class StackedAutoencoder(BaseAutoencoder):
         visible_units="auto",
         corruption="masking",
         corruption_level=0.3,
-        pretrain_max_iter=20,
-        pretrain_learning_rate_init="auto",
+        pretraining_max_iter=20,
+        pretraining_learning_rate_init="auto",
         activation="silu",
         out_activation="auto",
         loss="squared_error",
@@ -157,8 +157,8 @@ class StackedAutoencoder(BaseAutoencoder):
         self.visible_units = visible_units
         self.corruption = corruption
         self.corruption_level = corruption_level
-        self.pretrain_max_iter = pretrain_max_iter
-        self.pretrain_learning_rate_init = pretrain_learning_rate_init
+        self.pretraining_max_iter = pretraining_max_iter
+        self.pretraining_learning_rate_init = pretraining_learning_rate_init
         self.activation = activation
         self.out_activation = out_activation
         self.loss = loss

@@ -183,7 +183,7 @@ class BasePredictor(
         check_is_fitted(self)
         return check_rows(self, X, reset=False)
 
-    def _head(self):
+    def _current_head(self):
         return Head.identity(self.network_.n_codes)
 
     @property

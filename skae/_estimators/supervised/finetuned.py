@@ -62,7 +62,7 @@ PARAMETERS = {
         on. ``()`` predicts by an affine map of the codes.
         """,
     ),
-    "finetune": (
+    "finetuning": (
         "bool",
         """
         Whether the encoder is trained, too. False keeps it as it is, and trains only
@@ -70,7 +70,7 @@ PARAMETERS = {
         calls of `fit`: first those layers alone, then everything.
         """,
     ),
-    "pretrain": (
+    "pretraining": (
         "bool",
         """
         Whether the autoencoder is fitted. False takes its encoder as it is before its
@@ -116,7 +116,7 @@ PARAMETERS = {
 ATTRIBUTES = """\
 autoencoder_ : BaseAutoencoder
     The autoencoder as it was before the fine-tuning: fitted, given, or at its start
-    with ``pretrain=False``.
+    with ``pretraining=False``.
 """
 
 
@@ -129,8 +129,8 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         "autoencoder": "no_validation",
         "hidden_layer_sizes": ["array-like", integers_from(1)],
         "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
-        "finetune": ["boolean"],
-        "pretrain": ["boolean"],
+        "finetuning": ["boolean"],
+        "pretraining": ["boolean"],
     }
 
     def set_params(self, **params):
@@ -183,11 +183,11 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
                     f"{kind}, which is not fitted. Fit it before, or pass it without "
                     "FrozenEstimator to have it fitted."
                 )
-            if not self.pretrain:
+            if not self.pretraining:
                 raise ValueError(
-                    f"The 'pretrain' parameter of {name} is False, but the autoencoder "
-                    "is a fitted one in a FrozenEstimator. Use pretrain=True, or pass "
-                    "the autoencoder itself."
+                    f"The 'pretraining' parameter of {name} is False, but the "
+                    "autoencoder is a fitted one in a FrozenEstimator. Use "
+                    "pretraining=True, or pass the autoencoder itself."
                 )
         elif get_tags(given).target_tags.required:
             raise ValueError(
@@ -206,7 +206,7 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         check_parameters(autoencoder)
         if autoencoder.random_state is None:
             autoencoder.set_params(random_state=seed)
-        if not self.pretrain:
+        if not self.pretraining:
             return _at_its_start(autoencoder, pool)
         verbose = autoencoder.verbose
         autoencoder.set_params(verbose=verbose or self.verbose)
@@ -245,15 +245,15 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
     # ----- holes of the base -----------------------------------------------
 
     def _n_parts_before(self):
-        return 1 if self.pretrain and not self._is_frozen() else 0
+        return 1 if self.pretraining and not self._is_frozen() else 0
 
     def _make_start(self, pool, n_outputs, seed, report):
         autoencoder = self._make_autoencoder(pool, seed, report)
         encoder = autoencoder.network_
-        if self.finetune:
+        if self.finetuning:
             encoder = network_to_train(autoencoder, encoder)
         network = self._network(
-            autoencoder, n_outputs, self.finetune, encoder.arguments
+            autoencoder, n_outputs, self.finetuning, encoder.arguments
         )
         network.to(training_dtype(self.precision))
         init = layerwise_init(self.init, self.activation)
@@ -261,9 +261,9 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         network.take_encoder(encoder)
         network.standardize(*_code_moments(autoencoder, pool))
         own = {"autoencoder_": autoencoder}
-        return Start(autoencoder.scaling_, network.eval(), None), own
+        return Start(autoencoder._scaling, network.eval(), None), own
 
-    def _network(self, autoencoder, n_outputs, finetune, options):
+    def _network(self, autoencoder, n_outputs, finetuning, options):
         return EncoderPredictor(
             type(autoencoder.network_),
             options,
@@ -272,7 +272,7 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
             check_hidden_layer_sizes(self.hidden_layer_sizes),
             self.activation,
             dropout=self.dropout,
-            finetune=finetune,
+            finetuning=finetuning,
         )
 
     def _asked_network(self, n_outputs):
@@ -294,13 +294,13 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         options = {**fitted.network_.arguments}
         if "correction" in options:
             options["correction"] = ours.encoder.correction
-        return self._network(fitted, n_outputs, ours.finetune, options)
+        return self._network(fitted, n_outputs, ours.finetuning, options)
 
     def _network_to_go_on_with(self):
         ours = self.network_
-        arguments = {**ours.arguments, "finetune": self.finetune}
+        arguments = {**ours.arguments, "finetuning": self.finetuning}
         encoder = None
-        if self.finetune and is_linear_path(ours.encoder):
+        if self.finetuning and is_linear_path(ours.encoder):
             # Only what is trained needs more than the linear path.
             fitted = self.autoencoder_
             encoder = network_to_train(fitted, fitted.network_)

@@ -164,7 +164,7 @@ def _start(estimator, pool, target, seed, report, *, warm):
     check_same_arguments(estimator.network_, estimator._asked_network(target.n_outputs))
     network = estimator._network_to_go_on_with()
     network.to(training_dtype(estimator.precision))
-    return Start(estimator.scaling_, network, None), {}
+    return Start(estimator._scaling, network, None), {}
 
 
 def _fitted(estimator, result, data, scores, own, *, warm):
@@ -182,7 +182,7 @@ def _fitted(estimator, result, data, scores, own, *, warm):
         **curves(result, estimator, warm),
         "validation_scores_": found,
         "network_": network,
-        "scaling_": scaling,
+        "_scaling": scaling,
         "_codec": make_codec(scaling, network, head, estimator.n_threads),
         "_target": data.target,
         **estimator._target_attributes(data.target),

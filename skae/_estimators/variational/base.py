@@ -265,14 +265,14 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             **self._dispersion_attributes(attributes),
         }
         if "components_" in attributes:
-            scale = float(attributes["scaling_"].scale)
+            scale = float(attributes["_scaling"].scale)
             own["components_"] = attributes["components_"] * scale
         return own
 
     def _dispersion_attributes(self, attributes):
         """Return `noise_variance_` or `dispersion_`, in X's units."""
         network = attributes["network_"]
-        values = _log_dispersion(network, attributes["scaling_"])
+        values = _log_dispersion(network, attributes["_scaling"])
         if values is None:
             return {"dispersion_": None}
         with np.errstate(over="ignore"):
@@ -367,7 +367,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         mean = codec.decode(codes, **given)
         if not noise:
             return mean
-        dispersion = _log_dispersion(self.network_, self.scaling_)
+        dispersion = _log_dispersion(self.network_, self._scaling)
         draw = LIKELIHOODS[self.network_.likelihood].draw
         return draw(rng, mean, dispersion).astype(np.float64)
 
