@@ -1,5 +1,7 @@
 """Gradients that are written out against autograd's."""
 
+from types import SimpleNamespace
+
 import engine
 import numpy as np
 import pytest
@@ -26,13 +28,16 @@ from skae._functional.losses import (
     softmax_log_loss,
     softmax_log_loss_with_gradient,
 )
+from skae._networks.activations import (
+    ACTIVATION_GRADIENTS,
+    ACTIVATIONS,
+    activate,
+    activation_gradients,
+)
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.layer_autoencoder import LayerAutoencoder
 from skae._networks.layers import (
-    ACTIVATION_GRADIENTS,
-    ACTIVATIONS,
     MLP,
-    activate,
 )
 from skae._networks.predictor import StackedPredictor
 from skae._networks.scaling import Scaling
@@ -166,6 +171,18 @@ def test_activations(activation, dtype):
     (expected,) = torch.autograd.grad(ACTIVATIONS[activation](h), h, gradient)
     _, of_gradient = activate(activation, h.detach().clone())
     written = ACTIVATION_GRADIENTS[activation](gradient, of_gradient)
+    assert (written - expected).abs().max() < TOLERANCES[dtype]
+
+
+@pytest.mark.parametrize("activation", WRITTEN)
+@pytest.mark.parametrize("dtype", list(TOLERANCES))
+def test_activations_without_private_kernels(activation, dtype):
+    h = 3 * normal(50, 40, dtype=dtype)
+    _, of_gradient = activate(activation, h)
+    gradient = normal(50, 40, seed=1, dtype=dtype)
+    expected = ACTIVATION_GRADIENTS[activation](gradient.clone(), of_gradient)
+    written = activation_gradients(SimpleNamespace())[activation](gradient, of_gradient)
+    assert written.data_ptr() == gradient.data_ptr()
     assert (written - expected).abs().max() < TOLERANCES[dtype]
 
 

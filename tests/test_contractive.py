@@ -11,8 +11,8 @@ from sklearn.exceptions import NotFittedError
 from benchmarks import __main__, contractive
 from skae import ContractiveAutoencoder
 from skae._estimators.dense.contractive import _SLOPES, contractive_error, squared_norms
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.dense import DenseAutoencoder
-from skae._networks.layers import ACTIVATIONS
 
 N_FEATURES = 7
 

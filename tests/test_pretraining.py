@@ -9,7 +9,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from skae import StackedAutoencoder
-from skae._networks.layers import ACTIVATIONS
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.scaling import Scaling
 from skae._training.data import Rows
 
@@ -130,7 +130,7 @@ def test_what_was_learnt_of_scaled_codes_is_of_the_codes_themselves(below):
     codes = torch.tanh(x @ learnt.weight.T + learnt.bias)
     restored = codes @ learnt.decoder_weight.T + learnt.decoder_bias
     if below is None:
-        # The task's own rows are those, centred and scaled.
+        # The task's own rows are those, centered and scaled.
         slope = x[:, 0].std() / task.rows.x[:, 0].std()
         clean = clean * slope + x.mean(dim=0)
     else:

@@ -19,7 +19,7 @@ from benchmarks import deep_autoencoder, mnist
 from benchmarks.__main__ import main
 from benchmarks.datasets import Split
 from skae import StackedAutoencoder
-from skae._networks.layers import ACTIVATIONS
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.unrolled import UnrolledAutoencoder
 
 X, y = load_digits(return_X_y=True)

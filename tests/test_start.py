@@ -123,7 +123,7 @@ def test_rows_are_in_the_network_space_with_weights_of_mean_one(dtype):
     assert float(rows.weight.mean()) == pytest.approx(1)
     share = samples.weight / samples.weight.sum()
     np.testing.assert_allclose(rows.weight / len(rows), share, rtol=1e-5)
-    # Centred and scaled with the same weights.
+    # Centered and scaled with the same weights.
     np.testing.assert_allclose(share @ rows.x.double().numpy(), 0, atol=1e-6)
 
 
@@ -170,9 +170,15 @@ def test_much_data_in_float32_starts_in_float32(
 ):
     X = np.random.RandomState(0).randn(60, 5).astype(dtype)
     scaling = Scaling.fit(X, "identity")
-    assert engine.rows_of_the_start(scaling, X, getattr(torch, precision)).dtype == torch.float64
+    assert (
+        engine.rows_of_the_start(scaling, X, getattr(torch, precision)).dtype
+        == torch.float64
+    )
     engine.set_constant(monkeypatch, "values for float32 starts", 1)
-    assert engine.rows_of_the_start(scaling, X, getattr(torch, precision)).dtype == expected
+    assert (
+        engine.rows_of_the_start(scaling, X, getattr(torch, precision)).dtype
+        == expected
+    )
 
 
 def test_a_start_in_float32_is_that_in_float64(monkeypatch):

@@ -86,7 +86,7 @@ class EncoderPredictor(ArrayStateModule):
     Attributes
     ----------
     code_mean, code_scale : Tensor of shape (n_codes,)
-        What the codes are centred and divided by before the perceptron.
+        What the codes are centered and divided by before the perceptron.
     """
 
     linear_path = False
@@ -169,6 +169,6 @@ class EncoderPredictor(ArrayStateModule):
 
     @torch.no_grad()
     def standardize(self, mean, scale):
-        """Set what codes are centred and divided by, arrays of shape (n_codes,)."""
+        """Set what codes are centered and divided by, arrays of shape (n_codes,)."""
         self.code_mean.copy_(torch.as_tensor(mean))
         self.code_scale.copy_(torch.as_tensor(scale))

@@ -1,7 +1,8 @@
 """Constraints of the parameters that estimators share."""
 
 from skae._functional.losses import LOSSES, OUT_ACTIVATIONS
-from skae._networks.layers import ACTIVATIONS, INITIALIZERS
+from skae._networks.activations import ACTIVATIONS
+from skae._networks.layers import INITIALIZERS
 from skae._training.full_batch import METHODS
 from skae._training.optimizers import OPTIMIZERS
 from skae._training.schedules import SCHEDULES

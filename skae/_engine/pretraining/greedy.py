@@ -22,7 +22,7 @@ import torch
 from skae._engine.pretraining.denoising_layer import LayerSpec, denoising_layer
 from skae._engine.pretraining.rbm_layer import VISIBLE_UNITS, check_rbm, rbm_layer
 from skae._functional.corruption import CORRUPTIONS, warn_of_drowning
-from skae._networks.layers import ACTIVATIONS
+from skae._networks.activations import ACTIVATIONS
 from skae._training.data import Rows
 from skae._training.loop import Plan, train
 from skae._training.optimizers import OPTIMIZERS

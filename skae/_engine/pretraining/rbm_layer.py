@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from skae._engine.pretraining.denoising_layer import LayerTask, LearnedLayer
-from skae._networks.layers import ACTIVATIONS
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.rbm import RestrictedBoltzmannMachine
 from skae._training.data import Rows
 

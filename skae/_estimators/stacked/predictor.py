@@ -15,7 +15,8 @@ from skae._engine.pretraining.greedy import (
     resolve_pretraining,
 )
 from skae._estimators.supervised.base import BasePredictor
-from skae._networks.layers import ACTIVATIONS, layerwise_init
+from skae._networks.activations import ACTIVATIONS
+from skae._networks.layers import layerwise_init
 from skae._networks.predictor import StackedPredictor
 from skae._networks.scaling import Scaling
 from skae._parameters.prediction import PARAMETERS as PREDICTOR_PARAMETERS

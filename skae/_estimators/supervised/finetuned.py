@@ -23,7 +23,8 @@ from skae._estimators.base.validation import (
 from skae._estimators.dense.denoising import DenoisingAutoencoder
 from skae._estimators.supervised.base import BasePredictor
 from skae._functional.linear_maps import read_size
-from skae._networks.layers import ACTIVATIONS, layerwise_init
+from skae._networks.activations import ACTIVATIONS
+from skae._networks.layers import layerwise_init
 from skae._networks.linear_path import is_linear_path
 from skae._networks.predictor import EncoderPredictor
 from skae._parameters.prediction import PARAMETERS as PREDICTOR_PARAMETERS
