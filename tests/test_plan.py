@@ -24,7 +24,6 @@ def parameters(**given):
         "shuffle": True,
         "max_norm": None,
         "precision": "float32",
-        "_anneal": None,
         "_decay_without_path": 1.0,
     }
     return SimpleNamespace(**{**defaults, **given})
@@ -93,13 +92,6 @@ def test_decay_by_default_grows_with_what_the_linear_path_explains():
 def test_an_estimator_may_have_no_decay_without_a_linear_path():
     assert decay_of(_decay_without_path=0.0) == 0
     assert decay_of(0.1, _decay_without_path=0.0) == decay_of(0.1) > 0
-
-
-def test_a_plan_anneals_as_its_estimator_does():
-    def anneal(objective, epoch):
-        return objective, epoch
-
-    assert plan_of(_anneal=anneal).in_epoch(2).objective == (None, 2)
 
 
 @pytest.mark.parametrize("unexplained", [None, 0.1, 0.9])

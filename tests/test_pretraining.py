@@ -8,7 +8,6 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from skae._engine.initialization import Criterion
 from skae._engine.pretraining.denoising_layer import LayerSpec, denoising_layer
 from skae._engine.pretraining.greedy import (
     METHODS,
@@ -19,6 +18,7 @@ from skae._engine.pretraining.greedy import (
 from skae._engine.pretraining.rbm_layer import rbm_layer
 from skae._networks.layers import ACTIVATIONS
 from skae._networks.scaling import Scaling
+from skae._training.criterion import ScaledLoss
 from skae._training.data import Rows
 
 DIGITS = load_digits().data[:500] / 16
@@ -179,7 +179,7 @@ def learnt_machine(X, link="identity", loss="squared_error", **parameters):
     target = rows.x if link == "identity" else torch.from_numpy(X)
     rows = Rows(rows.x, target)
     draw = torch.Generator().manual_seed(0)
-    criterion = Criterion(loss, scaling)
+    criterion = ScaledLoss(loss, scaling)
     task = rbm_layer(estimator, spec(), rows, scaling, draw, criterion)
     machine = task.network.double()
     for parameter in machine.parameters():

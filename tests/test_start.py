@@ -6,7 +6,6 @@ from sklearn.decomposition import PCA
 from skae import AutoencoderTransformer
 from skae._engine import initialization as _start
 from skae._engine.initialization import (
-    Criterion,
     Samples,
     ScaledRows,
     Setup,
@@ -16,6 +15,7 @@ from skae._engine.initialization import (
 )
 from skae._functional.losses import LINKS, LOSSES
 from skae._networks.scaling import Scaling
+from skae._training.criterion import ScaledLoss
 
 CPU = torch.device("cpu")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -98,11 +98,11 @@ def test_the_criterion_of_the_data_itself_is_the_least(loss):
     link = LOSSES[loss].link
     samples = samples_for(link)
     scaling = Scaling.fit(samples.X, link)
-    criterion = Criterion(loss, scaling)
+    criterion = ScaledLoss(loss, scaling)
     rows = make_rows(scaling, samples, torch.float64, CPU)
-    least = criterion(rows.x, rows.target).mean()
+    least = criterion.losses(rows.x, rows.target).mean()
     for step in (-0.3, 0.3):
-        assert criterion(rows.x + step, rows.target).mean() > least
+        assert criterion.losses(rows.x + step, rows.target).mean() > least
 
 
 @pytest.mark.parametrize("link", sorted(set(LINKS) - {"tanh"}))
@@ -112,12 +112,12 @@ def test_predicting_the_mean_costs_one_whatever_the_unit(link):
         scaling = Scaling.fit(unit * X, link)
         samples = Samples(unit * X, unit * X, None)
         rows = make_rows(scaling, samples, torch.float64, CPU)
-        criterion = Criterion("squared_error", scaling)
+        criterion = ScaledLoss("squared_error", scaling)
         mean = torch.from_numpy(unit * X.mean(axis=0, keepdims=True))
         # The network's output whose image under the link is the mean.
         output = {"identity": lambda t: t, "logistic": torch.logit, "exp": torch.log}
         linked = (output[link](mean) - scaling.center) - scaling.center_rest
-        value = criterion(linked / scaling.scale, rows.target).mean()
+        value = criterion.losses(linked / scaling.scale, rows.target).mean()
         assert float(value) == pytest.approx(1)
 
 

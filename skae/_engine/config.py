@@ -43,7 +43,6 @@ def make_plan(estimator, objective, batch_size, count, first_epoch):
         alpha, l1_ratio = alpha * l1_ratio, 1.0
     return Plan(
         objective=objective,
-        anneal=estimator._anneal,
         batch_size=batch_size,
         schedule=make_schedule(estimator, first_epoch),
         shuffle=estimator.shuffle,

@@ -58,6 +58,8 @@ class FitResult:
         Of the first start's linear path, where `network` is of a start without it.
     kind : str
         Of the start, as in `redrawn`.
+    first_full_epoch : int
+        That of the objective.
     """
 
     scaling: Scaling
@@ -73,3 +75,4 @@ class FitResult:
     start_losses: list = field(default_factory=list)
     linear_decoder: Tensor | None = None
     kind: str = "plain"
+    first_full_epoch: int = 1

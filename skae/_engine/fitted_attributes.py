@@ -76,9 +76,9 @@ def curves(result, estimator, warm):
         curve = estimator.loss_curve_ + curve[1:]
         if None not in (validation_curve, estimator.validation_loss_curve_):
             validation_curve = estimator.validation_loss_curve_ + validation_curve[1:]
-    # Epochs before the first that is judged minimise less than the whole loss, and the
-    # loss of a start that was not kept has no dropout.
-    kept = curve[estimator._first_judged_epoch() :] if result.best_epoch else curve[:1]
+    # Epochs before the first full one minimize less than the whole loss, and the loss
+    # of a start that was not kept has no dropout.
+    kept = curve[result.first_full_epoch :] if result.best_epoch else curve[:1]
     return {
         "loss_curve_": curve,
         "validation_loss_curve_": validation_curve,

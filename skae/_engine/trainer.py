@@ -208,7 +208,8 @@ class Trainer:
     def run_one_epoch(self):
         """Take one pass at the initial rate; its outcome is the result."""
         rate = self.estimator.learning_rate_init
-        self._plan.schedule = SCHEDULES["constant"](rate, max_iter=1)
+        schedule = SCHEDULES["constant"](rate, max_iter=1)
+        self._plan = replace(self._plan, schedule=schedule)
         unit = self.state.loss_scale
         # Of this epoch alone: one batch of outliers must not slow down all later ones.
         self._suit_loss_scale()
@@ -241,6 +242,7 @@ class Trainer:
             else [],
             self.linear_decoder,
             self.kind,
+            self._plan.objective.first_full_epoch,
         )
 
     def _best_network(self):
@@ -346,7 +348,7 @@ class Trainer:
             tol=self.estimator.tol * abs(scale),
             on_plateau=self._plan.schedule.reduce,
             best_loss=best_loss,
-            first_epoch=self.estimator._first_judged_epoch(),
+            first_epoch=self._plan.objective.first_full_epoch,
             standard_errors=standard_errors_of_start(self.index),
         )
 

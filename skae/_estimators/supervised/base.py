@@ -36,7 +36,6 @@ class BasePredictor(
     # What the trainer asks of all estimators, and no predictor has.
     linear_path = None
     l1_ratio = 0.0
-    _anneal = None
     _decay_without_path = 1.0
 
     # ----- holes -----------------------------------------------------------
@@ -82,9 +81,6 @@ class BasePredictor(
 
     def _make_criterion(self, scaling):
         return None
-
-    def _first_judged_epoch(self):
-        return 1
 
     def _loss_is_of_residuals(self):
         return False
