@@ -1,33 +1,43 @@
 """A variant of one's own: near rows get near codes, by a graph Laplacian."""
 
-import functools
+from dataclasses import dataclass
 
 import torch
 
 from skae import AutoencoderTransformer
 from skae._estimators.base.autoencoder import BaseAutoencoder
+from skae._training.criterion import Criterion
+from skae._training.objective import Objective
 from skae._utils.validation import reals
 
 # What its user need not choose has the defaults of the plain autoencoder.
 Defaults = type("Defaults", (), AutoencoderTransformer().get_params())
 
 
-def laplacian_error(network, rows, generator, *, criterion, weight, bandwidth):
-    r"""Return the error of each row and how much its code differs from near ones.
+@dataclass(frozen=True)
+class LaplacianObjective(Objective):
+    r"""The error of each row and how much its code differs from near ones.
 
     .. math:: \frac1p \sum_j \ell(\hat x_j, x_j) + \lambda
               \frac{\mathrm{tr}(H^T L H)}{\mathrm{tr}(H^T D H)}, \qquad L = D - W,
 
-    W being the `affinities` of a batch, D their sums and H the centred codes. It is a
-    quotient, so that codes gain nothing by being small.
+    W being the `affinities` of a batch, D their sums and H the centered codes. The
+    penalty is a quotient, so that codes gain nothing by being small.
     """
-    codes = network.encode(rows.x, generator)
-    errors = criterion(network.decode(codes, generator), rows.target)
-    near = affinities(rows.x, bandwidth)
-    return {
-        "reconstruction": errors.mean(dim=1),
-        "roughness": weight * roughness(codes, near),
-    }
+
+    criterion: Criterion
+    weight: float
+    bandwidth: float
+
+    def losses(self, network, rows, generator):
+        """Return both terms of each row."""
+        codes = network.encode(rows.x, generator)
+        output = network.decode(codes, generator)
+        near = affinities(rows.x, self.bandwidth)
+        return {
+            "reconstruction": self.criterion.losses(output, rows.target).mean(dim=1),
+            "roughness": self.weight * roughness(codes, near),
+        }
 
 
 def affinities(x, bandwidth):
@@ -91,9 +101,4 @@ class LaplacianAutoencoder(Defaults, BaseAutoencoder):
         self.random_state = random_state
 
     def _make_objective(self, criterion, corruption):
-        return functools.partial(
-            laplacian_error,
-            criterion=criterion,
-            weight=self.laplacian_weight,
-            bandwidth=self.bandwidth,
-        )
+        return LaplacianObjective(criterion, self.laplacian_weight, self.bandwidth)

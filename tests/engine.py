@@ -34,7 +34,7 @@ CPU = torch.device("cpu")
 fold = fused.fold
 statistics_of_codes = code_statistics.code_statistics
 redrawn = initialization.redrawn
-contrastive_divergence = rbm_layer.contrastive_divergence
+ContrastiveDivergence = rbm_layer.ContrastiveDivergence
 default_hidden_layer_sizes = shared.default_hidden_layer_sizes
 PRETRAINING_METHODS = tuple(greedy.METHODS)
 
@@ -83,7 +83,7 @@ def rows_of_the_start(scaling, X, dtype=torch.float64):
 
 def criterion_of(loss, scaling):
     """Return the elementwise loss, a function of a network's output and a target."""
-    return criteria.Criterion(loss, scaling)
+    return criteria.ScaledLoss(loss, scaling)
 
 
 def corruption_of(estimator, X):

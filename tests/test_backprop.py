@@ -6,6 +6,7 @@ import engine
 import numpy as np
 import pytest
 import torch
+from objectives import FunctionCriterion, FunctionObjective
 from sklearn.datasets import load_digits
 
 import skae._training.loop
@@ -44,6 +45,7 @@ from skae._networks.scaling import Scaling
 from skae._networks.variational import VariationalAutoencoder
 from skae._training.backward.dense import BallTape
 from skae._training.backward.registry import make_tape
+from skae._training.objective import ReconstructionObjective
 from skae._training.state import FlatParameters
 
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -322,7 +324,9 @@ def fits():
 def test_a_criterion_without_gradient_is_left_to_autograd():
     class Cubes(AutoencoderTransformer):
         def _make_criterion(self, scaling):
-            return lambda output, target: (output - target).abs() ** 3
+            return FunctionCriterion(
+                lambda output, target: (output - target).abs() ** 3
+            )
 
     X = np.random.RandomState(0).randn(60, 5)
     curve = Cubes(2, **AUTOENCODER).fit(X).loss_curve_
@@ -330,9 +334,13 @@ def test_a_criterion_without_gradient_is_left_to_autograd():
 
 
 def test_an_objective_of_an_epoch_without_gradient_is_left_to_autograd():
+    class Annealing(ReconstructionObjective):
+        def in_epoch(self, epoch):
+            return FunctionObjective(self.losses)
+
     class Annealed(AutoencoderTransformer):
-        def _anneal(self, objective, epoch):
-            return lambda *rows: objective(*rows)
+        def _make_objective(self, criterion, corruption):
+            return Annealing(criterion, corruption)
 
     X = np.random.RandomState(0).randn(60, 5)
     annealed = Annealed(2, **AUTOENCODER).fit(X).loss_curve_

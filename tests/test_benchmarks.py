@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from objectives import FunctionObjective
 from sklearn.decomposition import PCA
 
 from benchmarks import (
@@ -141,13 +142,9 @@ def test_binary_pixels_are_drawn_from_the_grey_and_scaled_like_data():
     gray = np.tile([0.0, 0.25, 0.75, 1.0], (20_000, 1))
     scaling = Scaling.fit(gray, "logistic")
     target = torch.from_numpy(gray)
-    drawn = vae._of_binary_pixels(
-        None,
-        Rows(scaling(target), target),
-        torch.Generator().manual_seed(0),
-        objective=lambda network, rows, generator: rows,
-        scaling=scaling,
-    )
+    drawn = vae.BinaryPixels(
+        FunctionObjective(lambda network, rows, generator: rows), scaling
+    ).losses(None, Rows(scaling(target), target), torch.Generator().manual_seed(0))
     assert set(drawn.target.unique().tolist()) == {0.0, 1.0}
     np.testing.assert_allclose(drawn.target.mean(dim=0), gray[0], atol=0.02)
     np.testing.assert_allclose(drawn.x, scaling(drawn.target))

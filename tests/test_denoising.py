@@ -11,9 +11,10 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder
-from skae._estimators.base.denoising import denoising_error
 from skae._functional.corruption import CORRUPTIONS
+from skae._training.criterion import SquaredError
 from skae._training.data import Rows
+from skae._training.objective import ReconstructionObjective
 
 
 @pytest.fixture(scope="module")
@@ -123,14 +124,10 @@ def test_emphasis_weights_the_changed_values():
     def first_column_to_zero(x, generator):
         return x * torch.tensor([0.0, 1.0, 1.0], dtype=x.dtype)
 
-    terms = denoising_error(
-        lambda noisy, generator: noisy + 1,
-        Rows(x, x),
-        None,
-        criterion=lambda output, target: (output - target).square(),
-        corruption=first_column_to_zero,
-        emphasis=(2.0, 0.5),
+    objective = ReconstructionObjective(
+        SquaredError(), first_column_to_zero, emphasis=(2.0, 0.5)
     )
+    terms = objective.losses(lambda noisy, generator: noisy + 1, Rows(x, x), None)
     # Row one: 0 is 0 already, so unchanged; row two: 3 became 0.
     expected = [(0.5 + 0.5 + 0.5) / 3, (2 * 4 + 0.5 + 0.5) / 3]
     assert_allclose(terms["reconstruction"], expected)

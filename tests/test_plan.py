@@ -94,14 +94,6 @@ def test_a_linear_path_has_the_same_decay_in_every_estimator():
     assert decay_of(0.1, cls=VAETransformer) == decay_of(0.1) > 0
 
 
-def test_a_plan_anneals_as_its_estimator_does():
-    class Annealed(AutoencoderTransformer):
-        def _anneal(self, objective, epoch):
-            return objective, epoch
-
-    assert plan_of(cls=Annealed).in_epoch(2).objective == (None, 2)
-
-
 @pytest.mark.parametrize("unexplained", [None, 0.1, 0.9])
 def test_decay_that_was_given_does_not_depend_on_the_linear_path(unexplained):
     assert decay_of(unexplained, alpha=3.0, count=60.0) == pytest.approx(0.05)

@@ -177,7 +177,7 @@ class Trainer:
             validation_curve,
             config=self.config,
             alpha=self.alpha,
-            first_full_epoch=getattr(self.plan.objective, "first_full_epoch", 1),
+            first_full_epoch=self.plan.objective.first_full_epoch,
             state=self.state,
             loss_scale=self.state.loss_scale,
             interrupted=self.interrupted,
@@ -290,7 +290,7 @@ class Trainer:
             tol=config.tol * abs(scale),
             on_plateau=self.plan.schedule.reduce,
             best_loss=best_loss,
-            first_epoch=getattr(self.plan.objective, "first_full_epoch", 1),
+            first_epoch=self.plan.objective.first_full_epoch,
             standard_errors=standard_errors_of_start(self.index),
         )
 

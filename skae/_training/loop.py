@@ -2,7 +2,6 @@
 
 import functools
 import math
-from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -10,26 +9,22 @@ import torch
 
 from skae._functional.penalties import elastic_net, elastic_net_gradient
 from skae._networks.cost import rows_at_once
-from skae._training.backward.layers import gradient_of, reads_linear_codes
 from skae._training.backward.registry import make_tape
 from skae._training.data import Batches, weighted_mean
+from skae._training.objective import Objective
 
 _EVALUATION_ROWS = 1024
 # False forces autograd, by which the written-out gradients are tested.
 _WRITTEN_OUT = True
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
     """What stays fixed during a fit.
 
     Attributes
     ----------
-    objective : callable
-        ``(network, rows, generator) -> {term: losses of shape (n_rows,)}``.
-    anneal : callable or None
-        ``anneal(objective, epoch)`` returns what to minimise in an epoch, counted
-        from 0; rows that judge see the objective itself.
+    objective : Objective
     batch_size : int
     shuffle : bool
     schedule : object with ``rate(progress)``
@@ -40,7 +35,7 @@ class Plan:
         Run the forward pass in bfloat16.
     """
 
-    objective: object
+    objective: Objective
     batch_size: int
     schedule: object
     shuffle: bool = True
@@ -48,19 +43,19 @@ class Plan:
     l1_ratio: float = 0.0
     max_norm: float | None = None
     mixed_precision: bool = False
-    anneal: Callable | None = None
 
     def in_epoch(self, epoch):
         """Return the plan with the objective of an epoch."""
-        if self.anneal is None:
+        objective = self.objective.in_epoch(epoch)
+        if objective is self.objective:
             return self
-        return replace(self, objective=self.anneal(self.objective, epoch))
+        return replace(self, objective=objective)
 
     def tape_of(self, network):
         """Return what backpropagation is written out by, None where it is autograd."""
-        if not _WRITTEN_OUT or self.mixed_precision:
+        if not _WRITTEN_OUT or self.mixed_precision or not self.objective.has_gradient:
             return None
-        return None if gradient_of(self.objective) is None else make_tape(network)
+        return make_tape(network)
 
     def backpropagation(self, state, tape=None):
         """Return a function of a batch that leaves the gradient.
@@ -69,7 +64,7 @@ class Plan:
         """
         if tape is None:
             return functools.partial(_autograd, state, self)
-        return functools.partial(_written_out, state, gradient_of(self.objective), tape)
+        return functools.partial(_written_out, state, self.objective, tape)
 
     def autocast(self, device):
         """Return the context of the forward pass."""
@@ -90,7 +85,7 @@ class Loop:
         self._state, self._plan = state, plan
         with _trainable():
             self._tape = plan.tape_of(state.network)
-            if self._tape is not None and reads_linear_codes(plan.objective):
+            if self._tape is not None and plan.objective.reads_linear_codes:
                 with torch.inference_mode():
                     rows = self._tape.prepare(rows)
             self._batches = Batches(rows, plan.batch_size, shuffle=plan.shuffle)
@@ -124,7 +119,7 @@ def run_epoch(state, batches, plan, tape=None):
     on the weights, where there is one, is a term of the loss.
     """
     plan = plan.in_epoch(state.epoch)
-    if tape is None or gradient_of(plan.objective) is None:
+    if tape is None or not plan.objective.has_gradient:
         state.network.train()
         means = _run_batches(state, batches, plan, None)
         state.network.eval()
@@ -177,12 +172,12 @@ def _autograd(state, plan, batch):
     return {name: value.detach() for name, value in terms.items()}
 
 
-def _written_out(state, gradient, tape, batch):
+def _written_out(state, objective, tape, batch):
     """Leave the gradient by the way through the layers and back."""
     share = 1 / (len(batch) * state.loss_scale)
     if batch.weight is not None:
         share = batch.weight.unsqueeze(1) * share
-    return gradient(tape, batch, state.generator, share)
+    return objective.gradient(tape, batch, state.generator, share)
 
 
 def weight_penalty(state, plan):
@@ -194,7 +189,7 @@ def weight_penalty(state, plan):
 def loss_terms(network, rows, plan, generator):
     """Return the (weighted) mean of each term of the objective."""
     with plan.autocast(rows.x.device):
-        terms = plan.objective(network, rows, generator)
+        terms = plan.objective.losses(network, rows, generator)
     return {name: weighted_mean(t, rows.weight) for name, t in terms.items()}
 
 
@@ -211,7 +206,7 @@ def row_losses(network, rows, plan, seed):
         network.eval()
     losses, at_once = [], rows_at_once(network, _EVALUATION_ROWS)
     for part in rows.split(-(-len(rows) // at_once)):
-        terms = plan.objective(network, part, generator)
+        terms = plan.objective.losses(network, part, generator)
         losses.append(sum(terms.values()))
     if was_training:
         network.train()

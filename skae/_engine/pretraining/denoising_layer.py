@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from skae._functional.corruption import ColumnRange, at_level
-from skae._functional.losses import elementwise_loss, elementwise_with_gradient
 from skae._networks.layer_autoencoder import LayerAutoencoder
 from skae._networks.layers import layerwise_init
-from skae._training.backward.layers import written_out
-from skae._training.data import Rows, weighted_mean
+from skae._training.criterion import SquaredError
+from skae._training.data import Rows
+from skae._training.objective import Objective, ReconstructionObjective
 
 # Of a layer whose whole input is hidden: its weights stay finite and above zero.
 _LEAST_GAIN = 0.01
@@ -69,49 +69,15 @@ class LayerTask(NamedTuple):
         With the layer's weights.
     rows : Rows
         What it is trained on.
-    objective : callable
+    objective : Objective
     learned : callable
         ``learned(network)`` returns the `LearnedLayer` of the trained network.
     """
 
     network: nn.Module
     rows: Rows
-    objective: Callable
+    objective: Objective
     learned: Callable
-
-
-class SquaredError(NamedTuple):
-    """Squares of residuals divided by `scale`, elementwise."""
-
-    scale: float = 1.0
-
-    def __call__(self, output, target):
-        return elementwise_loss("squared_error", "identity", output, target, self.scale)
-
-    def with_gradient(self, output, target, factor):
-        """Return the loss and its derivative by each output times `factor`."""
-        return elementwise_with_gradient(
-            "squared_error", "identity", output, target, self.scale, factor=factor
-        )
-
-
-def restoration_gradient(tape, rows, generator, share, *, corrupt, criterion):
-    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
-    output = tape.forward(corrupt(rows.x, generator), generator)
-    share = share / output.shape[1]
-    errors, gradient = criterion.with_gradient(output, rows.target, share)
-    tape.backward(gradient)
-    return {"reconstruction": weighted_mean(errors, rows.weight)}
-
-
-@written_out(restoration_gradient)
-def restoration_error(network, rows, generator, *, corrupt, criterion):
-    r"""Return the error of each row restored from a corrupted copy.
-
-    .. math:: \frac{1}{p} \sum_j \ell\big(g(f(\tilde x))_j, x_j\big)
-    """
-    output = network(corrupt(rows.x, generator))
-    return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
 
 
 def denoising_layer(pretraining, init, layer, rows, scaling, generator, criterion):
@@ -141,9 +107,7 @@ def denoising_layer(pretraining, init, layer, rows, scaling, generator, criterio
     network.initialize(layerwise_init(init, layer.activation), generator)
     column_range = ColumnRange(x.amin(dim=0), x.amax(dim=0))
     corrupt = at_level(pretraining.corruption, layer.level, column_range)
-    objective = functools.partial(
-        restoration_error, corrupt=corrupt, criterion=criterion
-    )
+    objective = ReconstructionObjective(criterion, corrupt)
     return LayerTask(network, Rows(x, target, rows.weight), objective, undo)
 
 

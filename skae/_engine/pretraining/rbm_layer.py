@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from skae._engine.pretraining.denoising_layer import LayerTask, LearnedLayer
 from skae._networks.activations import ACTIVATIONS
 from skae._networks.rbm import RestrictedBoltzmannMachine
 from skae._training.data import Rows
+from skae._training.objective import Objective
 
 # Hidden units by the activation of the layer, which is to be their mean.
 HIDDEN_UNITS = {"logistic": "bernoulli", "identity": "gaussian"}
@@ -31,8 +33,9 @@ VISIBLE_UNITS = (
 )
 
 
-def contrastive_divergence(network, rows, generator, *, n_steps=1):
-    r"""Return the one-step reconstruction error of rows, with another gradient.
+@dataclass(frozen=True)
+class ContrastiveDivergence(Objective):
+    r"""The one-step reconstruction error of each row, with another gradient.
 
     The gradient is that of :math:`F(v) - F(v')`, where the row v' comes from v by
     `n_steps` steps of Gibbs sampling and is held fixed: the statistics of contrastive
@@ -42,13 +45,18 @@ def contrastive_divergence(network, rows, generator, *, n_steps=1):
 
     .. math:: \frac{1}{p} \| E[v' | h] - v \|^2, \qquad h \sim p(h | v).
     """
-    with torch.no_grad():
-        model = network.reconstruct(rows.x, generator)
-        error = (model - rows.x).square().mean(dim=1)
-        for _ in range(n_steps - 1):
-            model = network.reconstruct(model, generator)
-    gap = network.free_energy(rows.x) - network.free_energy(model)
-    return {"reconstruction": error + (gap - gap.detach())}
+
+    n_steps: int = 1
+
+    def losses(self, network, rows, generator):
+        """Return the error of each row, a mean over the visible units."""
+        with torch.no_grad():
+            model = network.reconstruct(rows.x, generator)
+            error = (model - rows.x).square().mean(dim=1)
+            for _ in range(self.n_steps - 1):
+                model = network.reconstruct(model, generator)
+        gap = network.free_energy(rows.x) - network.free_energy(model)
+        return {"reconstruction": error + (gap - gap.detach())}
 
 
 def rbm_layer(pretraining, init, layer, rows, scaling, generator, criterion):
@@ -76,7 +84,7 @@ def rbm_layer(pretraining, init, layer, rows, scaling, generator, criterion):
         rows=rows,
         activation=layer.activation,
     )
-    return LayerTask(network, Rows(x, x, rows.weight), contrastive_divergence, learned)
+    return LayerTask(network, Rows(x, x, rows.weight), ContrastiveDivergence(), learned)
 
 
 def check_rbm(activations):

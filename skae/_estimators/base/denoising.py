@@ -15,8 +15,7 @@ from skae._functional.corruption import (
     at_level,
     warn_of_drowning,
 )
-from skae._training.backward.layers import written_out
-from skae._training.data import weighted_mean
+from skae._training.objective import ReconstructionObjective
 from skae._utils.sklearn_compat import StrOptions, fit_context
 from skae._utils.validation import check_rows_like, reals
 
@@ -66,46 +65,6 @@ CORRUPTION_TEXTS = {
         """,
     ),
 }
-
-
-def denoising_gradient(
-    tape, rows, generator, share, *, criterion, corruption, emphasis
-):
-    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
-    noisy = rows.x if corruption is None else corruption(rows.x, generator)
-    output = tape.forward(noisy, generator)
-    share = share / output.shape[1]
-    errors, gradient = criterion.with_gradient(output, rows.target, share)
-    if emphasis != (1.0, 1.0):
-        weights = _weights(noisy, rows.x, emphasis)
-        errors, gradient = errors.mul_(weights), gradient.mul_(weights)
-    tape.backward(gradient)
-    return {"reconstruction": weighted_mean(errors, rows.weight)}
-
-
-@written_out(denoising_gradient)
-def denoising_error(network, rows, generator, *, criterion, corruption, emphasis):
-    r"""Return the error of each row against its clean values.
-
-    .. math:: \frac{1}{p} \Big( \alpha \sum_{j \in C} \ell(\hat x_j, x_j)
-              + \beta \sum_{j \notin C} \ell(\hat x_j, x_j) \Big),
-              \quad \hat x = g(f(\tilde x)),
-
-    where C are the features that the corruption changed and (alpha, beta) is
-    `emphasis`: section 5.3 of Vincent et al. (2010).
-    """
-    noisy = rows.x if corruption is None else corruption(rows.x, generator)
-    errors = criterion(network(noisy, generator), rows.target)
-    emphasised = errors * _weights(noisy, rows.x, emphasis)
-    return {"reconstruction": emphasised.mean(dim=1)}
-
-
-def _weights(noisy, clean, emphasis):
-    """Return the weight of each value, or one number for all."""
-    on_corrupted, on_rest = emphasis
-    if on_corrupted == on_rest:
-        return on_rest
-    return torch.where(noisy != clean, on_corrupted, on_rest)
 
 
 def column_range(rows):
@@ -332,12 +291,8 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
             )
 
     def _make_objective(self, criterion, corruption):
-        return functools.partial(
-            denoising_error,
-            criterion=criterion,
-            corruption=corruption,
-            emphasis=check_emphasis(self.emphasis),
-        )
+        emphasis = check_emphasis(self.emphasis)
+        return ReconstructionObjective(criterion, corruption, emphasis)
 
     def _make_corruption(self, rows):
         return make_corruption(self.corruption, self.corruption_level, rows)

@@ -1,31 +1,30 @@
 """What a variant of an autoencoder may override."""
 
-from abc import ABCMeta, abstractmethod
 from collections.abc import Sized
 
 from skae._estimators.base.validation import hidden_layer_sizes
 from skae._functional.linear_maps import principal_axes
 from skae._functional.losses import LOSSES, resolve_link
 from skae._networks.dense import DenseAutoencoder
-from skae._training.criterion import Criterion
+from skae._training.criterion import ScaledLoss
+from skae._training.objective import ReconstructionObjective
 from skae._utils.flat_rows import check_flat_rows
 
 
-class AutoencoderOverrides(metaclass=ABCMeta):
+class AutoencoderOverrides:
     """The methods that describe a variant, with their defaults.
 
-    A variant gives its objective by `_make_objective` and overrides the others where
-    its network, its linear path or the noise on its input differ.
+    A variant overrides `_make_objective` if it minimizes more than the reconstruction
+    error, and the others if its network, its linear path or the noise on its input
+    differ.
     """
 
-    @abstractmethod
     def _make_objective(self, criterion, corruption):
-        """Return ``objective(network, rows, generator) -> {term: row losses}``.
+        """Return the `Objective` that the fit minimizes.
 
-        `criterion` is what `_make_criterion` and `corruption` what
-        `_make_corruption` returned. A function that is decorated with `written_out`,
-        or a partial of one, is trained without autograd where the network allows it.
+        `criterion` and `corruption` come from `_make_criterion` and `_make_corruption`.
         """
+        return ReconstructionObjective(criterion, corruption)
 
     # Default decay of the weights of a network without a linear path, as a share of
     # that of a network whose linear path explains everything.
@@ -38,11 +37,8 @@ class AutoencoderOverrides(metaclass=ABCMeta):
     _takes_pairs = False
 
     def _make_criterion(self, scaling):
-        """Return the elementwise loss, a function of (output, target).
-
-        With a method `with_gradient`, as `Criterion` has, it needs no autograd.
-        """
-        return Criterion(self.loss, scaling)
+        """Return the `Criterion`, the loss of each element of the output."""
+        return ScaledLoss(self.loss, scaling)
 
     def _link(self):
         """Return the name of the link between the decoder's output and X."""

@@ -1,9 +1,6 @@
 """The plain autoencoder."""
 
-import functools
-
 from skae._estimators.base.autoencoder import BaseAutoencoder
-from skae._estimators.base.reconstruction import reconstruction_error
 from skae._parameters.document import document
 from skae._parameters.shared import LINEAR_PATH_CONSTRAINTS
 from skae._utils.sklearn_compat import StrOptions
@@ -137,6 +134,3 @@ class AutoencoderTransformer(BaseAutoencoder):
         self.n_threads = n_threads
         self.verbose = verbose
         self.random_state = random_state
-
-    def _make_objective(self, criterion, corruption):
-        return functools.partial(reconstruction_error, criterion=criterion)

@@ -1,6 +1,6 @@
 """The contractive autoencoder."""
 
-import functools
+from dataclasses import dataclass
 
 import torch
 
@@ -13,6 +13,8 @@ from skae._functional.penalties import (
 )
 from skae._networks.dense import DenseAutoencoder
 from skae._parameters.document import PARAMETERS, document
+from skae._training.criterion import Criterion
+from skae._training.objective import Objective
 from skae._utils.sklearn_compat import StrOptions
 from skae._utils.validation import reals
 
@@ -28,8 +30,9 @@ _SLOPES = {
 _MOST_EXACT, _N_PROJECTIONS = 4, 1
 
 
-def contractive_error(network, rows, generator, *, criterion, weight):
-    r"""Return the error of each row and how much its code moves with it.
+@dataclass(frozen=True)
+class ContractiveObjective(Objective):
+    r"""The error of each row and how much its code moves with it.
 
     .. math:: \frac{1}{p} \Big( \sum_j \ell(\hat x_j, x_j)
               + \lambda \Big\| \frac{\partial h}{\partial x} \Big\|_F^2 \Big),
@@ -37,13 +40,20 @@ def contractive_error(network, rows, generator, *, criterion, weight):
 
     the objective of Rifai et al. (2011), lambda being `weight`.
     """
-    codes = network.encode(rows.x, generator)
-    errors = criterion(network.decode(codes, generator), rows.target)
-    terms = {"reconstruction": errors.mean(dim=1)}
-    if weight > 0:
-        norms = squared_norms(network, rows.x, codes, generator)
-        terms["contraction"] = weight / rows.x.shape[1] * norms
-    return terms
+
+    criterion: Criterion
+    weight: float
+
+    def losses(self, network, rows, generator):
+        """Return both terms of each row, divided by the number of features."""
+        codes = network.encode(rows.x, generator)
+        output = network.decode(codes, generator)
+        errors = self.criterion.losses(output, rows.target)
+        terms = {"reconstruction": errors.mean(dim=1)}
+        if self.weight > 0:
+            norms = squared_norms(network, rows.x, codes, generator)
+            terms["contraction"] = self.weight / rows.x.shape[1] * norms
+        return terms
 
 
 def squared_norms(network, x, codes, generator):
@@ -275,9 +285,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         return gradients.reshape(len(X), self.n_components_, X.shape[1])
 
     def _make_objective(self, criterion, corruption):
-        return functools.partial(
-            contractive_error, criterion=criterion, weight=self.contraction_weight
-        )
+        return ContractiveObjective(criterion, self.contraction_weight)
 
     def _code_form(self):
         # Turned, codes would no longer be bounded or rectified.

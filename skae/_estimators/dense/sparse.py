@@ -1,6 +1,5 @@
 """The sparse autoencoder."""
 
-import functools
 import math
 
 import numpy as np
@@ -11,10 +10,10 @@ from sklearn.exceptions import ConvergenceWarning
 from skae._estimators.base.autoencoder import BaseAutoencoder
 from skae._estimators.base.validation import hidden_layer_sizes
 from skae._estimators.dense.sparsity import (
-    kl_penalty,
-    l1_penalty,
-    penalised_error,
-    top_k_error,
+    KLPenalty,
+    L1Penalty,
+    PenalizedObjective,
+    TopKObjective,
 )
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.sparse import RectifiedAutoencoder, TopKAutoencoder
@@ -355,16 +354,13 @@ class SparseAutoencoder(BaseAutoencoder):
         if self.sparsity == "top_k":
             # Which units are idle changes while a line search goes on.
             revival = _REVIVAL if self.solver in OPTIMIZERS else 0.0
-            return functools.partial(top_k_error, criterion=criterion, revival=revival)
-        penalty = l1_penalty
-        if self.sparsity == "kl":
-            penalty = functools.partial(kl_penalty, target=self.sparsity_target)
+            return TopKObjective(criterion, revival)
+        is_kl = self.sparsity == "kl"
+        penalty = KLPenalty(self.sparsity_target) if is_kl else L1Penalty()
         weight = self.sparsity_weight
         if weight == "auto":
             weight = _DEFAULT_WEIGHTS[self.sparsity]
-        return functools.partial(
-            penalised_error, criterion=criterion, penalty=penalty, weight=weight
-        )
+        return PenalizedObjective(criterion, penalty, weight)
 
     def _own_attributes(self, attributes, samples):
         deviations = np.sqrt(attributes["explained_variance_"])

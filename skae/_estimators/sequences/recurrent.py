@@ -1,8 +1,8 @@
 """The recurrent autoencoder."""
 
-import functools
 import math
 import numbers
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from skae._estimators.sequences.sequence_shape import (
 from skae._networks.recurrent import CELLS, SequenceAutoencoder
 from skae._parameters.document import document
 from skae._parameters.shared import AUTOENCODER_CONSTRAINTS
+from skae._training.criterion import Criterion
 from skae._utils.sklearn_compat import StrOptions
 from skae._utils.validation import integers_from, reals
 
@@ -31,18 +32,34 @@ mean_ : ndarray of shape (n_features,)
 """
 
 
-def sequence_error(network, rows, generator, *, criterion):
-    r"""Return the error of each row over the steps it has.
+@dataclass(frozen=True)
+class PaddedLoss(Criterion):
+    r"""A loss that is zero where the target is padding, which is NaN.
+
+    The other elements are multiplied by :math:`p / \bar p`, p being the number of
+    columns and :math:`\bar p` the mean number of values of a training row. The mean
+    over the columns is then
 
     .. math:: \frac{1}{\bar p} \sum_{t \le T} \sum_j \ell(\hat x_{tj}, x_{tj})
 
-    with T the length of the row's sequence and :math:`\bar p` the mean number of values
-    of a training row: each value counts alike, in long sequences and in short ones.
+    with T the length of the row's sequence: each value counts alike, in long sequences
+    and in short ones.
+
+    Parameters
+    ----------
+    criterion : Criterion
+    row_size : float
+        :math:`\bar p`.
     """
-    padding = rows.target.isnan()
-    errors = criterion(network(rows.x, generator), rows.target.nan_to_num(0.0))
-    errors = errors.masked_fill(padding, 0.0).sum(dim=1)
-    return {"reconstruction": errors / criterion.scaling.row_size}
+
+    criterion: Criterion
+    row_size: float
+
+    def losses(self, output, target):
+        """Return the loss of each element."""
+        errors = self.criterion.losses(output, target.nan_to_num(0.0))
+        errors = errors.masked_fill(target.isnan(), 0.0)
+        return errors * (target.shape[1] / self.row_size)
 
 
 @document(
@@ -336,8 +353,8 @@ class RecurrentAutoencoder(BaseAutoencoder):
     def _default_n_components(self, n_features):
         return 32
 
-    def _make_objective(self, criterion, corruption):
-        return functools.partial(sequence_error, criterion=criterion)
+    def _make_criterion(self, scaling):
+        return PaddedLoss(super()._make_criterion(scaling), scaling.row_size)
 
     def _build_network(self, shape, n_components):
         sequence_shape = resolve_sequence_shape(self.sequence_shape, shape[1])

@@ -1,7 +1,6 @@
 """The stacked autoencoder: pretrained layer by layer, unrolled and fine-tuned."""
 
 import copy
-import functools
 
 from skae._engine.dataset import make_rows
 from skae._engine.initialization import Pretraining
@@ -13,7 +12,6 @@ from skae._engine.pretraining.greedy import (
     resolve_pretraining,
 )
 from skae._estimators.base.autoencoder import BaseAutoencoder
-from skae._estimators.base.reconstruction import reconstruction_error
 from skae._estimators.base.validation import hidden_layer_sizes
 from skae._networks.scaling import Scaling
 from skae._networks.unrolled import UnrolledAutoencoder
@@ -183,9 +181,6 @@ class StackedAutoencoder(BaseAutoencoder):
         self.n_threads = n_threads
         self.verbose = verbose
         self.random_state = random_state
-
-    def _make_objective(self, criterion, corruption):
-        return functools.partial(reconstruction_error, criterion=criterion)
 
     def _build_network(self, shape, n_components):
         return UnrolledAutoencoder(

@@ -1,17 +1,15 @@
 """What classifiers and regressors on an encoder do with the network's outputs."""
 
-import functools
-
 import numpy as np
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from skae._estimators.supervised.targets import (
+    ClassificationObjective,
     ClassTarget,
     QuantityTarget,
-    label_loss,
-    quantity_loss,
+    RegressionObjective,
 )
 from skae._estimators.supervised.unlabeled import (
     check_classes_have_no_mark,
@@ -153,7 +151,7 @@ class ClassifierOutputs(ClassifierMixin):
             )
 
     def _make_objective(self, criterion, corruption):
-        return label_loss
+        return ClassificationObjective()
 
     def _validate_y(self, y):
         return ClassTarget.validate(self, y)
@@ -246,7 +244,7 @@ class RegressorOutputs(RegressorMixin):
         return super().score(*labeled_samples(self, X, y, sample_weight))
 
     def _make_objective(self, criterion, corruption):
-        return functools.partial(quantity_loss, loss=self.loss)
+        return RegressionObjective(self.loss)
 
     def _validate_y(self, y):
         return QuantityTarget.validate(self, y)

@@ -1,6 +1,5 @@
 """What the variational autoencoders share: posterior, prior and likelihood."""
 
-import functools
 import math
 
 import numpy as np
@@ -14,9 +13,9 @@ from skae._estimators.base.validation import (
     warn_of_ignored_rows,
 )
 from skae._estimators.variational.elbo import (
+    NegativeELBO,
+    NegativeImportanceWeightedBound,
     importance_weighted_bound,
-    negative_elbo,
-    negative_importance_weighted_bound,
 )
 from skae._estimators.variational.likelihood_start import (
     count_at_floor,
@@ -189,23 +188,13 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             "likelihood": criterion,
             "beta": self.beta,
             "missing_share": self._missing_share,
+            "warmup": self._warmup(),
         }
         if self.n_importance_samples == 1:
-            return functools.partial(negative_elbo, **terms)
-        return functools.partial(
-            negative_importance_weighted_bound,
-            n_samples=self.n_importance_samples,
-            **terms,
+            return NegativeELBO(**terms)
+        return NegativeImportanceWeightedBound(
+            n_samples=self.n_importance_samples, **terms
         )
-
-    def _anneal(self, objective, epoch):
-        # Asked by the mini-batch loop only.
-        if epoch >= self.kl_warmup:
-            return objective
-        return functools.partial(objective, beta=self.beta * epoch / self.kl_warmup)
-
-    def _first_judged_epoch(self):
-        return self._warmup() + 1
 
     def _warmup(self):
         return self.kl_warmup if self.solver in OPTIMIZERS else 0

@@ -9,7 +9,6 @@ A tape owns the memory that products are written to: what it returns is overwrit
 its next run, and a caller may overwrite it before.
 """
 
-import functools
 from typing import NamedTuple
 
 import torch
@@ -17,43 +16,6 @@ from torch import Tensor
 
 from skae._networks.activations import ACTIVATION_GRADIENTS, activate
 from skae._networks.layers import MLP
-
-
-def written_out(gradient, *, reads_linear_codes=False):
-    """Decorate an objective, or a penalty, with its gradient.
-
-    That of an objective is called as ``gradient(tape, rows, generator, share)`` and
-    with the objective's keywords. It goes forward by the tape, back with the gradient
-    of the sum of the rows' losses, each times `share`, and returns the (weighted) mean
-    of each term, a scalar tensor of its own memory. `reads_linear_codes` says that it
-    hands the rows as they are, and their `codes`, to the tape.
-    """
-
-    def decorate(function):
-        function.gradient = gradient
-        function.reads_linear_codes = reads_linear_codes
-        return function
-
-    return decorate
-
-
-def gradient_of(function):
-    """Return the gradient of a decorated function, or of a partial of one.
-
-    None where there is none, be it of the ``criterion`` that a partial is given.
-    """
-    gradient = getattr(getattr(function, "func", function), "gradient", None)
-    keywords = getattr(function, "keywords", {})
-    if gradient is None or not keywords:
-        return gradient
-    if "criterion" in keywords and not hasattr(keywords["criterion"], "with_gradient"):
-        return None
-    return functools.partial(gradient, **keywords)
-
-
-def reads_linear_codes(function):
-    """Whether a decorated function, or a partial of one, reads ``rows.codes``."""
-    return getattr(getattr(function, "func", function), "reads_linear_codes", False)
 
 
 class _Layer(NamedTuple):

@@ -45,8 +45,8 @@ class LayerTape(LayersTape):
         super().__init__([network.encoder, network.decoder], network.activation)
         self._below = network.activation_below
 
-    def forward(self, h, generator):
-        """Reconstruct rows."""
+    def forward(self, h, generator, linear_codes=None):
+        """Reconstruct rows; `linear_codes` are not used, there is no linear path."""
         output, self._output = activate(self._below, super().forward(h, generator))
         return output
 
