@@ -294,16 +294,32 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (n_features,)
     Names of the columns, if X had them and all are strings.
 n_iter_ : int
-    Epochs done, at least 1.
+    Number of epochs that ran, those of earlier calls included with `warm_start` and
+    `partial_fit`; 0 where the result is known in closed form.
 best_epoch_ : int
     Epoch whose weights are kept; 0 is the start, the linear path.
 loss_curve_ : list of float
-    Training loss before the first epoch and after each.
+    Training loss, of length ``n_iter_ + 1``: entry 0 before the first epoch, entry i
+    after epoch i.
 validation_loss_curve_ : list of float or None
-    Loss on the validation rows before the first epoch and after each.
+    The same of the validation samples, NaN for epochs of a call without any; None if no
+    call had any.
 best_loss_ : float
     The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_`
     that minimized the whole loss; the first entry where the start is kept.
+alpha_ : float
+    Weight decay that ``alpha`` resolved to, for the start that was kept.
+batch_size_ : int
+    Samples in a batch.
+device_ : str
+    Device of the training and of the network.
+n_threads_ : int
+    Threads of the training steps.
+validation_strategy_ : {'given', 'holdout', 'cross-validation', 'none'}
+    What evaluated the epochs: `X_val`, a held-out part of X, five folds, or nothing but
+    the training loss. 'none' also if no epoch was trained.
+hidden_layer_sizes_ : tuple of int
+    Widths that `hidden_layer_sizes` resolved to.
 n_init_ : int
     Number of starts that `fit` trained; 0 where the result is known in closed form, and
     after `partial_fit` alone.
@@ -321,6 +337,7 @@ encoder_, decoder_ : torch.nn.Module
 # Attributes of the classes alone that have a certain parameter.
 _PARAMETER_OF = {
     "components_": "linear_path",
+    "hidden_layer_sizes_": "hidden_layer_sizes",
     "n_init_": "n_init",
     "start_losses_": "n_init",
 }

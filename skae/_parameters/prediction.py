@@ -8,19 +8,35 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (n_features,)
     Names of the columns, if X had them and all are strings.
 n_iter_ : int
-    Epochs of fine-tuning done, at least 1.
+    Number of epochs of fine-tuning that ran, those of earlier calls included with
+    `warm_start` and `partial_fit`.
 best_epoch_ : int
     Epoch whose weights are kept.
 loss_curve_ : list of float
-    Training loss of the fine-tuning, before the first epoch and after each.
+    Training loss of the fine-tuning, of length ``n_iter_ + 1``: entry 0 before the
+    first epoch, entry i after epoch i.
 validation_loss_curve_ : list of float or None
-    Loss on the validation rows before the first epoch and after each.
+    The same of the validation samples, NaN for epochs of a call without any; None if no
+    call had any.
 validation_scores_ : list of float or None
-    Score of the validation rows after each epoch: accuracy of classifiers, R squared
-    of regressors.
+    Score of the validation samples, in the same form: accuracy of classifiers, R
+    squared of regressors.
 best_loss_ : float
     The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_`;
     the first entry where the start is kept.
+alpha_ : float
+    Weight decay that ``alpha`` resolved to, for the start that was kept.
+batch_size_ : int
+    Samples in a batch.
+device_ : str
+    Device of the training and of the network.
+n_threads_ : int
+    Threads of the training steps.
+validation_strategy_ : {'given', 'holdout', 'none'}
+    What evaluated the epochs: `X_val`, a held-out part of X, or nothing but
+    the training loss.
+hidden_layer_sizes_ : tuple of int
+    Widths that `hidden_layer_sizes` resolved to.
 network_ : torch.nn.Module
     The network in its own, centered and scaled space.
 encoder_ : torch.nn.Module
