@@ -124,7 +124,7 @@ def measure(method, split, options, seed):
     layer = autoencoder.network_.f.layers[0]
 
     def rows_of(X):
-        return autoencoder.scaling_.to_network(X, torch.float32)
+        return autoencoder._scaling.to_network(X, torch.float32)
 
     errors = fine_tune(
         layer,
@@ -141,7 +141,7 @@ def measure(method, split, options, seed):
     )
     norm = mean_jacobian_norm(layer, rows_of(split.X_test))
     # With respect to pixels in [0, 1].
-    result = Result(*errors, norm / float(autoencoder.scaling_.scale))
+    result = Result(*errors, norm / float(autoencoder._scaling.scale))
     score = autoencoder.score(split.X_test)
     print(
         f"{method}, seed {seed}: test error {result.test_error:.2f}, validation error "
@@ -227,7 +227,7 @@ def compare_weights():
     for setting in _SETTINGS:
         autoencoder = ContractiveAutoencoder(random_state=0, **setting).fit(X_train)
         # With respect to the network's input, whose mean square is one.
-        jacobian = autoencoder.jacobian(X_test) * float(autoencoder.scaling_.scale)
+        jacobian = autoencoder.jacobian(X_test) * float(autoencoder._scaling.scale)
         square = np.square(jacobian).sum(axis=(1, 2)).mean()
         variance = autoencoder.transform(X_test).var(axis=0).sum()
         name = ", ".join(f"{key}={value}" for key, value in setting.items())

@@ -20,7 +20,7 @@ MODELS = {
         "pretraining": "rbm",
         "activation": "logistic",
         # At the default of 0.01 so wide a second layer saturates.
-        "pretrain_learning_rate_init": 0.003,
+        "pretraining_learning_rate_init": 0.003,
     },
     "none": {"pretraining": None, "activation": "silu"},
     "none-logistic": {"pretraining": None, "activation": "logistic"},
@@ -35,7 +35,10 @@ def add_to(commands):
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--max-iter", type=int, default=200, help="epochs together")
     parser.add_argument(
-        "--pretrain-max-iter", type=int, default=20, help="epochs of each layer before"
+        "--pretraining-max-iter",
+        type=int,
+        default=20,
+        help="epochs of each layer before",
     )
     parser.add_argument("--rows", type=int, default=60_000, help="training images")
     parser.add_argument("--seed", type=int, default=0)
@@ -66,7 +69,7 @@ def make_model(options, name):
         hidden_layer_sizes=_WIDTHS,
         loss="log_loss",
         corruption_level=0.1,
-        pretrain_max_iter=options.pretrain_max_iter,
+        pretraining_max_iter=options.pretraining_max_iter,
         solver="adam",
         learning_rate="cosine",
         learning_rate_init=0.002,

@@ -74,9 +74,9 @@ def errors_with_few_labels(split, options, seed):
     X, y = split.X_train[drawn], split.y_train[drawn]
     y = np.where(np.arange(len(y)) < _N_LABELS, y, -1)
     errors = []
-    for pretrain in (True, False):
+    for pretraining in (True, False):
         classifier = make_classifier_of_few(options, seed)
-        classifier.set_params(pretrain=pretrain).fit(X, y)
+        classifier.set_params(pretraining=pretraining).fit(X, y)
         errors.append(100 - 100 * classifier.score(split.X_test, split.y_test))
     print(f"seed {seed}: {errors[0]:.2f} and {errors[1]:.2f} %", flush=True)
     return errors

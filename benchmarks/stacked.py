@@ -29,7 +29,9 @@ def add_to(commands):
     )
     parser.add_argument("--rows", type=int, default=60_000, help="to train on")
     parser.add_argument("--units", type=int, default=1000, help="of each layer")
-    parser.add_argument("--pretrain-epochs", type=int, default=6, help="of each layer")
+    parser.add_argument(
+        "--pretraining-epochs", type=int, default=6, help="of each layer"
+    )
     parser.add_argument("--epochs", type=int, default=20, help="of fine-tuning")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--precision", default="bfloat16")
@@ -55,8 +57,8 @@ def make_model(options, pretraining, seed):
         (options.units,) * 3,
         pretraining=pretraining,
         corruption_level=(0.1, 0.2, 0.3),
-        pretrain_max_iter=options.pretrain_epochs,
-        pretrain_learning_rate_init=0.001,
+        pretraining_max_iter=options.pretraining_epochs,
+        pretraining_learning_rate_init=0.001,
         dropout=0.4,
         learning_rate_init=0.001,
         learning_rate="cosine",

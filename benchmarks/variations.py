@@ -69,7 +69,9 @@ def add_to(commands):
     )
     parser.add_argument("--sets", nargs="+", choices=PUBLISHED, default=list(PUBLISHED))
     parser.add_argument("--units", type=int, default=500, help="of each layer")
-    parser.add_argument("--pretrain-epochs", type=int, default=10, help="of each layer")
+    parser.add_argument(
+        "--pretraining-epochs", type=int, default=10, help="of each layer"
+    )
     parser.add_argument("--epochs", type=int, default=20, help="most of fine-tuning")
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument(
@@ -109,8 +111,8 @@ def make_model(options, name, pretraining, seed):
         (options.units,) * 3,
         pretraining=pretraining,
         corruption_level=PUBLISHED[name].corruption_level,
-        pretrain_max_iter=longer * options.pretrain_epochs,
-        pretrain_learning_rate_init=0.001,
+        pretraining_max_iter=longer * options.pretraining_epochs,
+        pretraining_learning_rate_init=0.001,
         dropout=options.dropout,
         learning_rate_init=0.001,
         learning_rate="cosine",

@@ -68,7 +68,7 @@ class LaplacianAutoencoder(Defaults, BaseAutoencoder):
     ...     ).fit(X[:1400])
     >>> def rough(model):
     ...     codes = torch.from_numpy(model.transform(X[1400:]))
-    ...     x = model.scaling_.to_network(X[1400:], codes.dtype)
+    ...     x = model.encoder_.scaling.to_network(X[1400:], codes.dtype)
     ...     return float(roughness(codes, affinities(x, model.bandwidth)).mean())
     >>> plain, smooth = fit(0), fit(0.3)
     >>> rough(smooth) < 0.6 * rough(plain)

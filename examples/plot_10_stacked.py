@@ -115,7 +115,7 @@ import torch
 
 def activations(model, X):
     """Return the values of each hidden layer, from the input on."""
-    h, layers = model.scaling_(torch.as_tensor(X)).float(), []
+    h, layers = model.encoder_.scaling(torch.as_tensor(X).float()), []
     with torch.no_grad():
         for layer in model.network_.hidden_layers:
             h = torch.relu(layer(h))

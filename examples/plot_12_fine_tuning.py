@@ -33,7 +33,7 @@ for seed in range(n_splits):
     autoencoder = DenoisingAutoencoder(max_iter=40, random_state=seed).fit(X_train)
     encoders = {
         "pretrained": {"autoencoder": FrozenEstimator(autoencoder)},
-        "not pretrained": {"autoencoder": autoencoder, "pretrain": False},
+        "not pretrained": {"autoencoder": autoencoder, "pretraining": False},
     }
     for name, encoder in encoders.items():
         for n in n_labels:

@@ -133,7 +133,7 @@ def _are_principal_components(estimator, X, codes):
 def _are_ordered(estimator, X, codes):
     """The network's own codes, in order of their variances, some with the sign turned.
 
-    Not centred and not scaled: zero and one are the mean and the scale of the prior.
+    Not centered and not scaled: zero and one are the mean and the scale of the prior.
     """
     variances = codes.var(axis=0, ddof=1)
     assert_allclose(variances, estimator.explained_variance_, rtol=1e-5, atol=1e-9)
@@ -149,7 +149,7 @@ def _are_raw(estimator, X, codes):
 
 
 def _codes_of_the_network(estimator, X):
-    x = estimator.scaling_.to_network(X, torch.float32)
+    x = estimator._scaling.to_network(X, torch.float32)
     with torch.no_grad():
         return estimator.network_.float().encode(x).numpy()
 

@@ -61,14 +61,14 @@ _OWN_PARAMETERS = {
             **_SMALL,
             "pretraining": "rbm",
             "activation": "logistic",
-            "pretrain_max_iter": 3,
+            "pretraining_max_iter": 3,
         },
         {
             **_SMALL,
             "pretraining": "rbm",
             "activation": "logistic",
             "visible_units": "gaussian",
-            "pretrain_max_iter": 3,
+            "pretraining_max_iter": 3,
             "solver": "lbfgs",
         },
         {**_SMALL, "pretraining": None, "dropout": 0.1},
@@ -76,9 +76,9 @@ _OWN_PARAMETERS = {
             **_SMALL,
             "corruption": "gaussian",
             "corruption_level": (0.5, 0.1),
-            "pretrain_max_iter": 3,
+            "pretraining_max_iter": 3,
         },
-        {**_SMALL, "loss": "log_loss", "pretrain_max_iter": 2},
+        {**_SMALL, "loss": "log_loss", "pretraining_max_iter": 2},
     ],
     "ContractiveAutoencoder": [
         {"tied_weights": True, "max_iter": 5},
@@ -143,7 +143,7 @@ _ENCODERS = {
 _PREDICTOR_PARAMETERS = {
     "Autoencoder": [
         {"autoencoder": _ENCODERS["dense"], "max_iter": 60},
-        {"autoencoder": _ENCODERS["batch norm"], "max_iter": 60, "finetune": False},
+        {"autoencoder": _ENCODERS["batch norm"], "max_iter": 60, "finetuning": False},
         {
             "autoencoder": _ENCODERS["maps"],
             "hidden_layer_sizes": (8,),
@@ -162,7 +162,7 @@ _PREDICTOR_PARAMETERS = {
         },
         {
             "autoencoder": _ENCODERS["random"],
-            "pretrain": False,
+            "pretraining": False,
             "dropout": 0.0,
             "solver": "lbfgs",
             "precision": "float64",
@@ -170,7 +170,7 @@ _PREDICTOR_PARAMETERS = {
         },
     ],
     "StackedDAE": [
-        {"max_iter": 40, "pretrain_max_iter": 3},
+        {"max_iter": 40, "pretraining_max_iter": 3},
         {"hidden_layer_sizes": (16, 8), "max_iter": 40, "pretraining": None},
         {
             "hidden_layer_sizes": (8,),
@@ -227,8 +227,8 @@ def _parametrisations(cls):
     every_option = _EVERY_OPTION if cls is skae.AutoencoderTransformer else []
     for parameters in _PARAMETERS + every_option:
         known = {name: parameters[name] for name in parameters if name in names}
-        if known and "pretrain_max_iter" in names:
-            known["pretrain_max_iter"] = 2
+        if known and "pretraining_max_iter" in names:
+            known["pretraining_max_iter"] = 2
         known = _SMALLER.get(cls.__name__, {}) | known
         if known not in shared:
             shared.append(known)

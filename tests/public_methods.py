@@ -54,8 +54,8 @@ def _make(cls, n_threads, given):
     parameters = {"max_iter": 1, "random_state": 0, "n_threads": n_threads}
     parameters |= _SMALLER.get(cls.__name__, {}) | given
     names = inspect.signature(cls).parameters
-    if "pretrain_max_iter" in names:
-        parameters["pretrain_max_iter"] = 1
+    if "pretraining_max_iter" in names:
+        parameters["pretraining_max_iter"] = 1
     if "autoencoder" in names:
         parameters["autoencoder"] = _ENCODERS[cls.__name__]
     return cls(**parameters)

@@ -1,12 +1,14 @@
 """Gradients that are written out against autograd's."""
 
+from types import SimpleNamespace
+
+import engine
 import numpy as np
 import pytest
 import torch
 from objectives import FunctionCriterion, FunctionObjective
 from sklearn.datasets import load_digits
 
-import skae._engine.initialization
 import skae._training.loop
 from skae import (
     AutoencoderTransformer,
@@ -27,13 +29,16 @@ from skae._functional.losses import (
     softmax_log_loss,
     softmax_log_loss_with_gradient,
 )
+from skae._networks.activations import (
+    ACTIVATION_GRADIENTS,
+    ACTIVATIONS,
+    activate,
+    activation_gradients,
+)
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.layer_autoencoder import LayerAutoencoder
 from skae._networks.layers import (
-    ACTIVATION_GRADIENTS,
-    ACTIVATIONS,
     MLP,
-    activate,
 )
 from skae._networks.predictor import StackedPredictor
 from skae._networks.scaling import Scaling
@@ -171,6 +176,18 @@ def test_activations(activation, dtype):
     assert (written - expected).abs().max() < TOLERANCES[dtype]
 
 
+@pytest.mark.parametrize("activation", WRITTEN)
+@pytest.mark.parametrize("dtype", list(TOLERANCES))
+def test_activations_without_private_kernels(activation, dtype):
+    h = 3 * normal(50, 40, dtype=dtype)
+    _, of_gradient = activate(activation, h)
+    gradient = normal(50, 40, seed=1, dtype=dtype)
+    expected = ACTIVATION_GRADIENTS[activation](gradient.clone(), of_gradient)
+    written = activation_gradients(SimpleNamespace())[activation](gradient, of_gradient)
+    assert written.data_ptr() == gradient.data_ptr()
+    assert (written - expected).abs().max() < TOLERANCES[dtype]
+
+
 def pairs():
     for loss in LOSSES:
         own = LOSSES[loss].link
@@ -297,8 +314,8 @@ def fits():
     for loss in ("squared_error", "log_loss"):
         yield StackedAutoencoder(5, loss=loss, pretraining=None, **STACKED)
     for loss in ("squared_error", "log_loss"):
-        yield StackedAutoencoder(5, loss=loss, pretrain_max_iter=2, **STACKED)
-    yield StackedDAEClassifier(pretrain_max_iter=2, **SMALL)
+        yield StackedAutoencoder(5, loss=loss, pretraining_max_iter=2, **STACKED)
+    yield StackedDAEClassifier(pretraining_max_iter=2, **SMALL)
     yield StackedDAEClassifier(pretraining=None, **SMALL)
     for loss in ("squared_error", "absolute_error", "huber"):
         yield StackedDAERegressor(loss=loss, pretraining=None, **SMALL)
@@ -357,8 +374,8 @@ def with_linear_path():
 @pytest.mark.parametrize("estimator", [*fits(), *with_linear_path()], ids=str)
 def test_gradients_of_a_fit_are_equal(estimator, precision, monkeypatch):
     # Some rows, and some codes, are beyond.
-    monkeypatch.setattr(skae._engine.initialization, "_INPUT_RADIUS", 0.8)
-    monkeypatch.setattr(skae._engine.initialization, "_CODE_RADIUS", 0.8)
+    engine.set_constant(monkeypatch, "input radius", 0.8)
+    engine.set_constant(monkeypatch, "code radius", 0.8)
     # Where a dispersion is large its gradient is rounding.
     monkeypatch.setattr(skae._networks.variational, "_MARGIN", 7.0)
     # With last layers of zeros the gradients of all before them are rounding.

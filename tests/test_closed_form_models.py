@@ -5,6 +5,7 @@ import inspect
 import io
 import pickle
 
+import engine
 import joblib
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 
 from skae import AutoencoderClassifier, AutoencoderRegressor, AutoencoderTransformer
-from skae._engine import trainer as _trainer
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.layers import MLP
 from skae.plotting import FiltersDisplay
@@ -175,7 +175,7 @@ def test_without_training_hidden_layers_are_not_even_made(cls, no_hidden_layers)
     assert is_linear(pickle.loads(pickle.dumps(fitted)).network_)
     fitted.reconstruct(X)
     make(cls, hidden_layer_sizes=()).fit(X)
-    classifier = AutoencoderClassifier(make(cls), pretrain=False)
+    classifier = AutoencoderClassifier(make(cls), pretraining=False)
     with pytest.raises(AssertionError, match="a perceptron"):
         classifier.fit(X, X[:, 0] > 0.5)  # its own layers
 
@@ -190,23 +190,15 @@ def test_after_training_in_vain_the_start_on_all_rows_has_none(cls, monkeypatch)
         made.append(self)
         make_mlp(self, *args, **kwargs)
 
-    def run(trainer, monitors):
-        trained(trainer, monitors)
-        made.clear()
-
-    trained = _trainer.Trainer.run
     monkeypatch.setattr(MLP, "__init__", record)
-    monkeypatch.setattr(_trainer.Trainer, "run", run)
+    engine.call_after_training(monkeypatch, made.clear)
     fitted = without_a_better_epoch(cls)
     assert fitted.loss_curve_[1:] and is_linear(fitted.network_)
     assert made == []
 
 
 def test_an_interrupt_before_a_better_epoch_leaves_the_linear_path(monkeypatch):
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(_trainer.Trainer, "_run_solver", interrupt)
+    engine.interrupt_at(monkeypatch, "solver")
     autoencoder = make(AutoencoderTransformer)
     with pytest.raises(KeyboardInterrupt):
         autoencoder.fit(many_rows())
@@ -397,7 +389,7 @@ def test_an_encoder_that_is_fitted_along_is_fine_tuned_alike(cls, digits):
     frozen = FrozenEstimator(clone(autoencoder).fit(X))
     theirs = AutoencoderClassifier(frozen, **QUICK).fit(X, y)
     assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
-    at_start = AutoencoderClassifier(autoencoder, pretrain=False, **QUICK).fit(X, y)
+    at_start = AutoencoderClassifier(autoencoder, pretraining=False, **QUICK).fit(X, y)
     assert is_linear(at_start.autoencoder_.network_)
     assert_array_equal(at_start.predict_proba(X), theirs.predict_proba(X))
 
@@ -410,16 +402,16 @@ def test_an_encoder_that_is_kept_stays_linear_until_it_is_trained(
     X, y = digits
     fitted = encoder_for(cls, digits)
     models = [
-        predictor(FrozenEstimator(f), finetune=False, warm_start=True, **QUICK)
+        predictor(FrozenEstimator(f), finetuning=False, warm_start=True, **QUICK)
         for f in (fitted, with_zero_correction(fitted))
     ]
-    for finetune in (False, False, True, False, True):
+    for finetuning in (False, False, True, False, True):
         for model in models:
-            model.set_params(finetune=finetune).fit(X, y)
+            model.set_params(finetuning=finetuning).fit(X, y)
         ours, theirs = models
         assert_allclose(ours._outputs(X), theirs._outputs(X), rtol=1e-5, atol=1e-6)
         assert_allclose(ours.transform(X), theirs.transform(X), rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="hidden_layer_sizes"):
         ours.set_params(hidden_layer_sizes=(3,)).fit(X, y)
-    kept = predictor(FrozenEstimator(fitted), finetune=False, **QUICK).fit(X, y)
+    kept = predictor(FrozenEstimator(fitted), finetuning=False, **QUICK).fit(X, y)
     assert is_linear(kept.network_.encoder)

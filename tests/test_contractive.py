@@ -15,8 +15,8 @@ from skae._estimators.dense.contractive import (
     ContractiveObjective,
     squared_norms,
 )
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.dense import DenseAutoencoder
-from skae._networks.layers import ACTIVATIONS
 from skae._training.criterion import SquaredError
 
 N_FEATURES = 7

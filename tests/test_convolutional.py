@@ -3,6 +3,7 @@
 import itertools
 import pickle
 
+import engine
 import numpy as np
 import pytest
 import torch
@@ -15,7 +16,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skae import AutoencoderTransformer, ConvolutionalAutoencoder, DenoisingAutoencoder
-from skae._engine.initialization import Samples, ScaledRows
 from skae._estimators.images.image_shape import resolve_image_shape
 from skae._networks.convolution import (
     Convolution,
@@ -306,9 +306,9 @@ def test_salt_and_pepper_is_white_and_black_everywhere():
     model = small(
         image_shape=(4, 4, 2), corruption="salt_and_pepper", corruption_level=1.0
     ).fit(X)
-    rows = ScaledRows(model.scaling_, Samples(X, X))
-    corrupted = model._make_corruption(rows)(rows.x, make_generator())
-    values = model.scaling_.to_data(corrupted).numpy().reshape(-1, 2)
+    x = model._scaling.to_network(X, torch.float64)
+    corrupted = engine.corruption_of(model, X)(x, make_generator())
+    values = model._scaling.to_data(corrupted).numpy().reshape(-1, 2)
     assert_allclose(np.unique(values[:, 0].round(6)), [0, 1])
     assert_allclose(np.unique(values[:, 1].round(6)), [9, 12])
 
@@ -490,7 +490,7 @@ def test_weights_in_all_precisions(precision, digits):
 def test_one_scale_for_all_pixels():
     """The mean image is taken off and one number divided by: no pixel stands out."""
     X = np.random.RandomState(0).normal(size=(50, 16)) * np.arange(1, 17) + 3
-    scaling = small().fit(X).scaling_
+    scaling = small().fit(X)._scaling
     assert isinstance(scaling, Scaling)
     assert scaling.residual_scale == pytest.approx(
         np.sqrt(X.var(axis=0).mean()), rel=0.1

@@ -1,5 +1,6 @@
 """DenoisingAutoencoder against PCA, the linear denoiser and what it promises."""
 
+import engine
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,6 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder
-from skae._engine.initialization import Samples, ScaledRows
 from skae._functional.corruption import CORRUPTIONS
 from skae._training.criterion import SquaredError
 from skae._training.data import Rows
@@ -66,11 +66,10 @@ def test_each_corruption_is_undone_better_than_by_pca(corruption, digits):
 
 def corrupted_by(denoiser, X):
     """Corrupt rows as the fit did."""
-    x = denoiser.scaling_.to_network(X, torch.float64)
-    rows = ScaledRows(denoiser.scaling_, Samples(X, X))
-    corruption = denoiser._make_corruption(rows)
+    x = denoiser._scaling.to_network(X, torch.float64)
+    corruption = engine.corruption_of(denoiser, X)
     noisy = corruption(x, torch.Generator().manual_seed(1))
-    return denoiser.scaling_.to_data(noisy).numpy()
+    return denoiser._scaling.to_data(noisy).numpy()
 
 
 def test_the_linear_denoiser_is_ridge_regression_at_full_rank(digits):
@@ -252,4 +251,4 @@ def test_pairs_of_equal_rows_are_pairs(digits):
     same = DenoisingAutoencoder(8, **parameters).fit(train, X_target=train)
     copied = DenoisingAutoencoder(8, **parameters).fit(train, X_target=train.copy())
     assert_array_equal(same.transform(train), copied.transform(train))
-    assert same.score(train) > 0.5
+    assert same.score(train, X_target=train) > 0.5

@@ -32,7 +32,7 @@ BOUNDED = {
         (0, 1),
     ),
     "stacked": (
-        skae.StackedAutoencoder(loss="log_loss", **SMALL, pretrain_max_iter=1),
+        skae.StackedAutoencoder(loss="log_loss", **SMALL, pretraining_max_iter=1),
         (0, 1),
     ),
     **{

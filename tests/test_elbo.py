@@ -30,7 +30,7 @@ def make_X(n=80, seed=0):
 
 
 def linear_network(X, noise_variance=None):
-    """Probabilistic PCA of centred X as a network, and the covariance of X in it."""
+    """Probabilistic PCA of centered X as a network, and the covariance of X in it."""
     linear_map = probabilistic_pca(
         X, K, np.random.RandomState(0), noise_variance=noise_variance
     )

@@ -4,6 +4,7 @@ import copy
 import pickle
 import warnings
 
+import engine
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,7 +37,6 @@ from skae import (
     SparseAutoencoder,
     StackedAutoencoder,
 )
-from skae._engine.initialization import network_to_train
 from skae._training.state import FlatParameters
 
 # Small and really trained.
@@ -46,7 +46,7 @@ DENSE = DenoisingAutoencoder(
 QUICK = {"max_iter": 3, "random_state": 0}
 # The head alone, as a linear model fitted to convergence.
 LINEAR = {
-    "finetune": False,
+    "finetuning": False,
     "dropout": 0.0,
     "solver": "lbfgs",
     "precision": "float64",
@@ -81,7 +81,7 @@ def fitted_with(X, y, **given):
 
 def own_codes(autoencoder, X):
     """Return the codes of an autoencoder's network, before its head."""
-    u = autoencoder.scaling_.to_network(X, torch.float64)
+    u = autoencoder._scaling.to_network(X, torch.float64)
     network = copy.deepcopy(autoencoder.network_).to(torch.float64)
     with torch.no_grad():
         return network.encode(u).numpy()
@@ -113,7 +113,7 @@ def test_every_autoencoder_has_an_encoder_to_train(cls, digits):
         # A decoder would get none.
         assert parameter.grad.abs().sum() > 0, name
     fitted = classifier.autoencoder_
-    with_decoder = network_to_train(fitted, fitted.network_).state_dict()
+    with_decoder = engine.network_to_train(fitted).state_dict()
     assert set(network.encoder.state_dict()) < set(with_decoder)
 
 
@@ -121,7 +121,7 @@ def test_every_autoencoder_has_an_encoder_to_train(cls, digits):
 def test_training_begins_with_the_codes_of_the_autoencoder(cls, digits):
     X, y = digits
     # The encoder stays as it is.
-    classifier = AutoencoderClassifier(small(cls, X, y), finetune=False, **QUICK)
+    classifier = AutoencoderClassifier(small(cls, X, y), finetuning=False, **QUICK)
     codes = classifier.fit(X, y).transform(X)
     expected = own_codes(classifier.autoencoder_, X)
     assert_allclose(codes, expected, atol=1e-6 * np.abs(expected).max())
@@ -204,7 +204,7 @@ def test_dropout_of_the_codes_is_of_training_alone(digits):
     X, y = digits
     classifier = fitted(X, y, dropout=0.5)
     assert_array_equal(classifier.predict_proba(X), classifier.predict_proba(X))
-    network, u = classifier.network_, classifier.scaling_.to_network(X, torch.float32)
+    network, u = classifier.network_, classifier._scaling.to_network(X, torch.float32)
     network.train()
     generator = torch.Generator().manual_seed(0)
     first, second = (network(u, generator) for _ in range(2))
@@ -212,7 +212,7 @@ def test_dropout_of_the_codes_is_of_training_alone(digits):
 
 
 def test_parameters_without_gradients_are_left_as_they_are(digits):
-    network = fitted(*digits, finetune=False).network_
+    network = fitted(*digits, finetuning=False).network_
     n_of_head = sum(p.numel() for p in network.f.parameters())
     assert len(FlatParameters(network).values) == n_of_head
 
@@ -222,7 +222,7 @@ def test_a_kept_encoder_keeps_its_batch_statistics_and_drops_nothing(digits):
     autoencoder = AutoencoderTransformer(
         4, hidden_layer_sizes=(8,), batch_norm=True, dropout=0.5, max_iter=2
     )
-    classifier = fitted(X, y, autoencoder=autoencoder, finetune=False)
+    classifier = fitted(X, y, autoencoder=autoencoder, finetuning=False)
     ours = classifier.network_.encoder.f.norms[0].running_mean
     theirs = classifier.autoencoder_.network_.f.norms[0].running_mean
     assert_array_equal(ours, theirs)
@@ -276,10 +276,10 @@ def test_pretraining_helps_where_labels_are_few():
         )
         scores = [
             clone(classifier)
-            .set_params(pretrain=pretrain)
+            .set_params(pretraining=pretraining)
             .fit(X_train, y_train)
             .score(X_test, y_test)
-            for pretrain in (True, False)
+            for pretraining in (True, False)
         ]
         gains.append(scores[0] - scores[1])
     assert min(gains) > 0
@@ -295,8 +295,8 @@ def test_without_pretraining_the_encoder_is_the_start_of_the_autoencoder(digits)
         X,
         y,
         autoencoder=AutoencoderTransformer(5),
-        pretrain=False,
-        finetune=False,
+        pretraining=False,
+        finetuning=False,
         early_stopping=False,
     )
     codes = PCA(5).fit_transform(X)
@@ -306,7 +306,7 @@ def test_without_pretraining_the_encoder_is_the_start_of_the_autoencoder(digits)
 
 def test_without_pretraining_no_layer_of_a_stack_is_pretrained(digits):
     stack = StackedAutoencoder(4, hidden_layer_sizes=(8,))
-    classifier = fitted(*digits, autoencoder=stack, pretrain=False)
+    classifier = fitted(*digits, autoencoder=stack, pretraining=False)
     assert getattr(classifier.autoencoder_, "pretraining_loss_curves_", None) is None
 
 
@@ -411,8 +411,8 @@ def test_a_frozen_one_that_is_not_fitted(digits):
 
 def test_a_frozen_one_cannot_be_taken_at_its_start(digits):
     frozen = FrozenEstimator(clone(DENSE).fit(digits[0]))
-    with pytest.raises(ValueError, match="'pretrain' parameter .* pretrain=True"):
-        fitted(*digits, autoencoder=frozen, pretrain=False)
+    with pytest.raises(ValueError, match="'pretraining' parameter .* pretraining=True"):
+        fitted(*digits, autoencoder=frozen, pretraining=False)
 
 
 def test_one_that_is_to_be_told_y(digits):
@@ -492,18 +492,18 @@ def test_warm_start_does_not_fit_the_autoencoder_again(digits):
 def test_first_the_head_alone_then_everything(digits):
     X, y = digits
     classifier = fitted(
-        X, y, finetune=False, warm_start=True, precision="float64", dropout=0.0
+        X, y, finetuning=False, warm_start=True, precision="float64", dropout=0.0
     )
     codes, outputs = classifier.transform(X), classifier.predict_proba(X)
     loss = classifier.loss_curve_[-1]
-    classifier.set_params(finetune=True, max_iter=4).fit(X, y)
+    classifier.set_params(finetuning=True, max_iter=4).fit(X, y)
     assert classifier.n_iter_ == 7
     assert classifier.loss_curve_[3] == loss
     assert np.abs(classifier.transform(X) - codes).max() > 1e-3
     assert np.abs(classifier.predict_proba(X) - outputs).max() < 0.5
     # And back: the encoder stays where it is.
     codes = classifier.transform(X)
-    classifier.set_params(finetune=False).fit(X, y)
+    classifier.set_params(finetuning=False).fit(X, y)
     best = classifier.transform(X)
     assert_array_equal(best, codes)
 
@@ -576,7 +576,7 @@ def test_callbacks_see_the_autoencoder_as_a_part(digits):
 
 def test_without_pretraining_there_is_one_part(digits):
     recorder = Recorder()
-    classifier = AutoencoderClassifier(DENSE, pretrain=False, **QUICK)
+    classifier = AutoencoderClassifier(DENSE, pretraining=False, **QUICK)
     classifier.set_callbacks(recorder).fit(*digits)
     assert "fit/pretraining" not in recorder.paths
     assert "fit/fine-tuning" in recorder.paths
@@ -657,7 +657,9 @@ def test_codes_of_padded_sequences_are_standardised():
     sequences = RecurrentAutoencoder(
         3, padding_value=-99, hidden_size=6, max_iter=2, random_state=0
     )
-    model = AutoencoderClassifier(sequences, max_iter=1, finetune=False, random_state=0)
+    model = AutoencoderClassifier(
+        sequences, max_iter=1, finetuning=False, random_state=0
+    )
     network = model.fit(X, np.arange(60) % 2).network_
     codes = (
         model.transform(X) - network.code_mean.numpy()

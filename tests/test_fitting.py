@@ -2,6 +2,7 @@ import gc
 import warnings
 import weakref
 
+import engine
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,6 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderTransformer, ConditionalVAE, VAETransformer
-from skae._engine import fit as _fitting
 from skae._training.data import Batches
 
 X = np.random.RandomState(0).randn(120, 5)
@@ -72,10 +72,7 @@ def test_an_interrupt_before_training_leaves_the_fit_before(monkeypatch):
     vae = ConditionalVAE(2, max_iter=1, random_state=0).fit(X, y)
     codes = vae.transform(X)
 
-    def interrupt(*args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(_fitting, "set_up", interrupt)
+    engine.interrupt_at(monkeypatch, "set-up")
     with pytest.raises(KeyboardInterrupt):
         vae.fit(X[:, :4], np.arange(60) % 5)
     np.testing.assert_array_equal(vae.transform(X), codes)

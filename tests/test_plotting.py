@@ -293,7 +293,7 @@ def test_images_of_the_shape_they_were_fitted_to(image_shape):
     if image_shape[0] == 1:
         assert display.image_ is None
         return
-    height, width, *colours = image_shape
+    height, width, *colors = image_shape
     mosaic = display.image_.get_array()
     assert mosaic.shape[:2] == (3 * height + 2, width)
     assert_allclose(
@@ -411,7 +411,7 @@ def test_classes_get_a_legend(pca, y):
     names = [text.get_text() for text in display.legend_.get_texts()]
     assert names == [str(label) for label in np.unique(y)]
     assert display.legend_.get_title().get_text() == getattr(y, "name", "")
-    # Each point has the colour that the legend gives its class.
+    # Each point has the color that the legend gives its class.
     display.figure_.draw_without_rendering()
     handles = display.legend_.legend_handles
     expected = [
@@ -706,9 +706,9 @@ def test_manifold_has_low_values_at_the_left_and_at_the_bottom():
 def test_manifold_of_one_label(label):
     pipeline = make_pipeline(MaxAbsScaler(), Generator(2)).fit(TRAIN)
     plain = LatentManifoldDisplay.from_estimator(pipeline, n_images=3)
-    labelled = LatentManifoldDisplay.from_estimator(pipeline, n_images=3, y=label)
+    labeled = LatentManifoldDisplay.from_estimator(pipeline, n_images=3, y=label)
     shift = np.ravel(label)[-1] * pipeline[0].scale_
-    assert_allclose(labelled.images, plain.images + shift)
+    assert_allclose(labeled.images, plain.images + shift)
 
 
 def test_manifold_of_search_and_frame():

@@ -64,7 +64,7 @@ def test_the_linear_path_is_not_rounded(estimator):
     network = estimator.fit(X).network_
     for parameter in network.parameters():
         torch.nn.init.zeros_(parameter)
-    u = estimator.scaling_(torch.from_numpy(X).double()).float()
+    u = estimator._scaling(torch.from_numpy(X).double()).float()
     exact = network(u)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rounded = network(u)
@@ -74,7 +74,7 @@ def test_the_linear_path_is_not_rounded(estimator):
 def test_rows_that_judge_are_computed_as_inference_computes_them():
     X, _ = digits()
     estimator = skae.AutoencoderTransformer(4, max_iter=1, early_stopping=False).fit(X)
-    u = estimator.scaling_(torch.from_numpy(X).double()).float()
+    u = estimator._scaling(torch.from_numpy(X).double()).float()
     plans = [
         Plan(
             ReconstructionObjective(SquaredError()),

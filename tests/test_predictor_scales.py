@@ -51,11 +51,11 @@ def test_numbers_of_small_columns_are_found(ratio):
 def test_codes_are_standardized_whatever_their_sizes(autoencoder, ratio):
     X, latent = rows(ratio)
     fitted = autoencoder.fit(X)
-    options = {"finetune": False, "max_iter": 1, "random_state": 0}
+    options = {"finetuning": False, "max_iter": 1, "random_state": 0}
     options |= {"early_stopping": False}
     model = AutoencoderClassifier(FrozenEstimator(fitted), **options)
     model.fit(X, latent.argmax(axis=1))
-    u = fitted.scaling_.to_network(X, fitted.network_.linear_encoder.dtype)
+    u = fitted._scaling.to_network(X, fitted.network_.linear_encoder.dtype)
     codes = fitted.network_.encode(u).detach().double().numpy()
     assert_allclose(model.network_.code_scale, codes.std(axis=0), rtol=1e-4)
 

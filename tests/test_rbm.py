@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from engine import ContrastiveDivergence
 from numpy.testing import assert_allclose
 from sklearn.neural_network import BernoulliRBM
 
-from skae._engine.pretraining.rbm_layer import ContrastiveDivergence
 from skae._networks.rbm import UNITS, RestrictedBoltzmannMachine
 from skae._training.data import Rows
 from skae._training.optimizers import Adam

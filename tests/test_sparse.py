@@ -2,6 +2,7 @@
 
 import warnings
 
+import engine
 import numpy as np
 import pytest
 import scipy.sparse
@@ -346,7 +347,7 @@ def coder():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sparse_codes_are_the_dense_ones(coder, dtype, monkeypatch):
-    monkeypatch.setattr("skae._engine.inference._SPARSE_CHUNK", 700)
+    engine.set_constant(monkeypatch, "sparse rows at a time", 700)
     codes = coder.transform(X.astype(dtype))
     assert isinstance(codes, scipy.sparse.csr_matrix)
     assert codes.dtype == dtype

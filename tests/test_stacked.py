@@ -17,7 +17,7 @@ from skae import StackedDAEClassifier, StackedDAERegressor
 # Small and really trained.
 QUICK = {
     "hidden_layer_sizes": (16, 8),
-    "pretrain_max_iter": 2,
+    "pretraining_max_iter": 2,
     "max_iter": 4,
     "random_state": 0,
 }
@@ -66,7 +66,7 @@ def test_unlabeled_rows_help_where_labels_are_few():
         y_train[50:] = -1
         stack = StackedDAEClassifier(
             (128, 128),
-            pretrain_max_iter=10,
+            pretraining_max_iter=10,
             max_iter=60,
             unlabeled_label=-1,
             random_state=seed,
@@ -106,7 +106,7 @@ def test_the_unit_of_y_does_not_matter(digits):
 
 
 def test_pretraining_has_a_curve_for_each_layer(digits):
-    classifier = fitted(*digits, pretrain_max_iter=5)
+    classifier = fitted(*digits, pretraining_max_iter=5)
     assert [len(c) for c in classifier.pretraining_loss_curves_] == [5, 5]
     assert all(c[-1] < c[0] for c in classifier.pretraining_loss_curves_)
     assert fitted(*digits, pretraining=None).pretraining_loss_curves_ is None
@@ -122,7 +122,7 @@ def test_pretraining_does_not_see_labels(digits):
 def test_transform_gives_the_last_hidden_layer(digits):
     X, y = digits
     classifier = fitted(X, y)
-    h = classifier.scaling_(torch.as_tensor(X)).float()
+    h = classifier._scaling(torch.as_tensor(X)).float()
     for layer in classifier.network_.hidden_layers:
         h = torch.relu(layer(h))
     assert_allclose(classifier.transform(X), h.detach().numpy(), rtol=1e-4, atol=1e-5)
@@ -461,7 +461,7 @@ def test_the_mark_is_no_class_of_partial_fit(digits):
 
 def test_pretraining_that_diverges(digits):
     with pytest.raises(ValueError, match=r"pretraining of layer 1 .*=1e\+30"):
-        fitted(*digits, pretrain_learning_rate_init=1e30)
+        fitted(*digits, pretraining_learning_rate_init=1e30)
 
 
 def test_a_refused_fit_loses_nothing(digits):

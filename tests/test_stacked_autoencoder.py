@@ -2,6 +2,7 @@
 
 import pickle
 
+import engine
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,11 +19,7 @@ from benchmarks import deep_autoencoder, mnist
 from benchmarks.__main__ import main
 from benchmarks.datasets import Split
 from skae import StackedAutoencoder
-from skae._engine.initialization import make_start
-from skae._engine.pretraining import greedy as _pretraining
-from skae._engine.pretraining.denoising_layer import LearntLayer
-from skae._estimators.base.validation import check_samples, set_up
-from skae._networks.layers import ACTIVATIONS
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.unrolled import UnrolledAutoencoder
 
 X, y = load_digits(return_X_y=True)
@@ -33,18 +30,11 @@ RBM = {"pretraining": "rbm", "activation": "logistic"}
 
 def start_of(X, **parameters):
     """Return the `Start` of a fit to X, and the layers that it was unrolled from."""
-    estimator, layers = StackedAutoencoder(6, **{**SMALL, **parameters}), []
-    kept = _pretraining._train_layer
-
-    def keep(*args):
-        layers.append(kept(*args))
-        return layers[-1]
-
+    estimator = StackedAutoencoder(6, **{**SMALL, **parameters})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_pretraining, "_train_layer", keep)
-        samples, _ = check_samples(estimator, X, reset=True)
-        start = make_start(estimator, samples, set_up(estimator, samples, 0))
-    return start, [layer for layer, _ in layers]
+        layers = engine.watch_layers(patch)
+        samples, _ = engine.check_samples(estimator, X)
+        return engine.initialize(estimator, samples), layers
 
 
 def composed(layers, x, activation):
@@ -112,7 +102,7 @@ def _visible_bias(layer, scaling):
 def test_the_decoder_begins_as_the_transpose():
     network = UnrolledAutoencoder(5, 2, (4,), "tanh")
     weights = [torch.randn(4, 5), torch.randn(2, 4)]
-    layers = [LearntLayer(w, torch.ones(len(w)), w.T, torch.zeros(())) for w in weights]
+    layers = [engine.layer_of(w, w.T) for w in weights]
     network.unroll(layers[:1])
     assert torch.equal(network.f.layers[0].weight, weights[0])
     assert torch.equal(network.g.layers[1].weight, weights[0].T)
@@ -125,7 +115,7 @@ def test_the_decoder_begins_as_the_transpose():
 def test_the_network_undoes_the_link_of_its_rows(loss):
     estimator = StackedAutoencoder(6, loss=loss, out_activation="logistic", **SMALL)
     estimator.fit(X)
-    network, scaling = estimator.network_.double(), estimator.scaling_
+    network, scaling = estimator.network_.double(), estimator._scaling
     x = torch.from_numpy((X - scaling.mean) / scaling.residual_scale)
     with torch.no_grad():
         ours = network.encode(scaling(torch.from_numpy(X)))
@@ -146,7 +136,7 @@ def test_a_deep_logistic_network_learns_only_from_pretrained_layers():
 
 
 def test_curves_of_the_pretraining():
-    fitted = StackedAutoencoder(6, pretrain_max_iter=4, **SMALL).fit(X)
+    fitted = StackedAutoencoder(6, pretraining_max_iter=4, **SMALL).fit(X)
     assert [len(curve) for curve in fitted.pretraining_loss_curves_] == [4, 4, 4]
     assert all(curve[-1] < curve[0] for curve in fitted.pretraining_loss_curves_)
     plain = StackedAutoencoder(6, pretraining=None, **SMALL).fit(X)
@@ -206,7 +196,7 @@ class Recorder:
 
 def test_each_layer_and_the_fine_tuning_are_tasks():
     recorder = Recorder()
-    estimator = StackedAutoencoder(6, pretrain_max_iter=2, **SMALL)
+    estimator = StackedAutoencoder(6, pretraining_max_iter=2, **SMALL)
     estimator.set_callbacks(recorder).fit(X)
     parts = [f"pretraining layer {i}" for i in (1, 2, 3)] + ["fine-tuning"]
     assert [task for parent, task, _ in recorder.tasks if parent == "fit"] == parts
@@ -226,7 +216,7 @@ def test_without_pretraining_epochs_are_the_tasks_of_the_fit():
 
 
 def test_progress_and_verbose_show_the_layers(capsys):
-    estimator = StackedAutoencoder(6, verbose=True, pretrain_max_iter=2, **SMALL)
+    estimator = StackedAutoencoder(6, verbose=True, pretraining_max_iter=2, **SMALL)
     estimator.fit(X)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("[StackedAutoencoder, pretraining layer 1] epoch 1: ")
@@ -241,7 +231,7 @@ def test_progress_and_verbose_show_the_layers(capsys):
     ("part", "n_layers"), [("pretraining layer 2", 1), ("fine-tuning", 3)]
 )
 def test_an_interrupted_fit_keeps_the_layers_so_far(part, n_layers):
-    estimator = StackedAutoencoder(6, pretrain_max_iter=2, **SMALL)
+    estimator = StackedAutoencoder(6, pretraining_max_iter=2, **SMALL)
     estimator.set_callbacks(Recorder(interrupt=part))
     with pytest.raises(KeyboardInterrupt):
         estimator.fit(X)
@@ -251,7 +241,7 @@ def test_an_interrupted_fit_keeps_the_layers_so_far(part, n_layers):
 
 
 def test_an_interrupted_refit_keeps_the_model_before():
-    estimator = StackedAutoencoder(6, pretrain_max_iter=2, **SMALL).fit(X)
+    estimator = StackedAutoencoder(6, pretraining_max_iter=2, **SMALL).fit(X)
     before, curves = estimator.transform(X), estimator.pretraining_loss_curves_
     estimator.set_callbacks(Recorder(interrupt="pretraining layer 2"))
     with pytest.raises(KeyboardInterrupt):
@@ -261,10 +251,7 @@ def test_an_interrupted_refit_keeps_the_model_before():
 
 
 def test_an_interrupted_partial_fit_leaves_nothing(monkeypatch):
-    def interrupt(*args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(_pretraining, "_train_layer", interrupt)
+    engine.interrupt_at(monkeypatch, "layer")
     estimator = StackedAutoencoder(6, **SMALL)
     with pytest.raises(KeyboardInterrupt):
         estimator.partial_fit(X)
@@ -286,7 +273,10 @@ def test_an_interrupted_partial_fit_leaves_nothing(monkeypatch):
         ({"corruption_level": 1.2}, r"in \[0, 1\] for corruption='masking'"),
         ({"pretraining": "boltzmann"}, "'pretraining' parameter of StackedAuto"),
         ({"visible_units": "binary"}, "'visible_units' parameter of StackedAuto"),
-        ({"pretrain_learning_rate_init": 0}, "'pretrain_learning_rate_init' param"),
+        (
+            {"pretraining_learning_rate_init": 0},
+            "'pretraining_learning_rate_init' param",
+        ),
         ({"activation": "maxout", "tied_weights": True}, "Use tied_weights=False"),
     ],
     ids=str,
@@ -308,7 +298,7 @@ def test_bernoulli_units_outside_the_unit_interval_are_refused():
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_pretraining_that_diverges_is_told():
     estimator = StackedAutoencoder(
-        6, solver="sgd", pretrain_learning_rate_init=1e30, **SMALL
+        6, solver="sgd", pretraining_learning_rate_init=1e30, **SMALL
     )
     with pytest.raises(ValueError, match="pretraining of layer 1 .*Lower it"):
         estimator.fit(X)
@@ -319,7 +309,7 @@ def test_pretraining_that_diverges_is_told():
 
 def test_pipeline_and_grid_search():
     pipeline = make_pipeline(
-        StackedAutoencoder(**{**SMALL, "pretrain_max_iter": 2}),
+        StackedAutoencoder(**{**SMALL, "pretraining_max_iter": 2}),
         LogisticRegression(max_iter=200),
     )
     grid = {"stackedautoencoder__n_components": [2, 12]}
@@ -358,7 +348,7 @@ def test_the_command_prints_target_and_result(monkeypatch, capsys):
     split = Split(rows, rows[::9], None, None)
     monkeypatch.setattr(mnist, "load", lambda openml: split)
     monkeypatch.setattr(deep_autoencoder, "_WIDTHS", (20,))
-    main(["deep", "--max-iter", "2", "--pretrain-max-iter", "1"])
+    main(["deep", "--max-iter", "2", "--pretraining-max-iter", "1"])
     out = capsys.readouterr().out
     assert "| pretraining: rbm | at most 3.0 (paper: 3.00) |" in out
     assert "| PCA | 13.87 in the paper |" in out

@@ -24,9 +24,9 @@ _LAYERS = {"hidden_layer_sizes": (6,)}
 _OWN = {
     "ConvolutionalAutoencoder": {"image_shape": (4, 4), "channels": (2,)},
     "RecurrentAutoencoder": {"sequence_shape": (4, 4), "hidden_size": 3},
-    "StackedAutoencoder": {**_LAYERS, "pretrain_max_iter": 1},
-    "StackedDAEClassifier": {**_LAYERS, "pretrain_max_iter": 1},
-    "StackedDAERegressor": {**_LAYERS, "pretrain_max_iter": 1},
+    "StackedAutoencoder": {**_LAYERS, "pretraining_max_iter": 1},
+    "StackedDAEClassifier": {**_LAYERS, "pretraining_max_iter": 1},
+    "StackedDAERegressor": {**_LAYERS, "pretraining_max_iter": 1},
     "AutoencoderClassifier": {},
     "AutoencoderRegressor": {},
 }
@@ -41,7 +41,7 @@ _MORE = [
     ),
     skae.SparseAutoencoder(8, sparsity="kl"),
     skae.StackedAutoencoder(
-        2, **_LAYERS, pretraining="rbm", activation="logistic", pretrain_max_iter=1
+        2, **_LAYERS, pretraining="rbm", activation="logistic", pretraining_max_iter=1
     ),
     skae.SparseAutoencoder(8, sparsity="l1"),
     skae.VAETransformer(2, **_LAYERS, n_importance_samples=3, likelihood="poisson"),

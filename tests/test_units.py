@@ -24,7 +24,7 @@ def blank(rows, random_state):
 
 
 DENSE, TEXTBOOK = {"hidden_layer_sizes": (8,)}, {"linear_path": None}
-STACK = {"hidden_layer_sizes": (6,), "pretrain_max_iter": 2}
+STACK = {"hidden_layer_sizes": (6,), "pretraining_max_iter": 2}
 CASES = [
     *((skae.AutoencoderTransformer, {**DENSE, "loss": name}) for name in LOSSES),
     (skae.AutoencoderTransformer, {**DENSE, **TEXTBOOK}),
@@ -157,7 +157,7 @@ def test_a_quantity_that_varies_little_about_a_large_mean_is_learnt(unit):
 
 
 PREDICTORS = [
-    skae.StackedDAERegressor(hidden_layer_sizes=(8,), pretrain_max_iter=2),
+    skae.StackedDAERegressor(hidden_layer_sizes=(8,), pretraining_max_iter=2),
     skae.AutoencoderRegressor(skae.AutoencoderTransformer(2, max_iter=2, **DENSE)),
     skae.AutoencoderRegressor(skae.VAETransformer(2, max_iter=2, **DENSE)),
 ]

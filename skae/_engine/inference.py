@@ -104,18 +104,23 @@ class Codec:
         """Return the rows of an array encoded and decoded, in its dtype."""
         return self._map(self._functions_of, _reconstruct, self.n_features, X, {})
 
-    def squared_residuals(self, X, unit=1.0):
-        """Return each row's sum of squared residuals in units of `unit` squared."""
+    def squared_residuals(self, X, unit=1.0, target=None):
+        """Return each row's sum of squared residuals in units of `unit` squared.
 
-        def squares(encoder, decoder, x):
-            residual = _reconstruct(encoder, decoder, x).sub_(x).div_(unit)
-            missing = x.isnan()
+        The reconstruction of X is compared with `target`; None is X itself.
+        """
+
+        def squares(encoder, decoder, x, target=None):
+            target = x if target is None else target
+            residual = _reconstruct(encoder, decoder, x).sub_(target).div_(unit)
+            missing = target.isnan()
             if missing.any():
                 # What is not to be looked at.
                 residual.masked_fill_(missing, 0)
             return residual.square_().sum(dim=1, keepdim=True)
 
-        return self._map(self._functions_of, squares, 1, X, {})[:, 0]
+        given = {} if target is None else {"target": target}
+        return self._map(self._functions_of, squares, 1, X, given)[:, 0]
 
     def map(self, function, width, array, **given):
         """Apply a function to the rows of an array, chunk by chunk.

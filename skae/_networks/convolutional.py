@@ -15,6 +15,10 @@ import math
 import torch
 from torch import Tensor, nn
 
+from skae._networks.activations import (
+    ACTIVATIONS,
+    MAXOUT_PIECES,
+)
 from skae._networks.array_state import ArrayStateModule
 from skae._networks.convolution import (
     POOLINGS,
@@ -25,9 +29,7 @@ from skae._networks.convolution import (
     halved,
 )
 from skae._networks.layers import (
-    ACTIVATIONS,
     INITIALIZERS,
-    MAXOUT_PIECES,
     Dense,
     MapBatchNorm,
     dropout,

@@ -7,7 +7,7 @@ With a linear path E, D (principal axes: E = V^T, D = V)
 where f and g are multilayer perceptrons whose last layers start at zero, s the
 standard deviations of the codes and r the root mean square of what the linear
 map leaves unexplained. At the start it *is* the linear map; r makes the first
-steps of an adaptive optimiser small against the residual, not against the data.
+steps of an adaptive optimizer small against the residual, not against the data.
 The shares a of the codes and c of the columns are 1, but for those that vary by far
 less than r, which such steps would drown in noise.
 
@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._networks.layers import ACTIVATIONS, MLP, apply_linear, within
+from skae._networks.activations import ACTIVATIONS
+from skae._networks.layers import MLP, apply_linear, within
 from skae._networks.linear_path import LinearPathModule
 
 

@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from skae._networks.layers import (
+from skae._networks.activations import (
     ACTIVATIONS,
-    INITIALIZERS,
     MAXOUT_PIECES,
+)
+from skae._networks.layers import (
+    INITIALIZERS,
     Dense,
 )
 

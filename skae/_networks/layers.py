@@ -6,66 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-MAXOUT_PIECES = 2
-
-ACTIVATIONS = {
-    "identity": lambda h: h,
-    "logistic": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "leaky_relu": F.leaky_relu,
-    "elu": F.elu,
-    "gelu": F.gelu,
-    "silu": F.silu,
-    # Of units, (n_rows, n_units), and of maps, (n_rows, n_channels, height, width).
-    "maxout": lambda h: h.unflatten(1, (-1, MAXOUT_PIECES)).amax(2),
-}
-
-# Those whose gradient is a function of what comes out, in place of what goes in.
-IN_PLACE = {
-    "identity": lambda h: h,
-    "logistic": torch.sigmoid_,
-    "tanh": torch.tanh_,
-    "relu": torch.relu_,
-    "leaky_relu": lambda h: F.leaky_relu(h, inplace=True),
-    "elu": lambda h: F.elu(h, inplace=True),
-}
-
-_aten = torch.ops.aten
-# By the gradient of what comes out, which they write into, and what `activate` kept.
-# 'maxout' has none: it is no elementwise function.
-ACTIVATION_GRADIENTS = {
-    "identity": lambda g, h: g,
-    "logistic": lambda g, h: _sigmoid_backward(g, h, grad_input=g),
-    "tanh": lambda g, h: _tanh_backward(g, h, grad_input=g),
-    "relu": lambda g, h: _threshold_backward(g, h, 0, grad_input=g),
-    "leaky_relu": lambda g, h: _leaky_relu_backward(g, h, 0.01, True, grad_input=g),
-    "elu": lambda g, h: _elu_backward(g, 1, 1, 1, True, h, grad_input=g),
-    "gelu": lambda g, h: _gelu_backward(g, h, grad_input=g),
-    "silu": lambda g, slope: g.mul_(slope),
-}
-_sigmoid_backward = _aten.sigmoid_backward.grad_input
-_tanh_backward = _aten.tanh_backward.grad_input
-_threshold_backward = _aten.threshold_backward.grad_input
-_leaky_relu_backward = _aten.leaky_relu_backward.grad_input
-_elu_backward = _aten.elu_backward.grad_input
-_gelu_backward = _aten.gelu_backward.grad_input
-
-
-def activate(name, h):
-    """Apply an activation; return the result and what its gradient is a function of.
-
-    `h` is overwritten where the gradient needs only the result.
-    """
-    if name in IN_PLACE:
-        h = IN_PLACE[name](h)
-        return h, h
-    if name == "silu":
-        # y = h s with s = logistic(h), whose slope s + y (1 - s) takes no exponential.
-        share = torch.sigmoid(h)
-        y = h.mul_(share)
-        return y, torch.addcmul(share, y, share, value=-1).add_(y)
-    return ACTIVATIONS[name](h), h
+from skae._networks.activations import ACTIVATIONS, MAXOUT_PIECES
 
 
 def _fan_in(weight):
@@ -186,11 +127,11 @@ class _RunningStatisticsForOne:
 
 
 class BatchNorm(_RunningStatisticsForOne, nn.BatchNorm1d):
-    """Batch normalisation of units that takes a single row, too."""
+    """Batch normalization of units that takes a single row, too."""
 
 
 class MapBatchNorm(_RunningStatisticsForOne, nn.BatchNorm2d):
-    """Batch normalisation of the channels of maps, a single pixel's, too."""
+    """Batch normalization of the channels of maps, a single pixel's, too."""
 
 
 class MLP(nn.Module):
@@ -205,7 +146,7 @@ class MLP(nn.Module):
     dropout : float
         Rate after each hidden activation, in training only.
     batch_norm : bool
-        Normalise before each hidden activation.
+        Normalize before each hidden activation.
     tied_to : MLP or None
         The mirror image whose transposed weights this one uses.
     """

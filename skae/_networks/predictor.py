@@ -80,13 +80,13 @@ class EncoderPredictor(ArrayStateModule):
         Of these layers.
     dropout : float
         Rate of the codes and after each of these layers, in training only.
-    finetune : bool
+    finetuning : bool
         False keeps the encoder as it is: its weights take no gradients.
 
     Attributes
     ----------
     code_mean, code_scale : Tensor of shape (n_codes,)
-        What the codes are centred and divided by before the perceptron.
+        What the codes are centered and divided by before the perceptron.
     """
 
     linear_path = False
@@ -101,7 +101,7 @@ class EncoderPredictor(ArrayStateModule):
         activation,
         *,
         dropout=0.0,
-        finetune=True,
+        finetuning=True,
     ):
         super().__init__()
         self._remember(
@@ -112,16 +112,16 @@ class EncoderPredictor(ArrayStateModule):
             hidden_layer_sizes=tuple(hidden_layer_sizes),
             activation=activation,
             dropout=dropout,
-            finetune=finetune,
+            finetuning=finetuning,
         )
         self.n_codes = n_codes
         self.dropout = dropout
-        self.finetune = finetune
+        self.finetuning = finetuning
         self.encoder = kind(**options)
         for name in getattr(kind, "decoder_parts", ()):
             if hasattr(self.encoder, name):
                 delattr(self.encoder, name)
-        self.encoder.requires_grad_(finetune)
+        self.encoder.requires_grad_(finetuning)
         sizes = (n_codes, *hidden_layer_sizes, n_outputs)
         self.f = MLP(sizes, activation, dropout=dropout, batch_norm=False)
         for name, value in [("code_mean", 0.0), ("code_scale", 1.0)]:
@@ -153,7 +153,7 @@ class EncoderPredictor(ArrayStateModule):
     def train(self, mode=True):
         """Set the mode; an encoder that is kept as it is stays in that of use."""
         super().train(mode)
-        if not self.finetune:
+        if not self.finetuning:
             self.encoder.eval()
         return self
 
@@ -169,6 +169,6 @@ class EncoderPredictor(ArrayStateModule):
 
     @torch.no_grad()
     def standardize(self, mean, scale):
-        """Set what codes are centred and divided by, arrays of shape (n_codes,)."""
+        """Set what codes are centered and divided by, arrays of shape (n_codes,)."""
         self.code_mean.copy_(torch.as_tensor(mean))
         self.code_scale.copy_(torch.as_tensor(scale))

@@ -1,9 +1,9 @@
-r"""Between X's units and the network's own space: centred, one global scale.
+r"""Between X's units and the network's own space: centered, one global scale.
 
 With t = link^{-1}(x) (shrunk into the interior of the link's domain) a row
 enters the network as u = (t - center) / scale, and the network's output u'
 becomes x' = link(center + scale u'). For the identity link t = x, scale is the
-root mean square of the centred data, and the mean of u^2 is 1. One scale for
+root mean square of the centered data, and the mean of u^2 is 1. One scale for
 all columns keeps distances and principal axes as they are in X.
 
 Losses of rates (the exponential link) add and compare logarithms of X, which depend on
@@ -40,7 +40,7 @@ class Scaling(ArrayStateModule):
     mean : ndarray of shape (n_features,)
         Weighted column means, in X's units.
     residual_scale : float
-        Root mean square of the centred data, in X's units; 1 for constant data.
+        Root mean square of the centered data, in X's units; 1 for constant data.
     ceiling : float
         Output from which on the exponential link grows linearly.
     row_size : float
@@ -169,7 +169,7 @@ class Scaling(ArrayStateModule):
     def to_network(self, X, dtype):
         """Return an array's rows in the network's space as a tensor of `dtype`.
 
-        Centred in float64 before the cast, in chunks so that no float64 copy of
+        Centered in float64 before the cast, in chunks so that no float64 copy of
         the whole is made.
         """
         result = torch.empty(X.shape, dtype=dtype)

@@ -10,7 +10,7 @@ from skae._networks.dense import DenseAutoencoder
 class UnrolledAutoencoder(DenseAutoencoder):
     """Dense autoencoder, without linear path, that takes its weights from a stack.
 
-    Its layers know X centred and divided by one number. Where a link bends the space
+    Its layers know X centered and divided by one number. Where a link bends the space
     that rows come in, the network undoes it first: machines whose visible units are X
     itself have no other way to become its first layer.
 
@@ -65,7 +65,7 @@ class UnrolledAutoencoder(DenseAutoencoder):
         return super().encode(self.without_link(u), generator)
 
     def without_link(self, u: Tensor) -> Tensor:
-        """Return X, centred and divided by one number, from rows as they come in."""
+        """Return X, centered and divided by one number, from rows as they come in."""
         if self.link == "identity":
             return u
         linked = u * self.link_scale + self.link_center

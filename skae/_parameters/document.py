@@ -40,7 +40,7 @@ PARAMETERS = {
         "'kullback_leibler'}",
         """
         Reconstruction loss, a mean over rows and features. The first three are of
-        residuals divided by the root mean square of the centred data (so that the
+        residuals divided by the root mean square of the centered data (so that the
         squared error is a share of the variance); the others, in nats, are for X in
         [0, 1] ('log_loss') or X >= 0 ('poisson', 'kullback_leibler'). The last two are
         of X in units of its mean, rounded down to a power of 2, and so do not depend
@@ -105,7 +105,7 @@ PARAMETERS = {
     "batch_norm": (
         "bool",
         """
-        Whether to normalise what enters each hidden activation over the batch.
+        Whether to normalize what enters each hidden activation over the batch.
         """,
     ),
     "max_norm": (
@@ -146,7 +146,7 @@ PARAMETERS = {
     "solver": (
         "{'adamw', 'adam', 'sgd', 'rmsprop', 'lbfgs', 'cg'}",
         """
-        Optimiser. The first four take mini-batches ('sgd' with Nesterov momentum
+        Optimizer. The first four take mini-batches ('sgd' with Nesterov momentum
         0.9); 'lbfgs' and 'cg' take all rows at once and draw no random order.
         """,
     ),
@@ -303,7 +303,7 @@ validation_loss_curve_ : list of float or None
     Loss on the validation rows before the first epoch and after each.
 best_loss_ : float
     The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_`
-    that minimised the whole loss; the first entry where the start is kept.
+    that minimized the whole loss; the first entry where the start is kept.
 n_init_ : int
     Number of starts that `fit` trained; 0 where the result is known in closed form, and
     after `partial_fit` alone.
@@ -313,10 +313,6 @@ start_losses_ : ndarray of shape (n_init_,)
 network_ : torch.nn.Module
     The network in its own, centered and scaled space. Where the linear path was kept as
     it was at the start, there are no hidden layers; further training adds them again.
-scaling_ : torch.nn.Module
-    From X's units to the space of `network_` and back.
-head_ : torch.nn.Module
-    From the codes of `network_` to those of `transform`, an affine map.
 encoder_, decoder_ : torch.nn.Module
     From rows of X to codes and back, for tensors in float32.
 """

@@ -22,9 +22,7 @@ best_loss_ : float
     The smallest of `validation_loss_curve_`, or else of the epochs in `loss_curve_`;
     the first entry where the start is kept.
 network_ : torch.nn.Module
-    The network in its own, centred and scaled space.
-scaling_ : torch.nn.Module
-    From X's units to the space of `network_` and back.
+    The network in its own, centered and scaled space.
 encoder_ : torch.nn.Module
     From rows of X to what `transform` returns, for tensors in float32.
 """
@@ -60,7 +58,7 @@ PARAMETERS = {
     "early_stopping": (
         "bool or 'auto'",
         """
-        Whether to set labelled rows apart, judge each epoch of the fine-tuning by
+        Whether to set labeled rows apart, judge each epoch of the fine-tuning by
         their loss and keep the best. 'auto' does so from 2000 labels on, as a tenth
         of fewer is too few to judge by, and from 100 rows with quantities on. False
         judges by the training loss. Rows given as `X_val` and `y_val` take the
@@ -70,7 +68,7 @@ PARAMETERS = {
     "validation_fraction": (
         "float in (0, 1)",
         """
-        Share of the labelled rows that early stopping sets apart, of classes in
+        Share of the labeled rows that early stopping sets apart, of classes in
         proportion where each has two rows or more.
         """,
     ),
@@ -101,7 +99,7 @@ CLASS_WEIGHT = (
 QUANTITY_LOSS = (
     "{'squared_error', 'absolute_error', 'huber'}",
     """
-    Loss of the residuals, each target standardised on the training rows; a mean over
+    Loss of the residuals, each target standardized on the training rows; a mean over
     rows and targets.
     """,
 )

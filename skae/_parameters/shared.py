@@ -1,7 +1,8 @@
 """Constraints of the parameters that estimators share."""
 
 from skae._functional.losses import LOSSES, OUT_ACTIVATIONS
-from skae._networks.layers import ACTIVATIONS, INITIALIZERS
+from skae._networks.activations import ACTIVATIONS
+from skae._networks.layers import INITIALIZERS
 from skae._training.full_batch import METHODS
 from skae._training.optimizers import OPTIMIZERS
 from skae._training.schedules import SCHEDULES
@@ -35,7 +36,10 @@ AUTOENCODER_CONSTRAINTS = {
     "shuffle": ["boolean"],
     "tol": [reals(0, None, "left")],
     "n_iter_no_change": [integers_from(1)],
-    "early_stopping": ["boolean", StrOptions({"auto"})],
+    "early_stopping": [
+        "boolean",
+        StrOptions({"auto", "holdout", "cross-validation"}),
+    ],
     "validation_fraction": [reals(0, 1, "neither")],
     "warm_start": ["boolean"],
     "whiten": ["boolean"],
@@ -75,7 +79,10 @@ PREDICTOR_CONSTRAINTS = {
         "verbose",
         "random_state",
     )
-} | {"unlabeled_label": "no_validation"}
+} | {
+    "early_stopping": ["boolean", StrOptions({"auto", "holdout"})],
+    "unlabeled_label": "no_validation",
+}
 
 
 def solver_is_stochastic(estimator):
@@ -86,3 +93,12 @@ def solver_is_stochastic(estimator):
         f"partial_fit is only available with the solvers {sorted(OPTIMIZERS)}: "
         f"solver={estimator.solver!r} needs the whole data at once."
     )
+
+
+# From this many columns on a larger network is worth its time (benchmarks/README.md).
+_MANY_COLUMNS = 256
+
+
+def default_hidden_layer_sizes(n_features):
+    """Return the widths that ``hidden_layer_sizes="auto"`` resolves to."""
+    return (512, 256, 128) if n_features >= _MANY_COLUMNS else (256, 128, 128)

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def part_of_fit(context, task, name, max_iter, fitted_attributes=None):
-    """Report a part of a fit as a task that has epochs of its own.
+def stage_of_fit(context, task, name, max_iter, fitted_attributes=None):
+    """Report a stage of a fit as a task that has epochs of its own.
 
     Parameters
     ----------

@@ -47,8 +47,11 @@ def _torch_libraries():
     """
     set_mkl = _no_mkl
     if torch.backends.mkl.is_available():
-        # Looked up in what torch is linked to: MKL is mostly inside of it.
-        library = ctypes.CDLL(torch._C.__file__)
+        # MKL is mostly a part of torch's own library, whose path is not public.
+        try:
+            library = ctypes.CDLL(torch._C.__file__)
+        except (AttributeError, OSError):
+            return None
         set_mkl = getattr(library, "MKL_Set_Num_Threads_Local", None)
     loaded = ThreadpoolController().select(user_api="openmp").lib_controllers
     openmp = next(filter(_is_of_torch, loaded), None)

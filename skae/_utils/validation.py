@@ -72,6 +72,27 @@ def check_weights(sample_weight, X):
     )
 
 
+def check_validation_weights(sample_weight_val, X_val):
+    """Return the weights of `X_val`, as `check_weights` does.
+
+    Raises
+    ------
+    ValueError
+        If they are no weights of `X_val`, or if there is no `X_val`.
+    """
+    if sample_weight_val is None:
+        return None
+    if X_val is None:
+        raise ValueError(
+            "sample_weight_val holds the weights of X_val, which is None. Pass both."
+        )
+    try:
+        return check_weights(sample_weight_val, X_val)
+    except ValueError as error:
+        # scikit-learn's messages do not name the argument.
+        raise ValueError(f"sample_weight_val cannot weight X_val: {error}") from None
+
+
 def finite_values(estimator):
     """Return what `ensure_all_finite` of scikit-learn is by the estimator's tags."""
     return "allow-nan" if get_tags(estimator).input_tags.allow_nan else True

@@ -1,9 +1,9 @@
-"""Axes and colours of the displays; matplotlib is imported on demand."""
+"""Axes and colors of the displays; matplotlib is imported on demand."""
 
 from itertools import cycle, islice
 
 # Paul Tol's "muted" scheme, told apart by colour-blind readers too, ordered so that
-# neighbours differ most, with a dark grey as the tenth.
+# neighbors differ most, with a dark gray as the tenth.
 _COLORS = (
     "#332288",
     "#cc6677",
@@ -59,7 +59,7 @@ def axes_or_new(display, ax, figsize):
 
 
 def colors(n):
-    """Return `n` colours; they repeat after `N_COLORS`."""
+    """Return `n` colors; they repeat after `N_COLORS`."""
     return list(islice(cycle(_COLORS), n))
 
 

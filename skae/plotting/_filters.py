@@ -20,7 +20,7 @@ class FiltersDisplay:
 
     Each filter is drawn on its own scale from minus to plus its largest absolute
     value, so that zero has the same neutral tone in all of them: the middle of
-    the grey values.
+    the gray values.
 
     It is recommended to use `from_estimator` or `from_filters` to create a
     display. All parameters are stored as attributes.
@@ -76,7 +76,7 @@ class FiltersDisplay:
             Axes to draw on. If None, a new figure is made.
         **kwargs : dict
             Passed to ``ax.imshow``, or to ``ax.plot`` for curves. ``cmap="RdBu_r"``
-            tells signs by colour, ``vmin=-0.5, vmax=0.5`` raises the contrast.
+            tells signs by color, ``vmin=-0.5, vmax=0.5`` raises the contrast.
 
         Returns
         -------

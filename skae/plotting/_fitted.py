@@ -100,7 +100,7 @@ def decode(estimator, codes, y=None):
 
 
 def code_distribution(estimator, X=None, row=None):
-    """Return the centre of the codes, and their quantiles as a function.
+    """Return the center of the codes, and their quantiles as a function.
 
     Of the codes of X, or of the prior N(0, I) of an estimator with `sample`.
 
@@ -185,7 +185,7 @@ def fitted_image_shape(estimators, n_features):
     """Return the shape of images that one of the estimators was fitted to, or None.
 
     Rows of pixels, of height 1, are no images to look at, and other numbers of
-    channels than 1, 3 and 4 have no colours.
+    channels than 1, 3 and 4 have no colors.
     """
     for estimator in estimators:
         shape = getattr(_parts(estimator)[0], "image_shape_", (1, 1, 1))

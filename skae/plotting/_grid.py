@@ -1,6 +1,6 @@
 """Rows of features as small images or curves, on a grid inside one Axes.
 
-The cell of row i and column j is the unit square with its centre at
+The cell of row i and column j is the unit square with its center at
 (j + 0.5, i + 0.5), row 0 at the top.
 """
 
@@ -60,7 +60,7 @@ def draw_grid(ax, cells, shape, limits, kwargs, *, gap=np.nan, reference=None):
     gap : float, default=nan
         Value of the pixels between images; nan leaves them blank.
     reference : array-like of shape (n_features,), default=None
-        A curve to draw in grey behind each of the curves.
+        A curve to draw in gray behind each of the curves.
 
     Returns
     -------
@@ -74,9 +74,9 @@ def draw_grid(ax, cells, shape, limits, kwargs, *, gap=np.nan, reference=None):
         style = {"color": colors(1)[0], "linewidth": 1.2, **kwargs}
         lines = _draw_curves(ax, cells, limits, style)
         if reference is not None:
-            grey = {"color": REFERENCE_COLOR, "linewidth": 0.8, "alpha": 0.7}
+            gray = {"color": REFERENCE_COLOR, "linewidth": 0.8, "alpha": 0.7}
             behind = np.where(np.isfinite(cells), reference, np.nan)
-            _draw_curves(ax, behind, limits, {**grey, "zorder": 1})
+            _draw_curves(ax, behind, limits, {**gray, "zorder": 1})
         return None, lines
     return _draw_images(ax, cells, shape, limits, kwargs, gap), None
 
@@ -85,7 +85,7 @@ def _draw_images(ax, cells, shape, limits, kwargs, gap):
     low, high = limits
     shape = shape[:2] if shape[2:] == (1,) else shape
     if len(shape) == 3:
-        # Colours are shares of full brightness, without a transparent nan.
+        # Colors are shares of full brightness, without a transparent nan.
         cells, gap = (
             np.nan_to_num((values - low) / ((high - low) or 1), nan=1.0).clip(0, 1)
             for values in (cells, gap)

@@ -20,9 +20,9 @@ _MOST_TICKS = 9
 class LatentManifoldDisplay:
     """What the points of a grid over two components decode to.
 
-    Neighbours show how one row turns into another, as in Figure 4 of [1]_. Columns
+    Neighbors show how one row turns into another, as in Figure 4 of [1]_. Columns
     and rows stand at quantiles of their component, so that each has an equal share
-    of the probability. Curves have that of the middle behind them, in grey.
+    of the probability. Curves have that of the middle behind them, in gray.
 
     It is recommended to use `from_estimator` to create a display. All parameters
     are stored as attributes.
@@ -156,7 +156,7 @@ class LatentManifoldDisplay:
             Components along the horizontal and the vertical axis.
         n_images : int, default=15
             Number of values of each component. An odd number has the median, or
-            the centre of the prior, in the middle.
+            the center of the prior, in the middle.
         y : scalar or array-like of shape (n_outputs,), default=None
             What to generate, for estimators whose `inverse_transform` takes it:
             one label, or one row of a target of several columns.

@@ -15,7 +15,7 @@ _MOST_CLASSES = 3 * _MANY_CLASSES
 
 
 class LatentSpaceDisplay:
-    """Two codes of each row, coloured by a target.
+    """Two codes of each row, colored by a target.
 
     It is recommended to use `from_estimator` to create a display. All parameters
     are stored as attributes.
@@ -25,7 +25,7 @@ class LatentSpaceDisplay:
     codes : array-like of shape (n_samples, 2)
         What to draw along the horizontal and the vertical axis.
     y : array-like of shape (n_samples,), default=None
-        Target: classes get a legend, measurements a colour bar.
+        Target: classes get a legend, measurements a color bar.
     code_names : pair of str, default=("Component 0", "Component 1")
         Names of the axes.
 
@@ -71,7 +71,7 @@ class LatentSpaceDisplay:
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is made.
         target_name : str, default=None
-            Title of the legend or of the colour bar.
+            Title of the legend or of the color bar.
         **kwargs : dict
             Passed to ``ax.scatter``.
 
@@ -122,13 +122,13 @@ class LatentSpaceDisplay:
         y : array-like of shape (n_samples,), default=None
             Target: classes get a legend if there are at most 60, measurements
             (floats that are not integers, or more than 20 different integers) a
-            colour bar.
+            color bar.
         components : pair of int, default=(0, 1)
             Columns of the codes to draw.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is made.
         target_name : str, default=None
-            Title of the legend or of the colour bar. None takes the name of a
+            Title of the legend or of the color bar. None takes the name of a
             pandas or polars Series.
         **kwargs : dict
             Passed to ``ax.scatter``.

@@ -37,7 +37,7 @@ class LatentTraversalDisplay:
     code_names : sequence of str
         Names of the rows.
     reference : array-like of shape (n_features,), default=None
-        What the code decodes to of which a component varies; drawn in grey behind
+        What the code decodes to of which a component varies; drawn in gray behind
         curves.
     value_range : pair of float, default=None
         Values that are black and white. None takes the range of `images`.

@@ -6,7 +6,7 @@ from sklearn.base import is_classifier
 from skae.plotting._axes import REFERENCE_COLOR, axes_or_new, colors, remove_spines
 from skae.plotting._fitted import class_name, holder_of
 
-# A logarithmic axis over less than a decade has hardly a labelled tick.
+# A logarithmic axis over less than a decade has hardly a labeled tick.
 _DECADE = 10
 
 

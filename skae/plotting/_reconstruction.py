@@ -30,7 +30,7 @@ class ReconstructionDisplay:
         What to draw, from top to bottom, by name.
     reference : str
         Name of the rows that the others are compared with; their range is the
-        range of the grey values.
+        range of the gray values.
     explained_variance : dict of str to float, default=None
         Share of the variance of the reference that rows explain, by name.
     image_shape : tuple of int, default=None

@@ -44,7 +44,7 @@ class LayerSpec(NamedTuple):
     level: float
 
 
-class LearntLayer(NamedTuple):
+class LearnedLayer(NamedTuple):
     """An affine map, and the one back, to what the activation below is applied to.
 
     Attributes
@@ -70,28 +70,28 @@ class LayerTask(NamedTuple):
     rows : Rows
         What it is trained on.
     objective : Objective
-    learnt : callable
-        ``learnt(network)`` returns the `LearntLayer` of the trained network.
+    learned : callable
+        ``learned(network)`` returns the `LearnedLayer` of the trained network.
     """
 
     network: nn.Module
     rows: Rows
     objective: Objective
-    learnt: Callable
+    learned: Callable
 
 
-def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
+def denoising_layer(pretraining, init, layer, rows, scaling, generator, criterion):
     """Return the `LayerTask` of a denoising autoencoder with tied weights.
 
     Its input is centred and divided by one number, as the corruption takes it to be.
     """
     center, scale = _moments(rows) if layer.index else (0.0, 1.0)
-    tied = getattr(estimator, "tied_weights", False)
+    tied = pretraining.tied_weights
     if tied:
         scale = 1.0  # one matrix is to serve both ways after the pretraining, too
     x = target = (rows.x - center) / scale
     # Layers unrolled into each other must not each amplify what they are given.
-    gain = 1.0 if criterion is None else _mean_gain(estimator.corruption, layer.level)
+    gain = 1.0 if criterion is None else _mean_gain(pretraining.corruption, layer.level)
     gain = math.sqrt(gain) if tied else gain  # on the way in and on the way out
     undo = functools.partial(_unscaled, center=center, scale=scale, gain=gain)
     if layer.below is not None:
@@ -104,9 +104,9 @@ def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
         target = rows.target
     below = layer.below or "identity"
     network = LayerAutoencoder(x.shape[1], layer.width, layer.activation, below)
-    network.initialize(layerwise_init(estimator.init, layer.activation), generator)
+    network.initialize(layerwise_init(init, layer.activation), generator)
     column_range = ColumnRange(x.amin(dim=0), x.amax(dim=0))
-    corrupt = at_level(estimator.corruption, layer.level, column_range)
+    corrupt = at_level(pretraining.corruption, layer.level, column_range)
     objective = ReconstructionObjective(criterion, corrupt)
     return LayerTask(network, Rows(x, target, rows.weight), objective, undo)
 
@@ -142,4 +142,4 @@ def _unscaled(network, *, center, scale, gain, is_affine=True):
     if is_affine:
         decoder_weight, decoder_bias = decoder_weight * scale, decoder_bias * scale
         decoder_bias = decoder_bias + center
-    return LearntLayer(weight, bias, decoder_weight, decoder_bias)
+    return LearnedLayer(weight, bias, decoder_weight, decoder_bias)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from skae._engine.pretraining.denoising_layer import LayerTask, LearntLayer
-from skae._networks.layers import ACTIVATIONS
+from skae._engine.pretraining.denoising_layer import LayerTask, LearnedLayer
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.rbm import RestrictedBoltzmannMachine
 from skae._training.data import Rows
 from skae._training.objective import Objective
@@ -59,7 +59,7 @@ class ContrastiveDivergence(Objective):
         return {"reconstruction": error + (gap - gap.detach())}
 
 
-def rbm_layer(estimator, layer, rows, scaling, generator, criterion):
+def rbm_layer(pretraining, init, layer, rows, scaling, generator, criterion):
     """Return the `LayerTask` of a restricted Boltzmann machine.
 
     Visible units at the bottom are Bernoulli, of X itself, or Gaussian, of columns
@@ -67,7 +67,7 @@ def rbm_layer(estimator, layer, rows, scaling, generator, criterion):
     """
     visible, center, scale = "bernoulli", 0.0, 1.0
     if layer.index == 0:
-        visible, center, scale = _bottom_units(estimator.visible_units, rows, scaling)
+        visible, center, scale = _bottom_units(pretraining.visible_units, rows, scaling)
     x = (rows.x - center) / scale
     if visible == "bernoulli":
         x = x.clamp(0, 1)  # rounding may have left the interval
@@ -75,8 +75,8 @@ def rbm_layer(estimator, layer, rows, scaling, generator, criterion):
         x.shape[1], layer.width, visible=visible, hidden=HIDDEN_UNITS[layer.activation]
     )
     network.initialize(_column_means(x, rows.weight).cpu(), generator)
-    learnt = functools.partial(
-        _learnt_layer,
+    learned = functools.partial(
+        _learned_layer,
         visible=visible,
         center=center,
         scale=scale,
@@ -84,10 +84,10 @@ def rbm_layer(estimator, layer, rows, scaling, generator, criterion):
         rows=rows,
         activation=layer.activation,
     )
-    return LayerTask(network, Rows(x, x, rows.weight), ContrastiveDivergence(), learnt)
+    return LayerTask(network, Rows(x, x, rows.weight), ContrastiveDivergence(), learned)
 
 
-def check_rbm(estimator, activations):
+def check_rbm(activations):
     """Refuse activations that are not the mean of a unit.
 
     Raises
@@ -142,7 +142,7 @@ def _column_means(x, weight):
 
 
 @torch.no_grad()
-def _learnt_layer(network, *, visible, center, scale, criterion, rows, activation):
+def _learned_layer(network, *, visible, center, scale, criterion, rows, activation):
     """Return the layer between unscaled rows, with the output's link left out."""
     weight = network.weight / scale
     bias = network.hidden_bias - (weight * center).sum(dim=1)
@@ -160,7 +160,7 @@ def _learnt_layer(network, *, visible, center, scale, criterion, rows, activatio
     if link not in (None, unit_of_output):
         codes = ACTIVATIONS[activation](rows.x @ weight.T + bias)
         decoder_weight, decoder_bias = _least_squares(codes, rows, criterion)
-    return LearntLayer(weight, bias, decoder_weight, decoder_bias)
+    return LearnedLayer(weight, bias, decoder_weight, decoder_bias)
 
 
 def _least_squares(codes, rows, criterion):

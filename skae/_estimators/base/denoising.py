@@ -7,8 +7,8 @@ import torch
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 
-from skae._engine.fit import fit_estimator, partially_fit_estimator
 from skae._estimators.base.autoencoder import BaseAutoencoder, solver_is_stochastic
+from skae._estimators.base.validation import warn_of_ignored_rows
 from skae._functional.corruption import (
     CORRUPTIONS,
     ColumnRange,
@@ -17,7 +17,18 @@ from skae._functional.corruption import (
 )
 from skae._training.objective import ReconstructionObjective
 from skae._utils.sklearn_compat import StrOptions, fit_context
-from skae._utils.validation import reals
+from skae._utils.validation import check_rows_like, reals
+
+# What to do instead of passing clean rows as the y of `score`.
+_IGNORED_BY_SCORE = (
+    "To compare the reconstruction of X with y, pass score(X, X_target=y)."
+)
+
+# For `document`, in place of what all estimators say of it.
+PAIRS_ATTRIBUTES = """
+mean_ : ndarray of shape (n_features,)
+    Mean of the training samples; after a fit to pairs, of the targets.
+"""
 
 CORRUPTION_CONSTRAINTS = {
     "corruption": [StrOptions(set(CORRUPTIONS)), callable],
@@ -98,7 +109,16 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
     _takes_pairs = True
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_target=None, X_val=None, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y=None,
+        *,
+        X_target=None,
+        X_val=None,
+        sample_weight=None,
+        sample_weight_val=None,
+    ):
         """Fit the autoencoder to X, corrupted anew for each batch, or to pairs.
 
         Parameters
@@ -118,6 +138,9 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows in the loss, the centring and the
             linear path. 2 counts as much as the row repeated.
+        sample_weight_val : array-like of shape (n_rows,), default=None
+            Non-negative weights of the samples in `X_val` in the validation loss. 2
+            counts as much as the sample repeated.
 
         Returns
         -------
@@ -137,31 +160,14 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
                 "Leave out X_val (validation pairs are split from X and X_target) or "
                 "X_target."
             )
-        return fit_estimator(
-            self, X, y, X_val=X_val, sample_weight=sample_weight, X_target=X_target
+        return self._fit(
+            X,
+            y,
+            X_target=X_target,
+            X_val=X_val,
+            sample_weight=sample_weight,
+            sample_weight_val=sample_weight_val,
         )
-
-    def fit_transform(
-        self, X, y=None, *, X_target=None, X_val=None, sample_weight=None
-    ):
-        """Fit the autoencoder to X and return the codes of X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data.
-        y : Ignored
-            Present for API consistency.
-        X_target, X_val, sample_weight : array-like, default=None
-            As in `fit`.
-
-        Returns
-        -------
-        codes : ndarray of shape (n_samples, n_components)
-            As `transform` gives them.
-        """
-        self.fit(X, y, X_target=X_target, X_val=X_val, sample_weight=sample_weight)
-        return self.transform(X)
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
@@ -192,9 +198,86 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
             The estimator after the epoch.
         """
         self._check_corruption(X_target)
-        return partially_fit_estimator(
-            self, X, y, sample_weight=sample_weight, X_target=X_target
-        )
+        return self._fit_one_epoch(X, y, sample_weight=sample_weight, X_target=X_target)
+
+    def score(self, X, y=None, *, X_target=None, sample_weight=None):
+        r"""Return the share of the variance of the targets that is reconstructed.
+
+        .. math:: 1 - \frac{\|T - \hat X\|_F^2}{\|T - \mathrm{mean}\|_F^2}
+
+        with the targets T, the reconstruction of X and the training mean `mean_`; at
+        most 1, and negative where the mean would have been a better guess.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : Ignored
+            Present for API consistency.
+        X_target : array-like of shape (n_samples, n_features), default=None
+            The clean row of each noisy row of `X`. None means `X` itself, and is an
+            error after a fit to pairs.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples in both sums. 2 counts as much as the
+            sample repeated.
+
+        Returns
+        -------
+        score : float
+            For targets that equal the training mean, 1 if they are reconstructed and
+            0 otherwise.
+
+        Raises
+        ------
+        ValueError
+            If data are invalid, or if the fit was to pairs and `X_target` is None.
+        """
+        X, target = self._check_pairs(X, X_target, "score")
+        if target is None:
+            warn_of_ignored_rows(self, X, y, _IGNORED_BY_SCORE)
+        return self._share_explained(X, sample_weight, target)
+
+    def score_samples(self, X, *, X_target=None):
+        """Return minus the squared reconstruction error of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        X_target : array-like of shape (n_samples, n_features), default=None
+            The clean row of each noisy row of `X`, which its reconstruction is
+            compared with. None means `X` itself, and is an error after a fit to pairs.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Summed over the features, in X's units squared; the higher, the better
+            the row is reconstructed.
+
+        Raises
+        ------
+        ValueError
+            If data are invalid, or if the fit was to pairs and `X_target` is None.
+        """
+        X, target = self._check_pairs(X, X_target, "score_samples")
+        return -self._codec_for().squared_residuals(X, target=target)
+
+    def _check_pairs(self, X, X_target, method):
+        """Return validated samples and their targets, or None for X itself."""
+        X = self._check_rows(X)
+        if X_target is not None:
+            self._check_layout(X_target, "X_target")
+            return X, check_rows_like(self, X_target, X, "X_target", same_length=True)
+        if self._fitted_to_pairs:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted to pairs, so {method} compares "
+                "the reconstruction of X with its targets: pass "
+                f"{method}(X, X_target=...). A search passes them on with "
+                "sklearn.set_config(enable_metadata_routing=True), "
+                "estimator.set_fit_request(X_target=True)"
+                ".set_score_request(X_target=True) and search.fit(X, X_target=...)."
+            )
+        return X, None
 
     def _check_corruption(self, X_target):
         check_corruption_level(self.corruption, self.corruption_level)

@@ -11,8 +11,8 @@ from skae._training.objective import ReconstructionObjective
 from skae._utils.flat_rows import check_flat_rows
 
 
-class AutoencoderHooks:
-    """The methods that the fit of an autoencoder calls, with their defaults.
+class AutoencoderOverrides:
+    """The methods that describe a variant, with their defaults.
 
     A variant overrides `_make_objective` if it minimizes more than the reconstruction
     error, and the others if its network, its linear path or the noise on its input
@@ -30,8 +30,6 @@ class AutoencoderHooks:
     # that of a network whose linear path explains everything.
     _decay_without_path = 1.0
 
-    # Number of starts; a parameter of the classes with a linear path.
-    n_init = 1
     # Whether the loss of a sample is a sum over the features, not a mean.
     _sums_over_features = False
 
@@ -86,10 +84,6 @@ class AutoencoderHooks:
         """
         return {}
 
-    def _warn_of_outcome(self):
-        """Warn about a degenerate fit, such as dead units or posterior collapse."""
-        return None
-
     def _build_network(self, shape, n_components, **correction):
         """Return the network for data of `shape`, not yet initialised.
 
@@ -100,7 +94,7 @@ class AutoencoderHooks:
             n_components=n_components,
             hidden_layer_sizes=hidden_layer_sizes(self, shape),
             activation=self.activation,
-            linear_path=self.linear_path is not None,
+            linear_path=self._has_linear_path(),
             tied_weights=self.tied_weights,
             dropout=self.dropout,
             batch_norm=self.batch_norm,
@@ -128,16 +122,17 @@ class AutoencoderHooks:
         """
         return None
 
-    def _n_parts(self, shape):
-        """Return the number of stages reported to callbacks, or None for one."""
-        return None
+    def _n_pretrained_layers(self, shape):
+        """Return the number of layers that are trained before the fit."""
+        return 0
 
-    def _pretrain(self, network, scaling, samples, seed, report):
-        """Train a network in parts before its fit; return the `Pretraining`, or None.
+    def _pretrain(self, config, initial, samples, progress):
+        """Train parts of a network before its fit; return the `Pretraining`.
 
-        `report.pretraining(layer)` gives the monitors of the part of a `LayerSpec`.
+        It is called where the estimator has a parameter `pretraining` that is not None.
+        `progress.pretraining(layer, max_iter)` gives the monitors of a `LayerSpec`.
         """
-        return None
+        raise NotImplementedError
 
     def _linear_path_is_optimal(self):
         """Whether no training can improve on the linear path."""

@@ -183,8 +183,6 @@ class ContractiveAutoencoder(BaseAutoencoder):
     """
 
     # There is none: codes that copy principal components would not contract.
-    linear_path = None
-
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         "contraction_weight": [reals(0, None, "left")],

@@ -5,6 +5,7 @@ import numpy as np
 from skae._estimators.base.denoising import (
     CORRUPTION_CONSTRAINTS,
     CORRUPTION_TEXTS,
+    PAIRS_ATTRIBUTES,
     BaseDenoisingAutoencoder,
     check_emphasis,
 )
@@ -24,6 +25,7 @@ _NOISY_ROWS = 10_000
 
 
 @document(
+    attributes=PAIRS_ATTRIBUTES,
     linear_path=(
         "{'denoiser', 'pca'} or None",
         """

@@ -169,8 +169,6 @@ class SparseAutoencoder(BaseAutoencoder):
     True
     """
 
-    linear_path = None  # a parameter elsewhere
-
     _parameter_constraints: dict = {
         **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k != "whiten"},
         "sparsity": [StrOptions({"top_k", "kl", "l1"})],

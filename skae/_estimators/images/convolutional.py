@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._estimators.base.denoising import (
     CORRUPTION_CONSTRAINTS,
     CORRUPTION_TEXTS,
+    PAIRS_ATTRIBUTES,
     BaseDenoisingAutoencoder,
     check_emphasis,
     make_corruption,
@@ -57,7 +58,7 @@ def _has_decoder(estimator):
 
 
 @document(
-    attributes=_ATTRIBUTES,
+    attributes=_ATTRIBUTES + PAIRS_ATTRIBUTES.lstrip(),
     n_components=(
         "int, float, 'mle' or None",
         """
@@ -191,7 +192,6 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
     True
     """
 
-    linear_path = None  # a parameter elsewhere
     # Measured: decay costs a tenth of what is explained.
     _decay_without_path = 0.0
 

@@ -204,9 +204,6 @@ class RecurrentAutoencoder(BaseAutoencoder):
     True
     """
 
-    linear_path = None  # a parameter elsewhere
-    activation = "tanh"  # that of the cells
-
     _parameter_constraints: dict = {
         **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k not in _NOT_THERE},
         "sequence_shape": ["array-like", None],

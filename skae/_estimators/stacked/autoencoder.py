@@ -2,14 +2,14 @@
 
 import copy
 
-from skae._engine.config import resources
-from skae._engine.initialization import Pretraining, make_rows, training_dtype
+from skae._engine.dataset import make_rows
+from skae._engine.initialization import Pretraining
 from skae._engine.pretraining.greedy import (
     PRETRAINING_ATTRIBUTES,
     PRETRAINING_CONSTRAINTS,
     PRETRAINING_TEXTS,
-    check_stack,
     pretrain_layers,
+    resolve_pretraining,
 )
 from skae._estimators.base.autoencoder import BaseAutoencoder
 from skae._estimators.base.validation import hidden_layer_sizes
@@ -18,7 +18,6 @@ from skae._networks.unrolled import UnrolledAutoencoder
 from skae._parameters.document import document
 from skae._parameters.shared import AUTOENCODER_CONSTRAINTS
 from skae._training.data import Rows
-from skae._utils.random import make_generator
 from skae._utils.threads import limit_threads
 
 
@@ -103,8 +102,6 @@ class StackedAutoencoder(BaseAutoencoder):
     True
     """
 
-    linear_path = None  # a parameter elsewhere
-
     _parameter_constraints: dict = {
         **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k != "batch_norm"},
         **PRETRAINING_CONSTRAINTS,
@@ -119,8 +116,8 @@ class StackedAutoencoder(BaseAutoencoder):
         visible_units="auto",
         corruption="masking",
         corruption_level=0.3,
-        pretrain_max_iter=20,
-        pretrain_learning_rate_init="auto",
+        pretraining_max_iter=20,
+        pretraining_learning_rate_init="auto",
         activation="silu",
         out_activation="auto",
         loss="squared_error",
@@ -155,8 +152,8 @@ class StackedAutoencoder(BaseAutoencoder):
         self.visible_units = visible_units
         self.corruption = corruption
         self.corruption_level = corruption_level
-        self.pretrain_max_iter = pretrain_max_iter
-        self.pretrain_learning_rate_init = pretrain_learning_rate_init
+        self.pretraining_max_iter = pretraining_max_iter
+        self.pretraining_learning_rate_init = pretraining_learning_rate_init
         self.activation = activation
         self.out_activation = out_activation
         self.loss = loss
@@ -204,34 +201,32 @@ class StackedAutoencoder(BaseAutoencoder):
         curves = getattr(self, "pretraining_loss_curves_", None)
         return {"pretraining_loss_curves_": curves if self.pretraining else None}
 
-    def _n_parts(self, shape):
+    def _n_pretrained_layers(self, shape):
         if self.pretraining is None:
-            return None
-        return len(hidden_layer_sizes(self, shape)) + 2
+            return 0
+        return len(hidden_layer_sizes(self, shape)) + 1
 
-    def _pretrain(self, network, scaling, samples, seed, report):
-        if self.pretraining is None:
-            return None
+    def _pretrain(self, config, initial, samples, progress):
+        network, scaling = initial.network, initial.scaling
         arguments = network.arguments
         sizes = (*arguments["hidden_layer_sizes"], arguments["n_components"])
         activations = [self.activation] * (len(sizes) - 1) + ["identity"]
         self._check_tied()
-        check_stack(self, activations)
-        device, n_threads = resources(self, network, len(samples.X))
-        dtype, curves, layers = training_dtype(self.precision), [], []
         stack = pretrain_layers(
-            self,
+            config,
+            resolve_pretraining(self.get_params(deep=False), activations),
             sizes,
             activations,
-            _rows_without_link(scaling, samples, dtype, device),
+            _rows_without_link(scaling, samples, config.dtype, config.device),
             scaling,
-            make_generator(seed, device),
-            report.pretraining,
-            self._make_criterion(copy.deepcopy(scaling).to(device, dtype)),
+            progress,
+            self._make_criterion(
+                copy.deepcopy(scaling).to(config.device, config.dtype)
+            ),
         )
-        interrupted = None
+        curves, layers, interrupted = [], [], None
         try:
-            with limit_threads(n_threads):
+            with limit_threads(config.n_threads):
                 for layer, curve in stack:
                     layers.append(layer)
                     curves.append(curve)

@@ -85,8 +85,8 @@ class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
         visible_units="auto",
         corruption="masking",
         corruption_level=0.3,
-        pretrain_max_iter=20,
-        pretrain_learning_rate_init="auto",
+        pretraining_max_iter=20,
+        pretraining_learning_rate_init="auto",
         activation="relu",
         init="auto",
         dropout=0.3,
@@ -117,8 +117,8 @@ class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
         self.visible_units = visible_units
         self.corruption = corruption
         self.corruption_level = corruption_level
-        self.pretrain_max_iter = pretrain_max_iter
-        self.pretrain_learning_rate_init = pretrain_learning_rate_init
+        self.pretraining_max_iter = pretraining_max_iter
+        self.pretraining_learning_rate_init = pretraining_learning_rate_init
         self.activation = activation
         self.init = init
         self.dropout = dropout

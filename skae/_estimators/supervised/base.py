@@ -9,17 +9,15 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils.validation import check_is_fitted
 
 from skae._estimators.base.fitted import FittedNetworkMixin
-from skae._estimators.base.validation import check_rows
-from skae._estimators.supervised.fit import fit_predictor, partially_fit_predictor
-from skae._networks.head import Head
+from skae._estimators.supervised.fitting import PredictorFitting
 from skae._utils.flat_rows import check_flat_rows
 from skae._utils.sklearn_compat import fit_context
 
 
 class BasePredictor(
+    PredictorFitting,
     FittedNetworkMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -29,34 +27,29 @@ class BasePredictor(
 ):
     """What classifiers and regressors on an encoder share, whatever the encoder.
 
-    A subclass gives the network to begin with by `_make_start`, and what is to be
-    predicted by one of the mixins of `_prediction`.
+    A subclass gives the network to begin with by `_initialize`, and what is to be
+    predicted by one of the mixins of `outputs`.
     """
 
-    # What the trainer asks of all estimators, and no predictor has.
-    linear_path = None
-    l1_ratio = 0.0
-    _decay_without_path = 1.0
-
-    # ----- holes -----------------------------------------------------------
+    # ----- methods to override ---------------------------------------------
 
     @abstractmethod
-    def _make_start(self, pool, n_outputs, seed, report):
-        """Return the `Start` of a fit, and fitted attributes of its making.
+    def _initialize(self, pool, n_outputs, seed, progress):
+        """Return the `InitialModel` of a fit, and attributes of its making.
 
         Parameters
         ----------
         pool : Samples
-            The rows to train on, with and without labels.
+            The training samples, with and without labels.
         n_outputs : int
         seed : int
-        report : Report
-            What tells callbacks and user of the parts of the fit.
+        progress : ProgressReporter
+            Reports the stages before the fine-tuning.
         """
 
     @abstractmethod
-    def _n_parts_before(self):
-        """Return how many tasks `_make_start` reports."""
+    def _n_stages_before(self):
+        """Return the number of stages that `_initialize` reports."""
 
     @abstractmethod
     def _asked_network(self, n_outputs):
@@ -74,16 +67,8 @@ class BasePredictor(
         check_flat_rows(X, name, type(self).__name__)
 
     def _mark_missing(self, X, name):
-        """Return validated rows with NaN where no value is to be looked at."""
+        """Replace padding by NaN, so that it is ignored, in validated rows."""
         return X
-
-    # ----- what the trainer asks -------------------------------------------
-
-    def _make_criterion(self, scaling):
-        return None
-
-    def _loss_is_of_residuals(self):
-        return False
 
     # ----- fitting ---------------------------------------------------------
 
@@ -97,6 +82,7 @@ class BasePredictor(
         X_val=None,
         y_val=None,
         sample_weight=None,
+        sample_weight_val=None,
     ):
         """Fit the network to X and y.
 
@@ -119,6 +105,9 @@ class BasePredictor(
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows. 2 counts as much as the row repeated;
             of a row of weight 0 the label alone counts, as one of the classes.
+        sample_weight_val : array-like of shape (n_rows,), default=None
+            Non-negative weights of the samples in `X_val` in the validation loss
+            and score. 2 counts as much as the sample repeated.
 
         Returns
         -------
@@ -131,35 +120,17 @@ class BasePredictor(
             If data or parameters are invalid, or if the loss is not finite before
             anything good was reached.
         """
-        return fit_predictor(
-            self,
+        return self._fit(
             X,
             y,
             X_unlabeled=X_unlabeled,
             X_val=X_val,
             y_val=y_val,
             sample_weight=sample_weight,
+            sample_weight_val=sample_weight_val,
         )
 
-    def _partial_fit(self, X, y, **given):
-        return partially_fit_predictor(self, X, y, **given)
-
     # ----- use -------------------------------------------------------------
-
-    def transform(self, X):
-        """Return the codes of X: what the network predicts from.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        codes : ndarray of shape (n_samples, n_codes)
-            Computed in float32 for float32 `X` and in float64 otherwise.
-        """
-        return self._codec_for().encode(self._check_rows(X))
 
     def _outputs(self, X):
         """Return the network's outputs (n_samples, n_outputs) in the dtype of X."""
@@ -169,24 +140,3 @@ class BasePredictor(
             return encoder.network(encoder.scaling(rows))
 
         return self._codec_for().map(outputs, self._target.n_outputs, X)
-
-    @property
-    def encoder_(self):
-        """`torch.nn.Module` from rows of X (float32) to codes."""
-        return self._codec_for().modules()[0]
-
-    def _check_rows(self, X):
-        check_is_fitted(self)
-        return check_rows(self, X, reset=False)
-
-    def _head(self):
-        return Head.identity(self.network_.n_codes)
-
-    @property
-    def _n_features_out(self):
-        return self.network_.n_codes
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

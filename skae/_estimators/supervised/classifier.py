@@ -78,8 +78,8 @@ class AutoencoderClassifier(ClassifierOutputs, BaseFinetuned):
         autoencoder=None,
         *,
         hidden_layer_sizes=(),
-        finetune=True,
-        pretrain=True,
+        finetuning=True,
+        pretraining=True,
         activation="relu",
         init="auto",
         dropout=0.3,
@@ -107,8 +107,8 @@ class AutoencoderClassifier(ClassifierOutputs, BaseFinetuned):
     ):
         self.autoencoder = autoencoder
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.finetune = finetune
-        self.pretrain = pretrain
+        self.finetuning = finetuning
+        self.pretraining = pretraining
         self.activation = activation
         self.init = init
         self.dropout = dropout

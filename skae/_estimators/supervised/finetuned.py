@@ -11,27 +11,26 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skae._engine.fitted_attributes import fitted_attributes
-from skae._engine.initialization import Start, network_to_train, training_dtype
-from skae._engine.model_selection import closed_form
+from skae._engine.config import training_dtype
+from skae._engine.fit import with_correction
+from skae._engine.initialization import InitialModel
 from skae._estimators.base.autoencoder import BaseAutoencoder
 from skae._estimators.base.validation import (
     check_rows,
     check_same_arguments,
     check_same_network,
-    check_samples,
-    set_up,
 )
 from skae._estimators.dense.denoising import DenoisingAutoencoder
 from skae._estimators.supervised.base import BasePredictor
 from skae._functional.linear_maps import read_size
-from skae._networks.layers import ACTIVATIONS, layerwise_init
+from skae._networks.activations import ACTIVATIONS
+from skae._networks.layers import layerwise_init
 from skae._networks.linear_path import is_linear_path
 from skae._networks.predictor import EncoderPredictor
 from skae._parameters.prediction import PARAMETERS as PREDICTOR_PARAMETERS
 from skae._parameters.prediction import UNLABELED_LABEL
 from skae._parameters.shared import PREDICTOR_CONSTRAINTS
-from skae._utils.random import draw_seed, make_generator
+from skae._utils.random import make_generator
 from skae._utils.sklearn_compat import (
     InvalidParameterError,
     StrOptions,
@@ -61,7 +60,7 @@ PARAMETERS = {
         on. ``()`` predicts by an affine map of the codes.
         """,
     ),
-    "finetune": (
+    "finetuning": (
         "bool",
         """
         Whether the encoder is trained, too. False keeps it as it is, and trains only
@@ -69,7 +68,7 @@ PARAMETERS = {
         calls of `fit`: first those layers alone, then everything.
         """,
     ),
-    "pretrain": (
+    "pretraining": (
         "bool",
         """
         Whether the autoencoder is fitted. False takes its encoder as it is before its
@@ -115,7 +114,7 @@ PARAMETERS = {
 ATTRIBUTES = """\
 autoencoder_ : BaseAutoencoder
     The autoencoder as it was before the fine-tuning: fitted, given, or at its start
-    with ``pretrain=False``.
+    with ``pretraining=False``.
 """
 
 
@@ -128,8 +127,8 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         "autoencoder": "no_validation",
         "hidden_layer_sizes": ["array-like", integers_from(1)],
         "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
-        "finetune": ["boolean"],
-        "pretrain": ["boolean"],
+        "finetuning": ["boolean"],
+        "pretraining": ["boolean"],
     }
 
     def set_params(self, **params):
@@ -182,11 +181,11 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
                     f"{kind}, which is not fitted. Fit it before, or pass it without "
                     "FrozenEstimator to have it fitted."
                 )
-            if not self.pretrain:
+            if not self.pretraining:
                 raise ValueError(
-                    f"The 'pretrain' parameter of {name} is False, but the autoencoder "
-                    "is a fitted one in a FrozenEstimator. Use pretrain=True, or pass "
-                    "the autoencoder itself."
+                    f"The 'pretraining' parameter of {name} is False, but the "
+                    "autoencoder is a fitted one in a FrozenEstimator. Use "
+                    "pretraining=True, or pass the autoencoder itself."
                 )
         elif get_tags(given).target_tags.required:
             raise ValueError(
@@ -195,7 +194,7 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
                 "it in a FrozenEstimator, or use another."
             )
 
-    def _make_autoencoder(self, pool, seed, report):
+    def _make_autoencoder(self, pool, seed, progress):
         """Return the autoencoder to begin with, fitted or at its start."""
         if self._is_frozen():
             self._check_same_columns(self._given())
@@ -205,12 +204,12 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         check_parameters(autoencoder)
         if autoencoder.random_state is None:
             autoencoder.set_params(random_state=seed)
-        if not self.pretrain:
-            return _at_its_start(autoencoder, pool)
+        if not self.pretraining:
+            return autoencoder._fit_without_training(pool.X, pool.weight)
         verbose = autoencoder.verbose
         autoencoder.set_params(verbose=verbose or self.verbose)
         try:
-            with _as_part(report, autoencoder):
+            with _as_stage(progress, autoencoder):
                 autoencoder.fit(pool.X, sample_weight=pool.weight)
         except KeyboardInterrupt:
             if hasattr(autoencoder, "network_") and not hasattr(self, "network_"):
@@ -241,18 +240,18 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
                 f"{theirs[:5].tolist()}."
             )
 
-    # ----- holes of the base -----------------------------------------------
+    # ----- methods that the base calls -------------------------------------
 
-    def _n_parts_before(self):
-        return 1 if self.pretrain and not self._is_frozen() else 0
+    def _n_stages_before(self):
+        return 1 if self.pretraining and not self._is_frozen() else 0
 
-    def _make_start(self, pool, n_outputs, seed, report):
-        autoencoder = self._make_autoencoder(pool, seed, report)
+    def _initialize(self, pool, n_outputs, seed, progress):
+        autoencoder = self._make_autoencoder(pool, seed, progress)
         encoder = autoencoder.network_
-        if self.finetune:
-            encoder = network_to_train(autoencoder, encoder)
+        if self.finetuning:
+            encoder = _with_correction(autoencoder)
         network = self._network(
-            autoencoder, n_outputs, self.finetune, encoder.arguments
+            autoencoder, n_outputs, self.finetuning, encoder.arguments
         )
         network.to(training_dtype(self.precision))
         init = layerwise_init(self.init, self.activation)
@@ -260,9 +259,9 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         network.take_encoder(encoder)
         network.standardize(*_code_moments(autoencoder, pool))
         own = {"autoencoder_": autoencoder}
-        return Start(autoencoder.scaling_, network.eval(), None), own
+        return InitialModel(autoencoder._scaling, network.eval()), own
 
-    def _network(self, autoencoder, n_outputs, finetune, options):
+    def _network(self, autoencoder, n_outputs, finetuning, options):
         return EncoderPredictor(
             type(autoencoder.network_),
             options,
@@ -271,7 +270,7 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
             check_hidden_layer_sizes(self.hidden_layer_sizes),
             self.activation,
             dropout=self.dropout,
-            finetune=finetune,
+            finetuning=finetuning,
         )
 
     def _asked_network(self, n_outputs):
@@ -287,22 +286,22 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
             check_same_arguments(fitted.network_, given.network_)
         else:
             asked = copy.copy(fitted).set_params(**given.get_params(deep=False))
-            check_same_network(asked)
+            check_same_network(asked, asked._model())
         # Which weights are trained may change.
         ours = self.network_
         options = {**fitted.network_.arguments}
         if "correction" in options:
             options["correction"] = ours.encoder.correction
-        return self._network(fitted, n_outputs, ours.finetune, options)
+        return self._network(fitted, n_outputs, ours.finetuning, options)
 
     def _network_to_go_on_with(self):
         ours = self.network_
-        arguments = {**ours.arguments, "finetune": self.finetune}
+        arguments = {**ours.arguments, "finetuning": self.finetuning}
         encoder = None
-        if self.finetune and is_linear_path(ours.encoder):
+        if self.finetuning and is_linear_path(ours.encoder):
             # Only what is trained needs more than the linear path.
             fitted = self.autoencoder_
-            encoder = network_to_train(fitted, fitted.network_)
+            encoder = _with_correction(fitted)
             arguments["options"] = encoder.arguments
         network = EncoderPredictor(**arguments)
         network.to(ours.code_mean.dtype)
@@ -334,29 +333,25 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         return tags
 
 
-def _at_its_start(autoencoder, pool):
-    """Return an autoencoder as if fitted for no epoch."""
-    samples, _ = check_samples(
-        autoencoder, pool.X, sample_weight=pool.weight, reset=True
-    )
-    seed = draw_seed(autoencoder.random_state)
-    result = closed_form(autoencoder, samples, set_up(autoencoder, samples, seed))
-    attributes = fitted_attributes(autoencoder, result, samples)
-    vars(autoencoder).update(attributes, _training_state=None, _seed=seed)
-    return autoencoder
-
-
 @contextmanager
-def _as_part(report, autoencoder):
-    """Report the fit of the autoencoder as a part of the whole."""
-    if report.context is None:
+def _as_stage(progress, autoencoder):
+    """Report the fit of the autoencoder as a stage of the whole."""
+    if progress.context is None:
         yield
         return
-    part = report.context.subcontext(task_name="pretraining")
-    with part.propagate_callback_context(autoencoder):
-        part.call_on_fit_task_begin(**report.task)
+    stage = progress.context.subcontext(task_name="pretraining")
+    with stage.propagate_callback_context(autoencoder):
+        stage.call_on_fit_task_begin(**progress.task)
         yield
-        part.call_on_fit_task_end(**report.task)
+        stage.call_on_fit_task_end(**progress.task)
+
+
+def _with_correction(autoencoder):
+    """Return the network, with a zero correction where training left none.
+
+    It is drawn as in the fit that found no use for it.
+    """
+    return with_correction(autoencoder.network_, autoencoder.init, autoencoder._seed)
 
 
 def _code_moments(autoencoder, pool):

@@ -13,7 +13,7 @@ from skae._estimators.supervised.targets import (
 )
 from skae._estimators.supervised.unlabeled import (
     check_classes_have_no_mark,
-    labelled_rows,
+    labeled_samples,
 )
 from skae._parameters.shared import solver_is_stochastic
 from skae._utils.sklearn_compat import fit_context
@@ -29,7 +29,7 @@ class ClassifierOutputs(ClassifierMixin):
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, *, sample_weight=None):
+    def partial_fit(self, X, y, *, classes=None, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
         The first call fixes the classes. Centering, scale and the network that training
@@ -70,7 +70,7 @@ class ClassifierOutputs(ClassifierMixin):
             )
         if not first and classes is not None:
             self._check_same_classes(classes)
-        return self._partial_fit(X, y, classes=classes, sample_weight=sample_weight)
+        return self._fit_one_epoch(X, y, classes=classes, sample_weight=sample_weight)
 
     def predict(self, X):
         """Return the most probable class of each row.
@@ -140,7 +140,7 @@ class ClassifierOutputs(ClassifierMixin):
         score : float
             Share of the rows whose label is predicted.
         """
-        return super().score(*labelled_rows(self, X, y, sample_weight))
+        return super().score(*labeled_samples(self, X, y, sample_weight))
 
     def _check_same_classes(self, classes):
         given = np.unique(np.asarray(classes))
@@ -206,7 +206,7 @@ class RegressorOutputs(RegressorMixin):
         self : object
             The estimator after the epoch.
         """
-        return self._partial_fit(X, y, sample_weight=sample_weight)
+        return self._fit_one_epoch(X, y, sample_weight=sample_weight)
 
     def predict(self, X):
         """Return the predicted quantities of each row.
@@ -241,7 +241,7 @@ class RegressorOutputs(RegressorMixin):
         score : float
             Mean of the targets' shares of variance that are explained.
         """
-        return super().score(*labelled_rows(self, X, y, sample_weight))
+        return super().score(*labeled_samples(self, X, y, sample_weight))
 
     def _make_objective(self, criterion, corruption):
         return RegressionObjective(self.loss)

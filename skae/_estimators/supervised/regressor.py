@@ -72,8 +72,8 @@ class AutoencoderRegressor(RegressorOutputs, BaseFinetuned):
         *,
         loss="squared_error",
         hidden_layer_sizes=(),
-        finetune=True,
-        pretrain=True,
+        finetuning=True,
+        pretraining=True,
         activation="relu",
         init="auto",
         dropout=0.3,
@@ -101,8 +101,8 @@ class AutoencoderRegressor(RegressorOutputs, BaseFinetuned):
         self.autoencoder = autoencoder
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.finetune = finetune
-        self.pretrain = pretrain
+        self.finetuning = finetuning
+        self.pretraining = pretraining
         self.activation = activation
         self.init = init
         self.dropout = dropout

@@ -29,7 +29,7 @@ from skae._training.optimizers import OPTIMIZERS
 from skae._utils.random import draw_seed
 from skae._utils.sklearn_compat import StrOptions
 from skae._utils.threads import limit_threads
-from skae._utils.validation import check_bool, integers_from, reals
+from skae._utils.validation import check_bool, check_weights, integers_from, reals
 from skae._utils.warnings import warn_caller
 
 # Of the noise in `score_samples`: more draws begin with those of fewer.
@@ -134,7 +134,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     # Share of the rows on which the encoder is not told what they are given.
     _missing_share = 0.0
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, *, sample_weight=None):
         """Return the mean of `score_samples` over the rows of X, in nats.
 
         Parameters
@@ -143,6 +143,9 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             Data.
         y : array-like, default=None
             Targets in a conditional model; otherwise ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples in the mean. 2 counts as much as the
+            sample repeated.
 
         Returns
         -------
@@ -155,9 +158,10 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         given = {"y": y} if self._is_conditional else {}
         if y is not None and not self._is_conditional:
             warn_of_ignored_rows(self, self._check_rows(X), y, IGNORED_BY_SCORE)
-        return float(np.mean(self.score_samples(X, **given), dtype=np.float64))
+        scores = self.score_samples(X, **given).astype(np.float64)
+        return float(np.average(scores, weights=check_weights(sample_weight, scores)))
 
-    # ----- holes of the base -----------------------------------------------
+    # ----- methods that the base calls -------------------------------------
 
     def _link(self):
         return LIKELIHOODS[self.likelihood].link
@@ -211,7 +215,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             n_components=n_components,
             hidden_layer_sizes=hidden_layer_sizes(self, shape),
             activation=self.activation,
-            linear_path=self.linear_path is not None,
+            linear_path=self._has_linear_path(),
             likelihood=self.likelihood,
             noise_variance=self.noise_variance,
             n_conditions=self._n_conditions(),
@@ -254,14 +258,14 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             **self._dispersion_attributes(attributes),
         }
         if "components_" in attributes:
-            scale = float(attributes["scaling_"].scale)
+            scale = float(attributes["_scaling"].scale)
             own["components_"] = attributes["components_"] * scale
         return own
 
     def _dispersion_attributes(self, attributes):
         """Return `noise_variance_` or `dispersion_`, in X's units."""
         network = attributes["network_"]
-        values = _log_dispersion(network, attributes["scaling_"])
+        values = _log_dispersion(network, attributes["_scaling"])
         if values is None:
             return {"dispersion_": None}
         with np.errstate(over="ignore"):
@@ -356,7 +360,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         mean = codec.decode(codes, **given)
         if not noise:
             return mean
-        dispersion = _log_dispersion(self.network_, self.scaling_)
+        dispersion = _log_dispersion(self.network_, self._scaling)
         draw = LIKELIHOODS[self.network_.likelihood].draw
         return draw(rng, mean, dispersion).astype(np.float64)
 

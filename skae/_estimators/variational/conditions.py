@@ -183,6 +183,31 @@ class Conditions:
         return chosen, np.full(_LARGEST_SUPPORT, 1 / _LARGEST_SUPPORT)
 
 
+class ConditionedMixin:
+    """The methods of a model that is given y; `_conditions` encodes it."""
+
+    def _condition(self, y, X, name, *, reset, classes=None, weight=None):
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires {name} to be passed, "
+                f"but the target {name} is None."
+            )
+        if reset:
+            check_consistent_length(X, y)
+            self._conditions = Conditions(y, classes, weight)
+        elif classes is not None:
+            self._conditions.check_same_classes(classes)
+        return self._conditions.encode_each(y, len(X), name, weight)
+
+    def _given(self, y, n_rows, method=None):
+        """Return y as the network's keyword; `method` names one that needs it."""
+        self._codec_for()
+        return self._conditions.given(y, n_rows, method)
+
+    def _n_conditions(self):
+        return self._conditions.n_columns
+
+
 def _moments(values, weight):
     """Return mean and standard deviation of each column, 1 for a constant one."""
     # In units, powers of 2, of the largest magnitude: squares of 1e200 would overflow.

@@ -5,7 +5,6 @@ from collections.abc import Sized
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from skae._engine.fit import fit_estimator, partially_fit_estimator
 from skae._estimators.base.autoencoder import solver_is_stochastic
 from skae._estimators.variational.base import (
     VARIATIONAL_ATTRIBUTES,
@@ -173,7 +172,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None, sample_weight=None):
+    def fit(self, X, y=None, *, X_val=None, sample_weight=None, sample_weight_val=None):
         """Fit the autoencoder to X.
 
         Parameters
@@ -191,6 +190,9 @@ class VAETransformer(BaseVariationalAutoencoder):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows in the loss, the centring and the
             linear path. 2 counts as much as the row repeated.
+        sample_weight_val : array-like of shape (n_rows,), default=None
+            Non-negative weights of the samples in `X_val` in the validation loss. 2
+            counts as much as the sample repeated.
 
         Returns
         -------
@@ -204,7 +206,13 @@ class VAETransformer(BaseVariationalAutoencoder):
             anything good was reached.
         """
         self._check_warmup()
-        return fit_estimator(self, X, y, X_val=X_val, sample_weight=sample_weight)
+        return self._fit(
+            X,
+            y,
+            X_val=X_val,
+            sample_weight=sample_weight,
+            sample_weight_val=sample_weight_val,
+        )
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
@@ -233,7 +241,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         self : object
             The estimator after the epoch.
         """
-        return partially_fit_estimator(self, X, y, sample_weight=sample_weight)
+        return self._fit_one_epoch(X, y, sample_weight=sample_weight)
 
     def posterior(self, X):
         """Return means and standard deviations of the codes of X.
@@ -273,7 +281,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         check_at_least(n_samples, 1, "n_samples")
         return self._sample(n_samples, random_state, noise)
 
-    def score_samples(self, X, n_draws=16):
+    def score_samples(self, X, *, n_draws=16):
         r"""Return a lower bound on the log likelihood of each row, in nats.
 
         .. math:: \log \frac{1}{S} \sum_{s=1}^S \frac{p(x | z_s) \, p(z_s)}{q(z_s | x)},
@@ -336,7 +344,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         return (
             isinstance(sizes, Sized)
             and len(sizes) == 0
-            and self.linear_path is not None
+            and self._has_linear_path()
             and self.likelihood == "gaussian"
             and self.beta == 1
         )

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from skae._networks.layers import ACTIVATION_GRADIENTS, activate
+from skae._networks.activations import ACTIVATION_GRADIENTS, activate
 from skae._training.backward.layers import MLPTape, ResidualTape, Tape, factor_of
 
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skae._networks.layers import ACTIVATION_GRADIENTS, MLP, activate
+from skae._networks.activations import ACTIVATION_GRADIENTS, activate
+from skae._networks.layers import MLP
 
 
 class _Layer(NamedTuple):

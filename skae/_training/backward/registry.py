@@ -1,8 +1,9 @@
 """The networks that backpropagation is written out for, by their tapes."""
 
+from skae._networks.activations import ACTIVATION_GRADIENTS, activate
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.layer_autoencoder import LayerAutoencoder
-from skae._networks.layers import ACTIVATION_GRADIENTS, MLP, activate
+from skae._networks.layers import MLP
 from skae._networks.predictor import StackedPredictor
 from skae._networks.sparse import RectifiedAutoencoder
 from skae._networks.unrolled import UnrolledAutoencoder
