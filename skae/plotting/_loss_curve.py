@@ -145,7 +145,7 @@ class LossCurveDisplay:
             loss_curve=autoencoder.loss_curve_,
             validation_loss_curve=autoencoder.validation_loss_curve_,
             best_epoch=autoencoder.best_epoch_,
-            start_name=_start_name(autoencoder.linear_path),
+            start_name=_start_name(getattr(autoencoder, "linear_path", None)),
             loss_name=_loss_name(autoencoder),
             estimator_name=class_name(autoencoder),
         )
