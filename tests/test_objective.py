@@ -4,9 +4,9 @@ from dataclasses import FrozenInstanceError, dataclass, replace
 
 import pytest
 import torch
+from engine import ContrastiveDivergence
 from objectives import FunctionCriterion, FunctionObjective
 
-from skae._engine.pretraining.rbm_layer import ContrastiveDivergence
 from skae._estimators.dense.contractive import ContractiveObjective
 from skae._estimators.dense.sparsity import (
     KLPenalty,

@@ -92,7 +92,7 @@ def test_the_criterion_of_the_data_itself_is_the_least(loss):
     scaling = Scaling.fit(samples.X, link)
     criterion = engine.criterion_of(loss, scaling)
     rows = engine.training_rows(scaling, samples)
-    least = criterion(rows.x, rows.target).mean()
+    least = criterion.losses(rows.x, rows.target).mean()
     for step in (-0.3, 0.3):
         assert criterion.losses(rows.x + step, rows.target).mean() > least
 

@@ -91,6 +91,7 @@ def document(parameters, *attributes, **own):
 # Attributes that only classes with a certain parameter have.
 _PARAMETER_OF = {
     "components_": "linear_path",
+    "hidden_layer_sizes_": "hidden_layer_sizes",
     "n_init_": "n_init",
     "start_losses_": "n_init",
 }

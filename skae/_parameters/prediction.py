@@ -184,19 +184,35 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (n_features,)
     Names of the features, if X had names and all are strings.
 n_iter_ : int
-    Number of epochs of fine-tuning, at least 1.
+    Number of epochs of fine-tuning that ran, including those of earlier calls with
+    `warm_start` and `partial_fit`.
 best_epoch_ : int
     Epoch whose weights are kept.
 loss_curve_ : list of float
-    Training loss of the fine-tuning before the first epoch and after each.
+    Training loss of the fine-tuning, of length ``n_iter_ + 1``: before the first epoch
+    and after each.
 validation_loss_curve_ : list of float or None
-    Validation loss before the first epoch and after each.
+    Validation loss, of the same length, NaN for the epochs of a call without validation
+    data; None if no call had any.
 validation_scores_ : list of float or None
-    Score on the validation samples after each epoch: accuracy of classifiers, R squared
-    of regressors.
+    Score on the validation samples, of the same form: accuracy of classifiers, R
+    squared of regressors.
 best_loss_ : float
     Minimum of `validation_loss_curve_`. Without validation data, minimum of
     `loss_curve_` over the epochs, or the first entry if the start is kept.
+alpha_ : float
+    Value of `alpha`, resolved for the start that is kept.
+batch_size_ : int
+    Number of samples per step.
+device_ : str
+    Device of the training and of the network.
+n_threads_ : int
+    Number of threads of the training steps.
+hidden_layer_sizes_ : tuple of int
+    Widths of the hidden layers.
+validation_strategy_ : {'given', 'holdout', 'none'}
+    How the epochs were evaluated: on `X_val`, on held-out samples, or by the training
+    loss alone.
 network_ : torch.nn.Module
     The network in its own, centered and scaled coordinates.
 encoder_ : torch.nn.Module

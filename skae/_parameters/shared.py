@@ -322,17 +322,32 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (n_features,)
     Names of the features, if X had names and all are strings.
 n_iter_ : int
-    Number of epochs done, at least 1.
+    Number of epochs that ran, including those of earlier calls with `warm_start` and
+    `partial_fit`; 0 if the result is known in closed form.
 best_epoch_ : int
     Epoch whose weights are kept; 0 is the start, the linear path.
 loss_curve_ : list of float
-    Training loss before the first epoch and after each.
+    Training loss, of length ``n_iter_ + 1``: before the first epoch and after each.
 validation_loss_curve_ : list of float or None
-    Validation loss before the first epoch and after each.
+    Validation loss, of the same length, NaN for the epochs of a call without validation
+    data; None if no call had any.
 best_loss_ : float
     Minimum of `validation_loss_curve_`. Without validation data, minimum of
     `loss_curve_` over the epochs that minimized the whole loss, or the first entry if
     the start is kept.
+alpha_ : float
+    Value of `alpha`, resolved for the start that is kept.
+batch_size_ : int
+    Number of samples per step.
+device_ : str
+    Device of the training and of the network.
+n_threads_ : int
+    Number of threads of the training steps.
+hidden_layer_sizes_ : tuple of int
+    Widths of the hidden layers.
+validation_strategy_ : {'given', 'holdout', 'cross-validation', 'none'}
+    How the epochs were evaluated: on `X_val`, on held-out samples, by five-fold
+    cross-validation, or by the training loss alone. 'none' also if no epoch ran.
 n_init_ : int
     Number of starts that `fit` trained; 0 if the result is known in closed form, and
     after `partial_fit` alone.

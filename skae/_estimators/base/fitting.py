@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-from skae._engine.config import training_dtype
+from skae._engine.config import PARAMETERS, training_dtype
 from skae._engine.fit_result import Progress
 from skae._engine.progress import ProgressReporter
 from skae._training.optimizers import OPTIMIZERS
@@ -125,6 +125,10 @@ class FittingMixin(metaclass=ABCMeta):
             }
             vars(self).update(attributes)
         return self
+
+    def _training_parameters(self):
+        """Return the parameters of training; a class attribute may stand for one."""
+        return {name: getattr(self, name) for name in PARAMETERS if hasattr(self, name)}
 
     def _check_partial_fit(self):
         """Refuse what needs repeated epochs or all of the data."""

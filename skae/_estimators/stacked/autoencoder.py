@@ -180,9 +180,10 @@ class StackedAutoencoder(BaseAutoencoder):
         network.set_scaling(rows.scaling)
 
     def _own_attributes(self, attributes, samples):
-        # Set by each pretraining; what goes on from one keeps them.
-        curves = getattr(self, "pretraining_loss_curves_", None)
-        return {"pretraining_loss_curves_": curves if self.pretraining else None}
+        # Set by each pretraining; a fit that continues from one keeps them.
+        name = "pretraining_loss_curves_"
+        kept = getattr(self, name, None) if self.pretraining else None
+        return {name: attributes.get(name, kept)}
 
     def _n_pretrained_layers(self, shape):
         if self.pretraining is None:

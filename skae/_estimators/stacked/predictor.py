@@ -61,7 +61,7 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
 
     def _pretrain(self, network, scaling, pool, seed, progress):
         """Set the hidden layers' weights; return the loss curve of each."""
-        name, parameters = type(self).__name__, self.get_params(deep=False)
+        name, parameters = type(self).__name__, self._training_parameters()
         config = resolve_config(name, parameters, network, len(pool.X), seed)
         sizes = self._sizes()
         activations = [self.activation] * len(sizes)
@@ -69,7 +69,7 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
         with limit_threads(config.n_threads):
             stack = pretrain_layers(
                 config,
-                resolve_pretraining(parameters, activations),
+                resolve_pretraining(self.get_params(deep=False), activations),
                 sizes,
                 activations,
                 rows,
