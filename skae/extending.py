@@ -8,16 +8,20 @@ from skae._estimators.base.autoencoder import BaseAutoencoder
 from skae._estimators.dense.autoencoder import AutoencoderTransformer
 from skae._networks.array_state import ArrayStateModule
 from skae._networks.dense import DenseAutoencoder
-from skae._parameters.document import document
+from skae._parameters.document import Parameter, document
+from skae._parameters.shared import ATTRIBUTES, PARAMETERS
 from skae._training.objective import Objective, ReconstructionObjective
 from skae._utils.validation import integers_from, reals
 
 __all__ = [
+    "ATTRIBUTES",
+    "PARAMETERS",
     "ArrayStateModule",
     "BaseAutoencoder",
     "DefaultParameters",
     "DenseAutoencoder",
     "Objective",
+    "Parameter",
     "ReconstructionObjective",
     "document",
     "integers_from",
