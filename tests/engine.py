@@ -107,13 +107,15 @@ def initialize(estimator, samples, *, correction=True):
 def mean_loss(estimator, start, samples, network=None):
     """Return the mean loss before training, of `network` or of the start's."""
     trained = make_trainer(estimator, start, samples)
-    return trained.start_loss if network is None else trained._mean_loss(network)
+    return trained.start_loss if network is None else trained.mean_loss(network)
 
 
 def make_trainer(estimator, start, samples, validation=None):
     """Return what trains an estimator's network from a start."""
     model, configuration, _ = _resolve(estimator, samples)
-    return trainer.Trainer(configuration, model.objective, start, samples, validation)
+    return trainer.Trainer.prepare(
+        configuration, model.objective, start, samples, validation
+    )
 
 
 def network_to_train(estimator):
@@ -276,7 +278,7 @@ def interrupt_at(monkeypatch, step):
 
 def refuse_cross_validation(monkeypatch):
     """Let fits that cross-validate their epochs fail."""
-    monkeypatch.setattr(evaluation.CrossValidatedEvaluator, "__init__", None)
+    monkeypatch.setattr(evaluation.CrossValidatedEvaluator, "prepare", None)
 
 
 def set_further_starts(monkeypatch, kinds):

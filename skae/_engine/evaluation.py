@@ -57,28 +57,36 @@ class CrossValidatedEvaluator:
 
     Parameters
     ----------
-    samples : Samples
-    seed : int
-        Of the folds.
-    make_trainer : callable
-        ``make_trainer(samples, validation)`` returns the `Trainer` of a sibling.
-
-    Attributes
-    ----------
+    siblings : list of Trainer
+        One for each fold.
     weight : Tensor of shape (n_samples,) or None
         Weights of the samples in the order of the losses.
     """
 
-    def __init__(self, samples, seed, make_trainer):
+    def __init__(self, siblings, weight=None):
+        self._siblings, self.weight = siblings, weight
+
+    @classmethod
+    def prepare(cls, samples, seed, make_trainer):
+        """Return the evaluator of a fit to samples.
+
+        Parameters
+        ----------
+        samples : Samples
+        seed : int
+            Of the folds.
+        make_trainer : callable
+            ``make_trainer(samples, validation)`` returns the `Trainer` of a sibling.
+        """
         order = np.random.RandomState(seed).permutation(len(samples.X))
-        self._siblings = []
+        siblings = []
         for fold in np.array_split(order, N_FOLDS):
             rest = samples.take(np.setdiff1d(order, fold))
-            self._siblings.append(make_trainer(rest, samples.take(fold)))
-        self.weight = None
-        if samples.weight is not None:
-            weight = samples.weight[order]
-            self.weight = torch.as_tensor(weight / weight.mean())
+            siblings.append(make_trainer(rest, samples.take(fold)))
+        weight = samples.weight
+        if weight is not None:
+            weight = torch.as_tensor(weight[order] / weight.mean())
+        return cls(siblings, weight)
 
     def restart(self, index, kind):
         """Return an evaluator whose siblings begin from weights of their own again."""
