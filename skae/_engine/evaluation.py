@@ -1,43 +1,45 @@
 """Evaluation of a network on validation samples: held out, or by cross-validation."""
 
 import copy
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from skae._training.data import weighted_mean
-from skae._training.loop import row_losses
+from skae._training.data import Rows, weighted_mean
+from skae._training.loop import Plan, row_losses
 
 N_FOLDS = 5
 
 
+@dataclass(frozen=True)
 class HoldoutEvaluator:
     """Evaluates a network on held-out samples.
 
-    Parameters
+    Attributes
     ----------
     rows : Rows
     plan : Plan
     seed : int
         Of the noise, the same in each epoch.
-
-    Attributes
-    ----------
-    weight : Tensor of shape (n_rows,) or None
     """
 
-    def __init__(self, rows, plan, seed):
-        self.rows = rows
-        self.weight = rows.weight
-        self._plan, self._seed = plan, seed
+    rows: Rows
+    plan: Plan
+    seed: int
+
+    @property
+    def weight(self):
+        """Weights of the samples, a tensor of shape (n_rows,) or None."""
+        return self.rows.weight
 
     def start_losses(self, network):
         """Return the losses of the samples before the first epoch."""
-        return row_losses(network, self.rows, self._plan, self._seed)
+        return row_losses(network, self.rows, self.plan, self.seed)
 
     def measure(self, state):
         """Return the losses of the samples after an epoch."""
-        return row_losses(state.result, self.rows, self._plan, self._seed)
+        return row_losses(state.result, self.rows, self.plan, self.seed)
 
     def mean(self, losses):
         """Return the (weighted) mean of losses."""

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from skae._utils.threads import limit_threads
-from skae._utils.torch_modes import own_modes
+from skae._utils.context import own_context
 
 
 class ArrayStateModule(nn.Module):
@@ -57,8 +56,7 @@ class ArrayStateModule(nn.Module):
         state = {"arguments": self.arguments, "arrays": arrays}
         return state | ({"exact": self._exact} if self._exact else {})
 
-    @own_modes()
-    @limit_threads(1)
+    @own_context()
     def __setstate__(self, state):
         self.__init__(**state["arguments"])
         # Copied: the arrays may be read-only memory maps, which torch lacks.
@@ -70,8 +68,7 @@ class ArrayStateModule(nn.Module):
         self._exact = dict(exact)
         self.eval()
 
-    @own_modes()
-    @limit_threads(1)
+    @own_context()
     def __deepcopy__(self, memo):
         # Made anew, as from a pickle, but in half the time.
         copied = type(self)(**self.arguments)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from skae._utils.threads import limit_threads
+from skae._utils.context import own_context
 
 _LARGEST_DECAY = 0.99
 
@@ -213,7 +213,7 @@ class TrainingState:
         state["generator"] = self.generator.get_state().numpy()
         return state
 
-    @limit_threads(1)
+    @own_context()
     def __setstate__(self, state):
         vars(self).update(state)
         self.generator = torch.Generator()
