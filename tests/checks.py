@@ -164,7 +164,7 @@ _FORMS = {
 
 def check_curves(estimator, X, y):
     estimator.fit(X, y)
-    assert estimator.n_iter_ == max(len(estimator.loss_curve_) - 1, 1)
+    assert estimator.n_iter_ == len(estimator.loss_curve_) - 1
     curve = estimator.validation_loss_curve_ or estimator.loss_curve_
     assert estimator.best_loss_ == min(curve)
     assert 0 <= estimator.best_epoch_ <= estimator.n_iter_

@@ -248,7 +248,7 @@ def test_rows_of_x_val_are_not_learnt_from(digits):
     X, y = digits
     classifier = fitted_with(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
     assert classifier.autoencoder_.n_samples_ == 200
-    assert len(classifier.validation_scores_) == classifier.n_iter_
+    assert len(classifier.validation_scores_) == classifier.n_iter_ + 1
 
 
 def test_weights_reach_the_autoencoder(digits):

@@ -1,11 +1,18 @@
 """What is imported is declared, and what importing and fitting loads."""
 
 import ast
+import pickle
+import pickletools
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+
+import pytest
+
+import skae.extending
+import skae.plotting
 
 ROOT = Path(__file__).parents[1]
 _DISTRIBUTIONS = {"sklearn": "scikit-learn"}
@@ -82,3 +89,38 @@ def test_private_names_of_torch_have_fallbacks():
         )
     }
     assert found == _HAVE_FALLBACKS
+
+
+def test_the_worked_variants_need_the_public_names_alone():
+    example = (ROOT / "examples/laplacian_autoencoder.py").read_text()
+    guide = (ROOT / "docs/add_a_variant.rst").read_text()
+    for text in (example, guide):
+        modules = re.findall(r"(?:from|import) (skae[\w.]*)", text)
+        assert set(modules) == {"skae.extending"}
+
+
+def test_the_worked_variant_is_as_long_as_the_guide_promises():
+    path = ROOT / "examples/laplacian_autoencoder.py"
+    tree = ast.parse(path.read_text())
+    rows = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt):
+            rows.update(range(node.lineno, node.end_lineno + 1))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            rows -= set(range(node.lineno, node.end_lineno + 1))
+    lines = path.read_text().splitlines()
+    assert 45 <= sum(bool(lines[row - 1].strip()) for row in rows) <= 60
+
+
+def test_a_user_sees_no_private_module():
+    names = {name for name in vars(skae) if not name.startswith("_")}
+    assert names - {"plotting", "extending"} == set(skae.__all__)
+
+
+@pytest.mark.parametrize("module", [skae, skae.plotting], ids=lambda m: m.__name__)
+def test_public_classes_name_the_public_module(module):
+    for name in module.__all__:
+        assert getattr(module, name).__module__ == module.__name__
+        reference = pickletools.genops(pickle.dumps(getattr(module, name)))
+        assert module.__name__ in [argument for _, argument, _ in reference]

@@ -300,7 +300,7 @@ def test_validation_scores_are_those_of_the_model(digits):
     X, y = digits
     classifier = StackedDAEClassifier(**QUICK)
     classifier.fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
-    assert len(classifier.validation_scores_) == classifier.n_iter_
+    assert len(classifier.validation_scores_) == classifier.n_iter_ + 1
     best = classifier.validation_scores_[classifier.best_epoch_ - 1]
     assert classifier.score(X[200:], y[200:]) == pytest.approx(best)
     assert fitted(X, y, early_stopping=False).validation_scores_ is None
@@ -650,4 +650,4 @@ def test_validation_rows_through_a_pipeline(digits):
         stackeddaeclassifier__X_val=X[:50],
         stackeddaeclassifier__y_val=y[:50],
     )
-    assert len(pipeline[-1].validation_scores_) == pipeline[-1].n_iter_
+    assert len(pipeline[-1].validation_scores_) == pipeline[-1].n_iter_ + 1

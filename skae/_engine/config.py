@@ -31,6 +31,12 @@ _UNCHANGED = (
     "tol",
     "validation_fraction",
 )
+# All parameters that `resolve_config` reads; the last two not of every estimator.
+PARAMETERS = (
+    *_UNCHANGED,
+    *("alpha", "batch_size", "device", "n_threads", "precision", "verbose"),
+    *("l1_ratio", "n_init"),
+)
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,7 @@ def resolve_config(
     name : str
         Name of the estimator's class.
     parameters : dict
-        As ``get_params(deep=False)`` returns them.
+        Values of `PARAMETERS`.
     network : nn.Module
         One of the size that is to be trained.
     n_samples, seed : int

@@ -18,7 +18,7 @@ def resolve_strategy(parameters, model, shape, *, given=False, warm=False):
     Parameters
     ----------
     parameters : dict
-        As ``get_params(deep=False)`` returns them.
+        Values of `config.PARAMETERS`.
     model : Model
     shape : tuple of int
     given : bool

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import torch
 
 from skae._engine.pretraining.denoising_layer import LayerSpec, denoising_layer
-from skae._engine.pretraining.rbm_layer import VISIBLE_UNITS, check_rbm, rbm_layer
-from skae._functional.corruption import CORRUPTIONS, warn_of_drowning
+from skae._engine.pretraining.rbm_layer import check_rbm, rbm_layer
+from skae._functional.corruption import warn_of_drowning
 from skae._networks.activations import ACTIVATIONS
 from skae._training.data import Rows
 from skae._training.loop import Plan, train
@@ -29,73 +29,12 @@ from skae._training.optimizers import OPTIMIZERS
 from skae._training.schedules import SCHEDULES
 from skae._training.state import TrainingState
 from skae._utils.random import make_generator
-from skae._utils.sklearn_compat import StrOptions
-from skae._utils.validation import integers_from, reals
 
 # Each is called as ``method(pretraining, init, layer, rows, scaling, generator,
 # criterion)``, with the codes below as rows, and returns a `LayerTask`.
 METHODS = {"denoising": denoising_layer, "rbm": rbm_layer}
 # Machines begin with small weights and take long to leave them.
 _DEFAULT_RATES = {"denoising": 0.003, "rbm": 0.01}
-
-PRETRAINING_CONSTRAINTS = {
-    "pretraining": [StrOptions(set(METHODS)), None],
-    "visible_units": [StrOptions({"auto", "bernoulli", "gaussian"})],
-    "corruption": [StrOptions(set(CORRUPTIONS))],
-    "corruption_level": [reals(0, None, "left"), "array-like"],
-    "pretraining_max_iter": [integers_from(1)],
-    "pretraining_learning_rate_init": [
-        reals(0, None, "neither"),
-        StrOptions({"auto"}),
-    ],
-}
-
-# For `document`.
-PRETRAINING_TEXTS = {
-    "pretraining": (
-        "{'denoising', 'rbm'} or None",
-        """
-        How each layer is trained before the fine-tuning, from the input on, on the
-        codes of the layers below: 'denoising' as a denoising autoencoder with tied
-        weights, 'rbm' as a restricted Boltzmann machine, for
-        ``activation="logistic"``. None begins the fine-tuning with random weights.
-        """,
-    ),
-    "visible_units": VISIBLE_UNITS,
-    "corruption": (
-        "{'masking', 'gaussian', 'salt_and_pepper', 'swap'}",
-        """
-        What each layer learns to undo while it is pretrained, as in
-        `DenoisingAutoencoder`; the layers above it see clean codes.
-        """,
-    ),
-    "corruption_level": (
-        "float or sequence of float",
-        """
-        One level, or one for each layer: for 'gaussian' the standard deviation of the
-        noise, in units of the root mean square of the layer's centred input; for the
-        others the share of values that are changed, in [0, 1].
-        """,
-    ),
-    "pretraining_max_iter": (
-        "int",
-        """
-        Epochs of pretraining of each layer.
-        """,
-    ),
-    "pretraining_learning_rate_init": (
-        "float or 'auto'",
-        """
-        Learning rate of the pretraining, by `solver` ('adam' where that takes all
-        rows at once), without decay of the weights. 'auto' is 0.003 for 'denoising'
-        and 0.01 for 'rbm', where layers of a thousand units take less.
-        """,
-    ),
-}
-PRETRAINING_ATTRIBUTES = """\
-pretraining_loss_curves_ : list of list of float or None
-    For each layer the loss of each epoch of its pretraining; None without.
-"""
 
 
 @dataclass(frozen=True)

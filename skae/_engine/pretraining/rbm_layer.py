@@ -22,16 +22,6 @@ _LEAST_SCALE = 0.1
 # their mean square.
 _READOUT_ROWS, _RIDGE = 10_000, 1e-4
 
-# For `document`.
-VISIBLE_UNITS = (
-    "{'auto', 'bernoulli', 'gaussian'}",
-    """
-    What the features are to the first machine of ``pretraining="rbm"``: 'bernoulli',
-    probabilities, for X in [0, 1]; 'gaussian', numbers that are standardised column by
-    column; 'auto' is 'bernoulli' where X lies in [0, 1] and 'gaussian' otherwise.
-    """,
-)
-
 
 @dataclass(frozen=True)
 class ContrastiveDivergence(Objective):

@@ -17,8 +17,9 @@ from skae._estimators.base.validation import (
     IGNORED_BY_SCORE,
     warn_of_ignored_rows,
 )
+from skae._parameters.document import constraints
 from skae._parameters.shared import (
-    AUTOENCODER_CONSTRAINTS,
+    PARAMETERS,
     solver_is_stochastic,
 )
 from skae._utils.sklearn_compat import fit_context
@@ -40,7 +41,7 @@ class BaseAutoencoder(
     here, think twice: what one variant needs belongs into that variant's file.
     """
 
-    _parameter_constraints: dict = AUTOENCODER_CONSTRAINTS
+    _parameter_constraints: dict = constraints(PARAMETERS)
 
     # ----- fitting ---------------------------------------------------------
 

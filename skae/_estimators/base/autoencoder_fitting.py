@@ -60,7 +60,7 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
         """Return the `TrainingConfig` for data of `shape`."""
         return resolve_config(
             type(self).__name__,
-            self.get_params(deep=False),
+            self._training_parameters(),
             model.network(shape, n_components),
             shape[0],
             seed,
@@ -91,7 +91,7 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
             self.n_components_ if warm else resolve_n_components(self, data, seed)
         )
         strategy = resolve_strategy(
-            self.get_params(deep=False),
+            self._training_parameters(),
             model,
             shape,
             given=validation is not None,
@@ -182,8 +182,8 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
             result, data, form, before=before, keep_head=keep_head
         )
         attributes["n_samples_"] = len(data.X)
-        if hasattr(self, "hidden_layer_sizes"):
-            sizes = result.network.arguments["hidden_layer_sizes"]
+        sizes = result.network.arguments.get("hidden_layer_sizes")
+        if sizes is not None:
             attributes["hidden_layer_sizes_"] = sizes
         # An epoch of `partial_fit` makes no start: those of `fit` stay.
         if hasattr(self, "n_init") and not keep_head:

@@ -10,61 +10,18 @@ from sklearn.utils.metaestimators import available_if
 from skae._estimators.base.autoencoder import BaseAutoencoder, solver_is_stochastic
 from skae._estimators.base.validation import warn_of_ignored_rows
 from skae._functional.corruption import (
-    CORRUPTIONS,
     ColumnRange,
     at_level,
     warn_of_drowning,
 )
 from skae._training.objective import ReconstructionObjective
-from skae._utils.sklearn_compat import StrOptions, fit_context
-from skae._utils.validation import check_rows_like, reals
+from skae._utils.sklearn_compat import fit_context
+from skae._utils.validation import check_rows_like
 
 # What to do instead of passing clean rows as the y of `score`.
 _IGNORED_BY_SCORE = (
     "To compare the reconstruction of X with y, pass score(X, X_target=y)."
 )
-
-# For `document`, in place of what all estimators say of it.
-PAIRS_ATTRIBUTES = """
-mean_ : ndarray of shape (n_features,)
-    Mean of the training samples; after a fit to pairs, of the targets.
-"""
-
-CORRUPTION_CONSTRAINTS = {
-    "corruption": [StrOptions(set(CORRUPTIONS)), callable],
-    "corruption_level": [reals(0, None, "left")],
-    "emphasis": ["array-like"],
-}
-
-# For `document`.
-CORRUPTION_TEXTS = {
-    "corruption": (
-        "{'masking', 'gaussian', 'salt_and_pepper', 'swap'} or callable",
-        """
-        What the network learns to undo, drawn anew for each batch. 'masking' sets
-        values to their column's mean, 'gaussian' adds normal noise, 'salt_and_pepper'
-        sets values to their column's smallest or largest, and 'swap' to the value of
-        the same column in another row. A callable is called as
-        ``corruption(X, random_state)`` with a batch in X's units (ndarray) and a
-        `RandomState`, and returns a corrupted copy.
-        """,
-    ),
-    "corruption_level": (
-        "float",
-        """
-        For 'gaussian' the standard deviation of the noise, in units of the root mean
-        square of the centred training data; for the others the share of values
-        that are changed, in [0, 1]. A callable has its own.
-        """,
-    ),
-    "emphasis": (
-        "tuple of two floats",
-        """
-        Weight of the loss on the values that the corruption changed, and on the
-        rest [2]_. (1, 0) scores the changed values alone.
-        """,
-    ),
-}
 
 
 def column_range(rows):

@@ -2,11 +2,10 @@
 
 from skae._estimators.base.autoencoder import BaseAutoencoder
 from skae._parameters.document import document
-from skae._parameters.shared import LINEAR_PATH_CONSTRAINTS
-from skae._utils.sklearn_compat import StrOptions
+from skae._parameters.shared import ATTRIBUTES, PARAMETERS
 
 
-@document()
+@document(PARAMETERS, ATTRIBUTES)
 class AutoencoderTransformer(BaseAutoencoder):
     r"""Nonlinear dimensionality reduction that starts from PCA and never falls behind.
 
@@ -59,12 +58,6 @@ class AutoencoderTransformer(BaseAutoencoder):
     >>> bool(1 - autoencoder.score(X[1500:]) < 0.6 * unexplained)
     True
     """
-
-    _parameter_constraints: dict = {
-        **BaseAutoencoder._parameter_constraints,
-        **LINEAR_PATH_CONSTRAINTS,
-        "linear_path": [StrOptions({"pca"}), None],
-    }
 
     def __init__(
         self,

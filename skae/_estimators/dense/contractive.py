@@ -12,7 +12,8 @@ from skae._functional.penalties import (
     jacobian_norm_of_layer,
 )
 from skae._networks.dense import DenseAutoencoder
-from skae._parameters.document import PARAMETERS, document
+from skae._parameters.document import Parameter, document
+from skae._parameters.shared import ATTRIBUTES, PARAMETERS
 from skae._training.criterion import Criterion
 from skae._training.objective import Objective
 from skae._utils.sklearn_compat import StrOptions
@@ -77,55 +78,46 @@ def squared_norms(network, x, codes, generator):
 
 
 @document(
-    attributes="""\
+    PARAMETERS,
+    """
     explained_variance_ : ndarray of shape (n_components,)
-        Variance of each code on the training rows.
+        Variance of each code on the training samples.
     """,
-    n_components=(
-        "int, float, 'mle' or None",
+    ATTRIBUTES,
+    n_components="""
+        Number of codes, which may exceed the number of features. A float in (0, 1)
+        means the smallest number with which PCA explains that share of the variance,
+        'mle' the number that PCA chooses with 'mle', and None ``min(n_features, 32)``.
+        """,
+    contraction_weight=Parameter(
+        [reals(0, None, "left")],
         """
-        Number of codes, which may exceed that of the columns. A float in (0, 1) takes
-        the fewest with which PCA explains that share of the variance, 'mle' what PCA
-        takes with 'mle', None ``min(n_features, 32)``.
+        Weight of the squared Frobenius norm of the encoder's Jacobian, relative to a
+        loss that is summed over the features. 0 is the plain autoencoder.
         """,
     ),
-    contraction_weight=(
-        "float",
+    code_activation=Parameter(
+        [StrOptions(set(_SLOPES))],
         """
-        Weight of the squared Frobenius norm of the encoder's Jacobian, beside a loss
-        that is summed over the features. 0 is the plain autoencoder.
+        Activation of the code. Bounded codes can saturate, and are then constant in
+        directions in which the samples do not vary. Codes of 'identity' cannot: they
+        are only regularized and resemble principal components.
         """,
     ),
-    code_activation=(
-        "{'logistic', 'tanh', 'relu', 'identity'}",
-        """
-        Activation of the code. Bounded codes can saturate, and so stand still off the
-        directions in which the rows vary. Those of 'identity' cannot: they are only
-        regularised, and get the form of principal components.
+    hidden_layer_sizes="""
+        Widths of the encoder's hidden layers, from the input to the code; the decoder
+        mirrors them. With ``()`` encoder and decoder have one layer each, linear but
+        for `code_activation`. 'auto' as in `AutoencoderTransformer`.
         """,
-    ),
-    hidden_layer_sizes=(
-        PARAMETERS["hidden_layer_sizes"][0],
-        """
-        Widths of the encoder's hidden layers, from the input towards the code; the
-        decoder mirrors them. ``()`` is one layer each way, linear but for
-        `code_activation`. 'auto' as in `AutoencoderTransformer`.
+    activation="""
+        Activation of the hidden layers, if there are any; for the code see
+        `code_activation`. 'maxout' takes the maximum of two affine functions per unit
+        and does not support `tied_weights`.
         """,
-    ),
-    activation=(
-        PARAMETERS["activation"][0],
-        """
-        Activation of the hidden layers, not used without: see `code_activation`.
-        'maxout' takes the larger of two affine pieces a unit, and cannot be tied.
+    tied_weights="""
+        Whether the decoder uses the transposed weights of the encoder, as in [1]_: then
+        the decoder cannot compensate for codes that are merely small.
         """,
-    ),
-    tied_weights=(
-        "bool",
-        """
-        Whether the decoder uses the encoder's weights, transposed, as the paper's
-        does: then no decoder can make up for codes that are merely small.
-        """,
-    ),
 )
 class ContractiveAutoencoder(BaseAutoencoder):
     r"""Autoencoder whose codes move as little as they can with their rows.
@@ -183,13 +175,6 @@ class ContractiveAutoencoder(BaseAutoencoder):
     """
 
     # There is none: codes that copy principal components would not contract.
-    _parameter_constraints: dict = {
-        **BaseAutoencoder._parameter_constraints,
-        "contraction_weight": [reals(0, None, "left")],
-        "code_activation": [StrOptions(set(_SLOPES))],
-    }
-    del _parameter_constraints["whiten"]
-
     def __init__(
         self,
         n_components=None,

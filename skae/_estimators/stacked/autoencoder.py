@@ -5,9 +5,6 @@ import copy
 from skae._engine.dataset import make_rows
 from skae._engine.initialization import Pretraining
 from skae._engine.pretraining.greedy import (
-    PRETRAINING_ATTRIBUTES,
-    PRETRAINING_CONSTRAINTS,
-    PRETRAINING_TEXTS,
     pretrain_layers,
     resolve_pretraining,
 )
@@ -15,38 +12,29 @@ from skae._estimators.base.autoencoder import BaseAutoencoder
 from skae._estimators.base.validation import hidden_layer_sizes
 from skae._networks.scaling import Scaling
 from skae._networks.unrolled import UnrolledAutoencoder
+from skae._parameters import pretraining, shared
 from skae._parameters.document import document
-from skae._parameters.shared import AUTOENCODER_CONSTRAINTS
 from skae._training.data import Rows
 from skae._utils.threads import limit_threads
 
 
 @document(
-    attributes=PRETRAINING_ATTRIBUTES,
-    **PRETRAINING_TEXTS
-    | {
-        "hidden_layer_sizes": (
-            "tuple of int, int or 'auto'",
-            """
-            Widths of the encoder's layers between input and code, mirrored by the
-            decoder: (1000, 500, 250) with 30 components for the network of [1]_.
-            'auto' as in `AutoencoderTransformer`.
-            """,
-        ),
-        "max_iter": (
-            "int",
-            """
-            Most epochs of fine-tuning (iterations, for 'lbfgs' and 'cg').
-            """,
-        ),
-        "tied_weights": (
-            "bool",
-            """
-            Whether the decoder uses the encoder's weights, transposed, in the
-            fine-tuning as well. Not with 'rbm', whose layers begin in units of theirs.
-            """,
-        ),
-    },
+    shared.PARAMETERS | pretraining.PARAMETERS,
+    pretraining.ATTRIBUTES,
+    shared.ATTRIBUTES,
+    hidden_layer_sizes="""
+        Widths of the encoder's layers between input and code, mirrored by the decoder:
+        (1000, 500, 250) with 30 components is the network of [1]_. 'auto' as in
+        `AutoencoderTransformer`.
+        """,
+    max_iter="""
+        Maximum number of epochs of fine-tuning (of iterations for 'lbfgs' and 'cg').
+        """,
+    tied_weights="""
+        Whether the decoder uses the transposed weights of the encoder in the
+        fine-tuning as well. Not available with 'rbm', whose layers have units of their
+        own.
+        """,
 )
 class StackedAutoencoder(BaseAutoencoder):
     r"""Deep autoencoder whose layers are first trained one by one.
@@ -101,11 +89,6 @@ class StackedAutoencoder(BaseAutoencoder):
     >>> bool(stacked.score(X[1500:]) > 0.8)
     True
     """
-
-    _parameter_constraints: dict = {
-        **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k != "batch_norm"},
-        **PRETRAINING_CONSTRAINTS,
-    }
 
     def __init__(
         self,
@@ -197,9 +180,10 @@ class StackedAutoencoder(BaseAutoencoder):
         network.set_scaling(rows.scaling)
 
     def _own_attributes(self, attributes, samples):
-        # Set by each pretraining; what goes on from one keeps them.
-        curves = getattr(self, "pretraining_loss_curves_", None)
-        return {"pretraining_loss_curves_": curves if self.pretraining else None}
+        # Set by each pretraining; a fit that continues from one keeps them.
+        name = "pretraining_loss_curves_"
+        kept = getattr(self, name, None) if self.pretraining else None
+        return {name: attributes.get(name, kept)}
 
     def _n_pretrained_layers(self, shape):
         if self.pretraining is None:

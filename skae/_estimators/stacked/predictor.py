@@ -8,54 +8,21 @@ from skae._engine.config import resolve_config, training_dtype
 from skae._engine.dataset import make_rows
 from skae._engine.initialization import InitialModel
 from skae._engine.pretraining.greedy import (
-    PRETRAINING_CONSTRAINTS,
-    PRETRAINING_TEXTS,
     corruption_levels,
     pretrain_layers,
     resolve_pretraining,
 )
 from skae._estimators.supervised.base import BasePredictor
-from skae._networks.activations import ACTIVATIONS
 from skae._networks.layers import layerwise_init
 from skae._networks.predictor import StackedPredictor
 from skae._networks.scaling import Scaling
-from skae._parameters.prediction import PARAMETERS as PREDICTOR_PARAMETERS
-from skae._parameters.prediction import UNLABELED_LABEL
-from skae._parameters.shared import PREDICTOR_CONSTRAINTS
 from skae._utils.random import make_generator
-from skae._utils.sklearn_compat import StrOptions
 from skae._utils.threads import limit_threads
-from skae._utils.validation import check_hidden_layer_sizes, integers_from
-
-PARAMETERS = {
-    **PREDICTOR_PARAMETERS,
-    "hidden_layer_sizes": (
-        "tuple of int or int",
-        """
-        Widths of the hidden layers from the input on, one or more. The last is what
-        `transform` returns.
-        """,
-    ),
-    **PRETRAINING_TEXTS,
-    "activation": (
-        "{'relu', 'silu', 'leaky_relu', 'elu', 'gelu', 'tanh', 'logistic', 'identity'}",
-        """
-        Activation of the hidden layers.
-        """,
-    ),
-    "unlabeled_label": UNLABELED_LABEL,
-}
+from skae._utils.validation import check_hidden_layer_sizes
 
 
 class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
     """A multilayer perceptron whose hidden layers are pretrained one by one."""
-
-    _parameter_constraints: dict = {
-        **PREDICTOR_CONSTRAINTS,
-        "hidden_layer_sizes": ["array-like", integers_from(1)],
-        **PRETRAINING_CONSTRAINTS,
-        "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
-    }
 
     def _sizes(self):
         """Return the widths of the hidden layers."""
@@ -94,7 +61,7 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
 
     def _pretrain(self, network, scaling, pool, seed, progress):
         """Set the hidden layers' weights; return the loss curve of each."""
-        name, parameters = type(self).__name__, self.get_params(deep=False)
+        name, parameters = type(self).__name__, self._training_parameters()
         config = resolve_config(name, parameters, network, len(pool.X), seed)
         sizes = self._sizes()
         activations = [self.activation] * len(sizes)
@@ -102,7 +69,7 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
         with limit_threads(config.n_threads):
             stack = pretrain_layers(
                 config,
-                resolve_pretraining(parameters, activations),
+                resolve_pretraining(self.get_params(deep=False), activations),
                 sizes,
                 activations,
                 rows,

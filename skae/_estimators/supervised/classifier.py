@@ -1,18 +1,16 @@
 """The classifier on the encoder of an autoencoder."""
 
-from skae._estimators.supervised import finetuned as _finetuned
 from skae._estimators.supervised.finetuned import BaseFinetuned
 from skae._estimators.supervised.outputs import ClassifierOutputs
-from skae._parameters import prediction as docs
+from skae._parameters import prediction
 from skae._parameters.document import document
-from skae._utils.sklearn_compat import StrOptions
 
 
 @document(
-    docs.CLASSES + _finetuned.ATTRIBUTES,
-    docs.ATTRIBUTES,
-    **_finetuned.PARAMETERS,
-    class_weight=docs.CLASS_WEIGHT,
+    prediction.FINETUNED_PARAMETERS,
+    prediction.CLASSES,
+    prediction.FINETUNED_ATTRIBUTES,
+    prediction.ATTRIBUTES,
 )
 class AutoencoderClassifier(ClassifierOutputs, BaseFinetuned):
     r"""Classifier on the encoder of any autoencoder of skae, which it trains on.
@@ -67,11 +65,6 @@ class AutoencoderClassifier(ClassifierOutputs, BaseFinetuned):
     >>> classifier.fit(X[:1500], y_some[:1500]).score(X[1500:], y[1500:]) > 0.75
     True
     """
-
-    _parameter_constraints: dict = {
-        **BaseFinetuned._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
 
     def __init__(
         self,

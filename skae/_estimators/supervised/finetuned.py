@@ -23,113 +23,22 @@ from skae._estimators.base.validation import (
 from skae._estimators.dense.denoising import DenoisingAutoencoder
 from skae._estimators.supervised.base import BasePredictor
 from skae._functional.linear_maps import read_size
-from skae._networks.activations import ACTIVATIONS
 from skae._networks.layers import layerwise_init
 from skae._networks.linear_path import is_linear_path
 from skae._networks.predictor import EncoderPredictor
-from skae._parameters.prediction import PARAMETERS as PREDICTOR_PARAMETERS
-from skae._parameters.prediction import UNLABELED_LABEL
-from skae._parameters.shared import PREDICTOR_CONSTRAINTS
 from skae._utils.random import make_generator
 from skae._utils.sklearn_compat import (
     InvalidParameterError,
-    StrOptions,
     check_parameters,
 )
-from skae._utils.validation import check_hidden_layer_sizes, integers_from
+from skae._utils.validation import check_hidden_layer_sizes
 
 # Share of what a code reads that may be rounding in float32.
 _ROUNDING = 1e-6
 
-PARAMETERS = {
-    **PREDICTOR_PARAMETERS,
-    "autoencoder": (
-        "autoencoder of skae, FrozenEstimator or None",
-        """
-        What the encoder is taken from. A clone of it is fitted to the rows, with
-        and without labels; its parameters are ``autoencoder__n_components`` and so
-        on. One that is fitted already is passed as ``FrozenEstimator(fitted)`` of
-        scikit-learn: it is not fitted again, and it stays as it is, as a copy of its
-        encoder is trained. None is ``DenoisingAutoencoder()``.
-        """,
-    ),
-    "hidden_layer_sizes": (
-        "tuple of int or int",
-        """
-        Widths of hidden layers between the codes and the prediction, from the codes
-        on. ``()`` predicts by an affine map of the codes.
-        """,
-    ),
-    "finetuning": (
-        "bool",
-        """
-        Whether the encoder is trained, too. False keeps it as it is, and trains only
-        the layers on its codes. With `warm_start` it may be changed between two
-        calls of `fit`: first those layers alone, then everything.
-        """,
-    ),
-    "pretraining": (
-        "bool",
-        """
-        Whether the autoencoder is fitted. False takes its encoder as it is before its
-        first epoch: random, or with its linear path alone.
-        """,
-    ),
-    "dropout": (
-        "float in [0, 1)",
-        """
-        Share of the codes, and of the hidden activations of the layers on them, set to
-        zero in fine-tuning. The encoder's own is ``autoencoder__dropout``.
-        """,
-    ),
-    "activation": (
-        "{'relu', 'silu', 'leaky_relu', 'elu', 'gelu', 'tanh', 'logistic', 'identity'}",
-        """
-        Activation of the hidden layers on the codes.
-        """,
-    ),
-    "init": (
-        "str",
-        """
-        How the weights of the hidden layers on the codes are drawn, as in
-        `AutoencoderTransformer`.
-        """,
-    ),
-    "random_state": (
-        "int, RandomState instance or None",
-        """
-        Seed of the weights, the order of rows, the split and all noise, also of an
-        autoencoder whose `random_state` is None. An int gives the same result in each
-        call.
-        """,
-    ),
-    "verbose": (
-        "bool",
-        """
-        Whether to print one line an epoch, of the autoencoder's fit and of fine-tuning.
-        """,
-    ),
-    "unlabeled_label": UNLABELED_LABEL,
-}
-ATTRIBUTES = """\
-autoencoder_ : BaseAutoencoder
-    The autoencoder as it was before the fine-tuning: fitted, given, or at its start
-    with ``pretraining=False``.
-"""
-
 
 class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
     """The encoder of an autoencoder, with layers on its codes that predict."""
-
-    _parameter_constraints: dict = {
-        **PREDICTOR_CONSTRAINTS,
-        # By `_check_parameters`, which has more to say.
-        "autoencoder": "no_validation",
-        "hidden_layer_sizes": ["array-like", integers_from(1)],
-        "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
-        "finetuning": ["boolean"],
-        "pretraining": ["boolean"],
-    }
 
     def set_params(self, **params):
         """Set the parameters of this estimator and of its autoencoder.

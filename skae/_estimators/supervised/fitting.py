@@ -99,7 +99,7 @@ class PredictorFitting(FittingMixin):
     def _config(self, initial, samples, seed, strategy):
         return resolve_config(
             type(self).__name__,
-            self.get_params(deep=False),
+            self._training_parameters(),
             initial.network,
             len(samples.X),
             seed,

@@ -6,22 +6,22 @@ from sklearn.utils.metaestimators import available_if
 
 from skae._estimators.base.autoencoder import solver_is_stochastic
 from skae._estimators.variational.base import (
-    VARIATIONAL_ATTRIBUTES,
-    VARIATIONAL_CONSTRAINTS,
-    VARIATIONAL_PARAMETERS,
     BaseVariationalAutoencoder,
 )
 from skae._estimators.variational.conditions import (
-    CONDITION_ATTRIBUTES,
     ConditionedMixin,
 )
+from skae._parameters import shared, variational
 from skae._parameters.document import document
 from skae._utils.sklearn_compat import fit_context
 from skae._utils.validation import check_at_least, check_codes
 
 
 @document(
-    attributes=CONDITION_ATTRIBUTES + VARIATIONAL_ATTRIBUTES, **VARIATIONAL_PARAMETERS
+    shared.PARAMETERS | variational.PARAMETERS,
+    variational.CONDITION_ATTRIBUTES,
+    variational.ATTRIBUTES,
+    shared.ATTRIBUTES,
 )
 class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
     r"""Variational autoencoder of X given y: generates rows of a chosen class.
@@ -73,8 +73,6 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
     >>> bool((classifier.predict(sevens / 16) == 7).mean() > 0.9)
     True
     """
-
-    _parameter_constraints: dict = VARIATIONAL_CONSTRAINTS
 
     _is_conditional = True
     _missing_share = 0.1

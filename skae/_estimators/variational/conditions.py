@@ -18,17 +18,6 @@ _NUMERIC, _WHOLE = "biuf", "iuf"  # kinds of dtypes
 _MANY_LABELS = 20
 _REMEDY = "If y is a quantity, pass numbers to fit that are not all whole, as y / 10."
 
-CONDITION_ATTRIBUTES = """\
-classes_ : ndarray, list of ndarray or None
-    The labels that y had in fit, one array for each column of a y with several; None
-    if y holds numbers.
-encoder_, decoder_ : torch.nn.Module
-    From rows of X to codes and back, for tensors in float32. As `condition` the decoder
-    has to be told y, ``decoder_(codes, condition=...)``, and the encoder may be: in
-    columns, for labels one of zeros and ones for each of `classes_`, for numbers
-    standardised ones.
-"""
-
 
 class Conditions:
     """The columns that stand for y: one for each class, or standardised numbers.

@@ -7,32 +7,21 @@ from sklearn.utils.metaestimators import available_if
 
 from skae._estimators.base.autoencoder import solver_is_stochastic
 from skae._estimators.variational.base import (
-    VARIATIONAL_ATTRIBUTES,
-    VARIATIONAL_CONSTRAINTS,
-    VARIATIONAL_PARAMETERS,
     BaseVariationalAutoencoder,
 )
 from skae._functional.factor_analysis import factor_analysis
 from skae._functional.linear_maps import probabilistic_pca
 from skae._networks.variational import LEAST_NOISE
+from skae._parameters import shared, variational
 from skae._parameters.document import document
-from skae._parameters.shared import LINEAR_PATH_CONSTRAINTS
-from skae._utils.sklearn_compat import StrOptions, fit_context
+from skae._utils.sklearn_compat import fit_context
 from skae._utils.validation import check_at_least
 
 
 @document(
-    attributes=VARIATIONAL_ATTRIBUTES,
-    **VARIATIONAL_PARAMETERS,
-    linear_path=(
-        "{'ppca'} or None",
-        """
-        'ppca' adds the networks to probabilistic PCA, and training starts from it; with
-        ``noise_variance="per_feature"`` and for counts to factor analysis. None is the
-        textbook network. With ``likelihood="gaussian"`` the bound before the first
-        epoch is the exact likelihood of the linear model.
-        """,
-    ),
+    shared.PARAMETERS | variational.PARAMETERS,
+    variational.ATTRIBUTES,
+    shared.ATTRIBUTES,
 )
 class VAETransformer(BaseVariationalAutoencoder):
     r"""Variational autoencoder: codes with a prior, rows with a likelihood.
@@ -93,12 +82,6 @@ class VAETransformer(BaseVariationalAutoencoder):
     >>> vae.sample(3, random_state=0).shape
     (3, 64)
     """
-
-    _parameter_constraints: dict = {
-        **VARIATIONAL_CONSTRAINTS,
-        **LINEAR_PATH_CONSTRAINTS,
-        "linear_path": [StrOptions({"ppca"}), None],
-    }
 
     def __init__(
         self,
