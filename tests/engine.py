@@ -23,6 +23,7 @@ from skae._engine import (
     trainer,
 )
 from skae._engine.pretraining import denoising_layer, greedy, rbm_layer
+from skae._engine.progress import ProgressReporter
 from skae._estimators.base import autoencoder_fitting, validation
 from skae._parameters import shared
 from skae._training import criterion as criteria
@@ -99,9 +100,13 @@ def initialize(estimator, samples, *, correction=True):
     """Return where a fit begins: an object with `network`, `scaling`, `corruption`."""
     resolved = _resolve(estimator, samples)
     model, configuration, n_components = resolved
-    return initialization.initialize(
+    start = initialization.initialize(
         model, configuration, samples, n_components, correction=correction
     )
+    if model.pretrain is not None:
+        progress = ProgressReporter(configuration.name, verbose=False)
+        model.pretrain(configuration, start, samples, progress)
+    return start
 
 
 def mean_loss(estimator, start, samples, network=None):

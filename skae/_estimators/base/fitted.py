@@ -1,5 +1,6 @@
 """What every fitted estimator with a network has in common."""
 
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skae._engine.fitted_attributes import make_codec
@@ -8,7 +9,7 @@ from skae._networks.summary import network_summary
 from skae._utils.context import own_context
 
 
-class FittedNetworkMixin:
+class FittedNetworkMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """The network in use, its pickle and its summary.
 
     An estimator is fitted once it has `network_`. `_codec` holds copies of `_scaling`,
