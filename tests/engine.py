@@ -82,7 +82,7 @@ def rows_of_the_start(scaling, X, dtype=torch.float64):
 
 
 def criterion_of(loss, scaling):
-    """Return the elementwise loss, a function of a network's output and a target."""
+    """Return the elementwise loss of a network's output."""
     return criteria.ScaledLoss(loss, scaling)
 
 

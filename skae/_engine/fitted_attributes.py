@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import torch
 
 from skae._engine.code_statistics import code_statistics
 from skae._engine.inference import Codec
@@ -127,7 +126,6 @@ def joined_curves(before, curve, n_before, n_now):
     return before + curve[1:]
 
 
-@torch.inference_mode(False)
 def make_codec(scaling, network, head, n_threads):
     """Return the `Codec` on the network's device."""
     device = sample_tensor(network).device

@@ -11,8 +11,9 @@ from skae._networks.array_state import in_float64
 from skae._networks.cost import multiplications, rows_at_once
 from skae._networks.head import Decoder, Encoder
 from skae._networks.scaling import as_tensor
-from skae._utils.device import inference_device, own_defaults
+from skae._utils.device import inference_device
 from skae._utils.threads import choose_n_threads, limit_threads, public_threads
+from skae._utils.torch_modes import own_modes
 
 _CHUNK = 1024
 # Of rows whose codes are dense for a moment.
@@ -47,8 +48,8 @@ class Codec:
         self.n_features = len(scaling.mean)
         self.n_components = len(head.scale)
 
+    @own_modes()
     @limit_threads(1)
-    @torch.inference_mode(False)
     def modules(self, dtype=torch.float32):
         """Return the encoder and the decoder of a dtype."""
         if dtype not in self._modules:
@@ -56,7 +57,6 @@ class Codec:
             self._modules[dtype] = Encoder(*parts), Decoder(*parts)
         return self._modules[dtype]
 
-    @torch.inference_mode(False)
     def _functions_of(self, dtype):
         """Return what does what the modules do, in fewer operations if there is any."""
         if dtype not in self._functions:
@@ -152,8 +152,7 @@ class Codec:
         is_exact_enough = array.dtype == np.float32 and has_room
         return torch.float32 if is_exact_enough else torch.float64
 
-    @own_defaults()
-    @torch.inference_mode()
+    @own_modes()
     def _map(self, parts, function, width, array, given):
         """Do so with what ``parts(dtype)`` returns, an encoder and a decoder."""
         dtype = self._dtype_for(array)
@@ -164,16 +163,18 @@ class Codec:
             public_threads(self.n_threads),
             limit_threads(choose_n_threads(self.n_threads, flops)),
         ):
+            # Not in inference mode: modules may be returned to the user.
             encoder, decoder = parts(dtype)
-            for start in range(0, len(array), self._chunk):
-                chunk = slice(start, start + self._chunk)
-                rows = as_tensor(array[chunk]).to(device, dtype)
-                further = {
-                    name: as_tensor(values[chunk]).to(device, dtype)
-                    for name, values in given.items()
-                }
-                values = function(encoder, decoder, rows, **further)
-                result[chunk] = values.cpu().numpy()
+            with torch.inference_mode():
+                for start in range(0, len(array), self._chunk):
+                    chunk = slice(start, start + self._chunk)
+                    further = {
+                        name: as_tensor(values[chunk]).to(device, dtype)
+                        for name, values in given.items()
+                    }
+                    rows = as_tensor(array[chunk]).to(device, dtype)
+                    values = function(encoder, decoder, rows, **further)
+                    result[chunk] = values.cpu().numpy()
         return result
 
 
@@ -181,7 +182,7 @@ def _reconstruct(encoder, decoder, x):
     network = getattr(encoder, "network", None)
     if network is None or hasattr(network, "decode"):
         return decoder(encoder(x))
-    # More passes the code than goes through it.
+    # U-Net: skip connections bypass the code, so there is no separate decoder.
     return decoder.scaling.to_data(network(encoder.scaling(x)))
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from skae._utils.device import own_defaults
 from skae._utils.threads import limit_threads
+from skae._utils.torch_modes import own_modes
 
 
 class ArrayStateModule(nn.Module):
@@ -57,10 +57,8 @@ class ArrayStateModule(nn.Module):
         state = {"arguments": self.arguments, "arrays": arrays}
         return state | ({"exact": self._exact} if self._exact else {})
 
-    # Read under a caller's inference_mode, weights must still take gradients later.
-    @own_defaults()
+    @own_modes()
     @limit_threads(1)
-    @torch.inference_mode(False)
     def __setstate__(self, state):
         self.__init__(**state["arguments"])
         # Copied: the arrays may be read-only memory maps, which torch lacks.
@@ -72,9 +70,8 @@ class ArrayStateModule(nn.Module):
         self._exact = dict(exact)
         self.eval()
 
-    @own_defaults()
+    @own_modes()
     @limit_threads(1)
-    @torch.inference_mode(False)
     def __deepcopy__(self, memo):
         # Made anew, as from a pickle, but in half the time.
         copied = type(self)(**self.arguments)
@@ -98,7 +95,6 @@ def sample_tensor(module):
     return next(itertools.chain(module.parameters(), module.buffers()))
 
 
-@torch.inference_mode(False)
 def in_float64(module, device):
     """Return a copy of a module for use, without gradients, in float64 on `device`."""
     copied = copy.deepcopy(module).eval().requires_grad_(False)

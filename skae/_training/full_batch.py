@@ -41,15 +41,14 @@ def minimize(state, rows, plan, method, max_iter, tol, monitors):
     options = {"maxiter": max_iter, "gtol": tol}
     if method == "lbfgs":
         options |= {"maxfun": 10 * max_iter, "ftol": 64 * np.finfo(float).eps}
-    with torch.inference_mode(False), torch.enable_grad():
-        result = optimize.minimize(
-            function,
-            start,
-            jac=True,
-            method=METHODS[method],
-            options=options,
-            callback=after_iteration,
-        )
+    result = optimize.minimize(
+        function,
+        start,
+        jac=True,
+        method=METHODS[method],
+        options=options,
+        callback=after_iteration,
+    )
     function.load(result.x)
     state.network.eval()
     return bool(result.success) or stopped or _is_within_rounding(result)

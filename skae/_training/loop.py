@@ -2,7 +2,7 @@
 
 import functools
 import math
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -83,27 +83,18 @@ class Loop:
 
     def __init__(self, state, rows, plan):
         self._state, self._plan = state, plan
-        with _trainable():
-            self._tape = plan.tape_of(state.network)
-            if self._tape is not None and plan.objective.reads_linear_codes:
-                with torch.inference_mode():
-                    rows = self._tape.prepare(rows)
-            self._batches = Batches(rows, plan.batch_size, shuffle=plan.shuffle)
+        self._tape = plan.tape_of(state.network)
+        if self._tape is not None and plan.objective.reads_linear_codes:
+            with torch.inference_mode():
+                rows = self._tape.prepare(rows)
+        self._batches = Batches(rows, plan.batch_size, shuffle=plan.shuffle)
 
     def run(self, max_iter, monitors):
         """Run up to `max_iter` epochs, or until a monitor answers stop."""
-        with _trainable():
-            for _ in range(max_iter):
-                run_epoch(self._state, self._batches, self._plan, self._tape)
-                if should_stop(monitors, self._state):
-                    return
-
-
-@contextmanager
-def _trainable():
-    # A caller's no_grad or inference_mode must not reach the loop.
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
+        for _ in range(max_iter):
+            run_epoch(self._state, self._batches, self._plan, self._tape)
+            if should_stop(monitors, self._state):
+                return
 
 
 def should_stop(monitors, state):

@@ -1,7 +1,5 @@
 """The one place that decides on which device a fit runs."""
 
-from contextlib import ExitStack, contextmanager
-
 import torch
 
 # A transfer and the launches of kernels cost more than a fit below this.
@@ -47,18 +45,3 @@ def inference_device(device, dtype):
     if device.type == "mps" and dtype == torch.float64:
         return torch.device("cpu")
     return device
-
-
-@contextmanager
-def own_defaults():
-    """Run a block, or a decorated function, in the precision and on the device of skae.
-
-    Neither a caller's autocast nor a default device other than the CPU reaches it.
-    """
-    with ExitStack() as stack:
-        for kind in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        if torch.get_default_device().type != "cpu":
-            stack.enter_context(torch.device("cpu"))
-        yield

@@ -5,8 +5,8 @@ from sklearn.utils.validation import check_is_fitted
 from skae._engine.fitted_attributes import make_codec
 from skae._estimators.base.validation import check_rows
 from skae._networks.summary import network_summary
-from skae._utils.device import own_defaults
 from skae._utils.threads import limit_threads
+from skae._utils.torch_modes import own_modes
 
 
 class FittedNetworkMixin:
@@ -72,7 +72,7 @@ class FittedNetworkMixin:
         state.pop("_codec", None)
         return state
 
-    @own_defaults()
+    @own_modes()
     @limit_threads(1)
     def __setstate__(self, state):
         super().__setstate__(state)

@@ -4,15 +4,13 @@ import math
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 
-import torch
-
 from skae._engine.config import PARAMETERS, training_dtype
 from skae._engine.fit_result import Progress
 from skae._engine.progress import ProgressReporter
 from skae._training.optimizers import OPTIMIZERS
-from skae._utils.device import own_defaults
 from skae._utils.random import draw_seed
 from skae._utils.threads import public_threads
+from skae._utils.torch_modes import own_modes
 
 # Attributes that validation sets before the new model is there.
 _COLUMNS = ("n_features_in_", "feature_names_in_", "_conditions")
@@ -27,12 +25,7 @@ def fitting(estimator):
     before = {n: v for n, v in vars(estimator).items() if n in _COLUMNS}
     network = vars(estimator).get("network_")
     try:
-        with (
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            own_defaults(),
-            public_threads(estimator.n_threads),
-        ):
+        with own_modes(), public_threads(estimator.n_threads):
             yield
     except BaseException:  # an interrupt, too
         if vars(estimator).get("network_") is network:

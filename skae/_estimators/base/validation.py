@@ -80,11 +80,11 @@ def check_samples(
         given = estimator._condition(
             y_val, X_val, "y_val", reset=False, weight=weight_val
         )
-        validation = without_zero_weights(Samples(X_val, X_val, weight_val, given))
-    return without_zero_weights(Samples(X, target, weight, condition)), validation
+        validation = _without_zero_weights(Samples(X_val, X_val, weight_val, given))
+    return _without_zero_weights(Samples(X, target, weight, condition)), validation
 
 
-def without_zero_weights(samples):
+def _without_zero_weights(samples):
     """Return `samples` without those of weight zero, which do not count."""
     if samples.weight is None or np.all(samples.weight):
         return samples

@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import validate_data
 
 from skae._engine.dataset import Samples
-from skae._estimators.base.validation import check_rows_as_given, without_zero_weights
+from skae._estimators.base.validation import check_rows_as_given
 from skae._estimators.supervised.unlabeled import (
     has_label,
     labeled_samples,
@@ -122,8 +122,7 @@ def check_labeled(
     if y is None:
         # scikit-learn's own error.
         validate_data(estimator, X, y)
-    is_first = target is None
-    X = check_rows_as_given(estimator, X, reset=is_first, encoder=estimator)
+    X = check_rows_as_given(estimator, X, reset=target is None, encoder=estimator)
     check_consistent_length(X, y)
     weight = check_weights(sample_weight, X)
     with_label = has_label(estimator, y)
@@ -214,10 +213,10 @@ def _validation(estimator, X, X_val, y_val, sample_weight_val, target):
     # Again: those of the labeled samples may all be zero.
     weight = check_validation_weights(weight, X_val)
     labels = estimator._validate_y(y_val)
-    samples = Samples(X_val, X_val, weight, target.encode(labels, "y_val"))
     if weight is not None:
-        labels = labels[weight > 0]
-    return without_zero_weights(samples), labels
+        present = weight > 0
+        X_val, labels, weight = X_val[present], labels[present], weight[present]
+    return Samples(X_val, X_val, weight, target.encode(labels, "y_val")), labels
 
 
 def _more_rows(estimator, X, like, name):
