@@ -5,6 +5,7 @@ import numbers
 import textwrap
 from typing import NamedTuple
 
+from skae._utils.docstrings import fill
 from skae._utils.sklearn_compat import Interval, StrOptions
 
 
@@ -80,9 +81,10 @@ def document(parameters, *attributes, **own):
                 for name, text in entries.items()
                 if _PARAMETER_OF.get(name, "self") in {"self", *signature}
             ]
-            doc = inspect.cleandoc(cls.__doc__)
-            doc = doc.replace("{parameters}", "\n".join(rows))
-            cls.__doc__ = doc.replace("{attributes}", "\n".join(kept))
+            cls.__doc__ = fill(
+                cls.__doc__,
+                {"parameters": "\n".join(rows), "attributes": "\n".join(kept)},
+            )
         return cls
 
     return decorate

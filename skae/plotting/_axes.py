@@ -2,8 +2,8 @@
 
 from itertools import cycle, islice
 
-# Paul Tol's "muted" scheme, told apart by colour-blind readers too, ordered so that
-# neighbors differ most, with a dark gray as the tenth.
+# Paul Tol's "muted" scheme, distinguishable for color-blind readers, in an order with
+# large differences between neighbors, and with a dark gray as the tenth.
 _COLORS = (
     "#332288",
     "#cc6677",
@@ -26,7 +26,7 @@ def import_pyplot(display):
     Raises
     ------
     ImportError
-        If matplotlib is not installed; names the extra that brings it.
+        If matplotlib is not installed, with the extra that installs it.
     """
     try:
         import matplotlib.pyplot as plt
@@ -44,7 +44,7 @@ def axes_or_new(display, ax, figsize):
     Raises
     ------
     TypeError
-        If `ax` are no axes; an array of several, say.
+        If `ax` is not Axes, but an array of several, for example.
     """
     if ax is not None:
         if not hasattr(ax, "set_xlabel"):

@@ -14,6 +14,7 @@ from skae._estimators.base.validation import (
     warn_of_ignored_rows,
 )
 from skae._parameters.document import constraints
+from skae._parameters.methods import fill_methods
 from skae._parameters.shared import (
     PARAMETERS,
     solver_is_stochastic,
@@ -22,6 +23,7 @@ from skae._utils.sklearn_compat import fit_context
 from skae._utils.validation import check_codes, check_weights
 
 
+@fill_methods
 class BaseAutoencoder(
     AutoencoderFitting,
     FittedNetworkMixin,
@@ -49,29 +51,17 @@ class BaseAutoencoder(
             Training data.
         y : Ignored
             Present for API consistency.
-        X_val : array-like of shape (n_rows, n_features), default=None
-            Validation data for early stopping, instead of rows split from `X`.
-            If it has as many rows as `X`, cross-validation slices it along with
-            `X` when it is passed as a fit parameter; route it through
-            ``Pipeline(transform_input=["X_val"])`` to have it transformed by the
-            steps before.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows in the loss, the centring and the
-            linear path. 2 counts as much as the row repeated.
-        sample_weight_val : array-like of shape (n_rows,), default=None
-            Non-negative weights of the samples in `X_val` in the validation loss. 2
-            counts as much as the sample repeated.
+        {X_val}
+        {sample_weight}
+        {sample_weight_val}
 
         Returns
         -------
-        self : object
-            Fitted estimator.
+        {fit_returns}
 
         Raises
         ------
-        ValueError
-            If data or parameters are invalid, or if the loss is not finite before
-            anything good was reached.
+        {fit_raises}
         """
         return self._fit(
             X,
@@ -105,14 +95,9 @@ class BaseAutoencoder(
     def partial_fit(self, X, y=None, *, sample_weight=None):
         """Take one epoch over X at the initial learning rate.
 
-        Centering, scale, PCA shortcut and form of the codes are found from the samples
-        of all calls while these are fewer than 100, or than four per component: each
-        time that they have doubled, training begins anew with all of them. Later calls
-        keep them; the number of components is that of the first call. After many
-        samples without a residual (data of low rank) the linear path is the result
-        until later samples have one.
-        After `fit` the first epochs may raise the loss: the optimiser's moments are
-        kept with ``warm_start=True`` alone.
+        {partial_fit}
+        After many samples without a residual (data of low rank), the result is the
+        linear path until later samples have one.
 
         Parameters
         ----------
@@ -120,13 +105,11 @@ class BaseAutoencoder(
             A batch of training data.
         y : Ignored
             Present for API consistency.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        {batch_weight}
 
         Returns
         -------
-        self : object
-            The estimator after the epoch.
+        {partial_fit_returns}
 
         Raises
         ------
@@ -183,9 +166,7 @@ class BaseAutoencoder(
             Data.
         y : Ignored
             Present for API consistency.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the samples in both sums. 2 counts as much as the
-            sample repeated.
+        {score_weight}
 
         Returns
         -------

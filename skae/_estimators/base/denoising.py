@@ -14,6 +14,7 @@ from skae._functional.corruption import (
     at_level,
     warn_of_drowning,
 )
+from skae._parameters.methods import fill_methods
 from skae._training.objective import ReconstructionObjective
 from skae._utils.sklearn_compat import fit_context
 from skae._utils.validation import check_rows_like
@@ -57,6 +58,7 @@ def check_corruption_level(corruption, level):
         )
 
 
+@fill_methods
 class BaseDenoisingAutoencoder(BaseAutoencoder):
     """An autoencoder with the parameters corruption, corruption_level, emphasis.
 
@@ -85,30 +87,23 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
         y : Ignored
             Present for API consistency.
         X_target : array-like of shape (n_samples, n_features), default=None
-            The clean row of each noisy row of `X`.
+            The clean sample of each noisy sample of `X`.
         X_val : array-like of shape (n_rows, n_features), default=None
-            Clean validation rows for early stopping, instead of rows split from
-            `X`. If it has as many rows as `X`, cross-validation slices it along
-            with `X` when it is passed as a fit parameter; route it through
-            ``Pipeline(transform_input=["X_val"])`` to have it transformed by the
-            steps before. Not with `X_target`.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows in the loss, the centring and the
-            linear path. 2 counts as much as the row repeated.
-        sample_weight_val : array-like of shape (n_rows,), default=None
-            Non-negative weights of the samples in `X_val` in the validation loss. 2
-            counts as much as the sample repeated.
+            Clean validation data for early stopping, instead of samples held out from
+            `X`. Passed to a cross-validation as a fit parameter, it is sliced along
+            with `X` if both have the same number of samples. In a pipeline,
+            ``Pipeline(transform_input=["X_val"])`` transforms it by the preceding
+            steps. Not available with `X_target`.
+        {sample_weight}
+        {sample_weight_val}
 
         Returns
         -------
-        self : object
-            Fitted estimator.
+        {fit_returns}
 
         Raises
         ------
-        ValueError
-            If data or parameters are invalid, or if the loss is not finite before
-            anything good was reached.
+        {fit_raises}
         """
         self._check_corruption(X_target)
         if X_target is not None and X_val is not None:
@@ -131,28 +126,21 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
     def partial_fit(self, X, y=None, *, X_target=None, sample_weight=None):
         """Take one epoch over X at the initial learning rate.
 
-        Centering, scale, PCA shortcut and form of the codes are found from the samples
-        of all calls while these are fewer than 100, or than four per component: each
-        time that they have doubled, training begins anew with all of them. Later calls
-        keep them; the number of components is that of the first call.
-        After `fit` the first epochs may raise the loss: the optimiser's moments are
-        kept with ``warm_start=True`` alone.
+        {partial_fit}
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            A batch of clean rows; with `X_target` of noisy ones.
+            A batch of clean samples; of noisy ones with `X_target`.
         y : Ignored
             Present for API consistency.
         X_target : array-like of shape (n_samples, n_features), default=None
-            The clean row of each noisy row of `X`.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            The clean sample of each noisy sample of `X`.
+        {batch_weight}
 
         Returns
         -------
-        self : object
-            The estimator after the epoch.
+        {partial_fit_returns}
         """
         self._check_corruption(X_target)
         return self._fit_one_epoch(X, y, sample_weight=sample_weight, X_target=X_target)
@@ -172,11 +160,9 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
         y : Ignored
             Present for API consistency.
         X_target : array-like of shape (n_samples, n_features), default=None
-            The clean row of each noisy row of `X`. None means `X` itself, and is an
-            error after a fit to pairs.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the samples in both sums. 2 counts as much as the
-            sample repeated.
+            The clean sample of each noisy sample of `X`. None means `X` itself, and is
+            an error after a fit to pairs.
+        {score_weight}
 
         Returns
         -------

@@ -8,10 +8,12 @@ from sklearn.callback import CallbackSupportMixin
 
 from skae._estimators.base.fitted import FittedNetworkMixin
 from skae._estimators.supervised.fitting import PredictorFitting
+from skae._parameters.methods import fill_methods
 from skae._utils.flat_rows import check_flat_rows
 from skae._utils.sklearn_compat import fit_context
 
 
+@fill_methods
 class BasePredictor(
     PredictorFitting,
     FittedNetworkMixin,
@@ -85,34 +87,32 @@ class BasePredictor(
         X : array-like of shape (n_samples, n_features)
             Training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets: one label a row, or one or several numbers. Rows that hold
+            Targets: one label per sample, or one or several numbers. Samples with
             `unlabeled_label` have none.
         X_unlabeled : array-like of shape (n_rows, n_features), default=None
-            Further rows without labels. If there are as many as in `X`,
+            Further samples without labels. If there are as many as in `X`,
             cross-validation slices them along with `X`; mark them in `y` by
-            `unlabeled_label` to have them treated as rows of their own.
+            `unlabeled_label` to have them treated as independent samples.
         X_val, y_val : array-like, default=None
-            Validation rows and their targets for early stopping, instead of rows
-            split from `X`. Cross-validation slices them too if they have as many
-            rows as `X`. In a pipeline, ``Pipeline(transform_input=["X_val",
-            "X_unlabeled"])`` has rows transformed by the steps before.
+            Validation samples and their targets for early stopping, instead of
+            samples held out from `X`. Cross-validation slices them, too, if there are
+            as many as in `X`. In a pipeline, ``Pipeline(transform_input=["X_val",
+            "X_unlabeled"])`` transforms them by the preceding steps.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows. 2 counts as much as the row repeated;
-            of a row of weight 0 the label alone counts, as one of the classes.
+            Non-negative weights of the samples. A weight of 2 counts as much as
+            repeating the sample; with a weight of 0 only the label counts, as one of
+            the classes.
         sample_weight_val : array-like of shape (n_rows,), default=None
             Non-negative weights of the samples in `X_val` in the validation loss
-            and score. 2 counts as much as the sample repeated.
+            and score. A weight of 2 counts as much as repeating the sample.
 
         Returns
         -------
-        self : object
-            Fitted estimator.
+        {fit_returns}
 
         Raises
         ------
-        ValueError
-            If data or parameters are invalid, or if the loss is not finite before
-            anything good was reached.
+        {fit_raises}
         """
         return self._fit(
             X,

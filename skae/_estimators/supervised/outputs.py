@@ -15,11 +15,13 @@ from skae._estimators.supervised.unlabeled import (
     check_classes_have_no_mark,
     labeled_samples,
 )
+from skae._parameters.methods import fill_methods
 from skae._parameters.shared import solver_is_stochastic
 from skae._utils.sklearn_compat import fit_context
 from skae._utils.warnings import warn_caller
 
 
+@fill_methods
 class ClassifierOutputs(ClassifierMixin):
     """Outputs as logits of classes."""
 
@@ -32,12 +34,8 @@ class ClassifierOutputs(ClassifierMixin):
     def partial_fit(self, X, y, *, classes=None, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
-        The first call fixes the classes. Centering, scale and the network that training
-        begins with (by pretraining, where there is any) are found from the samples of
-        all calls while these are fewer than 100: each time that they have doubled,
-        training begins anew with all of them. Later calls keep them. After `fit` the
-        first epochs may raise the loss: the optimizer's moments are kept with
-        ``warm_start=True`` alone.
+        The first call fixes the classes.
+        {predictor_partial_fit}
 
         Parameters
         ----------
@@ -46,14 +44,12 @@ class ClassifierOutputs(ClassifierMixin):
         y : array-like of shape (n_samples,)
             Labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels that this and later calls may have; needed in the first.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            All labels of this and later calls; required in the first call.
+        {batch_weight}
 
         Returns
         -------
-        self : object
-            The estimator after the epoch.
+        {partial_fit_returns}
         """
         first = not hasattr(self, "network_")
         if classes is not None:
@@ -132,8 +128,7 @@ class ClassifierOutputs(ClassifierMixin):
             Data.
         y : array-like of shape (n_samples,)
             Labels; rows that hold `unlabeled_label` do not count.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        {batch_weight}
 
         Returns
         -------
@@ -174,6 +169,7 @@ class ClassifierOutputs(ClassifierMixin):
         return labels if splits else None
 
 
+@fill_methods
 class RegressorOutputs(RegressorMixin):
     """Outputs as standardised quantities."""
 
@@ -186,11 +182,8 @@ class RegressorOutputs(RegressorMixin):
     def partial_fit(self, X, y, *, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
-        Centering, scale, the units of y and the network that training begins with (by
-        pretraining, where there is any) are found from the samples of all calls while
-        these are fewer than 100: each time that they have doubled, training begins anew
-        with all of them. Later calls keep them. After `fit` the first epochs may raise
-        the loss: the optimizer's moments are kept with ``warm_start=True`` alone.
+        {predictor_partial_fit}
+        This holds for the units of y as well.
 
         Parameters
         ----------
@@ -198,13 +191,11 @@ class RegressorOutputs(RegressorMixin):
             A batch of training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Quantities.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        {batch_weight}
 
         Returns
         -------
-        self : object
-            The estimator after the epoch.
+        {partial_fit_returns}
         """
         return self._fit_one_epoch(X, y, sample_weight=sample_weight)
 
@@ -233,8 +224,7 @@ class RegressorOutputs(RegressorMixin):
             Data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Quantities; rows that hold `unlabeled_label` do not count.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        {batch_weight}
 
         Returns
         -------

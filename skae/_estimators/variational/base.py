@@ -25,6 +25,7 @@ from skae._estimators.variational.likelihood_start import (
 from skae._functional.likelihoods import LIKELIHOODS, RowLikelihood
 from skae._functional.penalties import kl_to_standard_normal
 from skae._networks.variational import LEAST_NOISE, VariationalAutoencoder
+from skae._parameters.methods import fill_methods
 from skae._training.optimizers import OPTIMIZERS
 from skae._utils.context import own_context
 from skae._utils.random import draw_seed
@@ -37,6 +38,7 @@ _SEED_OF_DRAWS = 0
 _ACTIVE_VARIANCE = 0.01
 
 
+@fill_methods
 class BaseVariationalAutoencoder(BaseAutoencoder):
     """Autoencoders with a normal posterior of the codes and a likelihood of X."""
 
@@ -57,9 +59,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             Data.
         y : array-like, default=None
             Targets in a conditional model; otherwise ignored.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the samples in the mean. 2 counts as much as the
-            sample repeated.
+        {score_weight}
 
         Returns
         -------

@@ -13,6 +13,7 @@ from skae._estimators.variational.conditions import (
 )
 from skae._parameters import shared, variational
 from skae._parameters.document import document
+from skae._parameters.methods import fill_methods
 from skae._utils.sklearn_compat import fit_context
 from skae._utils.validation import check_at_least, check_codes
 
@@ -23,6 +24,7 @@ from skae._utils.validation import check_at_least, check_codes
     variational.ATTRIBUTES,
     shared.ATTRIBUTES,
 )
+@fill_methods
 class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
     r"""Variational autoencoder of X given y: generates rows of a chosen class.
 
@@ -163,25 +165,15 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
             Training data: in [0, 1] for 'bernoulli', not negative for counts.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels or numbers.
-        X_val : array-like of shape (n_rows, n_features), default=None
-            Validation data for early stopping, instead of rows split from `X`.
-            If it has as many rows as `X`, cross-validation slices it along with
-            `X` when it is passed as a fit parameter; route it through
-            ``Pipeline(transform_input=["X_val"])`` to have it transformed by the
-            steps before.
+        {X_val}
         y_val : array-like of shape (n_rows,) or (n_rows, n_outputs), default=None
             Targets of `X_val`.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows in the loss and the centring. 2 counts as
-            much as the row repeated.
-        sample_weight_val : array-like of shape (n_rows,), default=None
-            Non-negative weights of the samples in `X_val` in the validation loss. 2
-            counts as much as the sample repeated.
+        {sample_weight}
+        {sample_weight_val}
 
         Returns
         -------
-        self : object
-            Fitted estimator.
+        {fit_returns}
 
         Raises
         ------
@@ -233,17 +225,15 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
         X : array-like of shape (n_samples, n_features)
             A batch of training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Its targets.
+            Targets of the batch.
         classes : array-like of shape (n_classes,) or list of them, default=None
-            All the labels that will come, in the first call; None stands for those
-            of its y. One array for each column of a y with several.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            All labels of this and later calls, in the first call; None means those of
+            its y. One array for each column of a y with several columns.
+        {batch_weight}
 
         Returns
         -------
-        self : object
-            The estimator after the epoch.
+        {partial_fit_returns}
         """
         return self._fit_one_epoch(X, y, classes=classes, sample_weight=sample_weight)
 

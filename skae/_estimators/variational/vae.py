@@ -14,6 +14,7 @@ from skae._functional.linear_maps import probabilistic_pca
 from skae._networks.variational import LEAST_NOISE
 from skae._parameters import shared, variational
 from skae._parameters.document import document
+from skae._parameters.methods import fill_methods
 from skae._utils.sklearn_compat import fit_context
 from skae._utils.validation import check_at_least
 
@@ -23,6 +24,7 @@ from skae._utils.validation import check_at_least
     variational.ATTRIBUTES,
     shared.ATTRIBUTES,
 )
+@fill_methods
 class VAETransformer(BaseVariationalAutoencoder):
     r"""Variational autoencoder: codes with a prior, rows with a likelihood.
 
@@ -164,29 +166,17 @@ class VAETransformer(BaseVariationalAutoencoder):
             Training data: in [0, 1] for 'bernoulli', not negative for counts.
         y : Ignored
             Present for API consistency.
-        X_val : array-like of shape (n_rows, n_features), default=None
-            Validation data for early stopping, instead of rows split from `X`.
-            If it has as many rows as `X`, cross-validation slices it along with
-            `X` when it is passed as a fit parameter; route it through
-            ``Pipeline(transform_input=["X_val"])`` to have it transformed by the
-            steps before.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows in the loss, the centring and the
-            linear path. 2 counts as much as the row repeated.
-        sample_weight_val : array-like of shape (n_rows,), default=None
-            Non-negative weights of the samples in `X_val` in the validation loss. 2
-            counts as much as the sample repeated.
+        {X_val}
+        {sample_weight}
+        {sample_weight_val}
 
         Returns
         -------
-        self : object
-            Fitted estimator.
+        {fit_returns}
 
         Raises
         ------
-        ValueError
-            If data or parameters are invalid, or if the loss is not finite before
-            anything good was reached.
+        {fit_raises}
         """
         self._check_warmup()
         return self._fit(
@@ -202,13 +192,10 @@ class VAETransformer(BaseVariationalAutoencoder):
     def partial_fit(self, X, y=None, *, sample_weight=None):
         """Take one epoch over X at the initial learning rate.
 
-        Centering, scale, PCA shortcut, noise and order of the components are found from
-        the samples of all calls while these are fewer than 100, or than four per
-        component: each time that they have doubled, training begins anew with all of
-        them. Later calls keep all but the noise, which is learned. After `fit`
-        the first epochs may raise the loss: the optimiser's moments are kept with
-        ``warm_start=True`` alone. What is measured on rows, such as
-        `explained_variance_` and `kl_per_component_`, is of those of the last call.
+        {partial_fit}
+        The noise is learned in later calls as well. Attributes that are measured on
+        samples, such as `explained_variance_` and `kl_per_component_`, describe the
+        samples of the last call.
 
         Parameters
         ----------
@@ -216,13 +203,11 @@ class VAETransformer(BaseVariationalAutoencoder):
             A batch of training data.
         y : Ignored
             Present for API consistency.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        {batch_weight}
 
         Returns
         -------
-        self : object
-            The estimator after the epoch.
+        {partial_fit_returns}
         """
         return self._fit_one_epoch(X, y, sample_weight=sample_weight)
 
