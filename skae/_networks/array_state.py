@@ -14,7 +14,7 @@ class ArrayStateModule(nn.Module):
     """A module whose pickle is its constructor's arguments and numpy arrays.
 
     Such a pickle can be memory-mapped by joblib and read on any device: it
-    always loads on the CPU. Subclasses call ``self._remember(...)`` with their
+    always loads on the CPU. Subclasses call ``self.remember_arguments(...)`` with their
     constructor's keyword arguments. A copy is constructed, too, often once an epoch:
     constructors draw nothing.
 
@@ -23,7 +23,8 @@ class ArrayStateModule(nn.Module):
     all their digits.
     """
 
-    def _remember(self, **arguments):
+    def remember_arguments(self, **arguments):
+        """Keep the arguments of the constructor, by name."""
         self.arguments = arguments
         self._exact = {}
 
