@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 from skae._engine.early_samples import FEWEST_ROWS, joined_weights, lacks_scale
 from skae._engine.initialization import Samples
 from skae._estimators.base.validation import check_rows_as_given
+from skae._estimators.supervised.metadata import RoutedMetadata, check_metadata
 from skae._estimators.supervised.unlabeled import has_label, labelled_rows, take_labels
 from skae._utils.validation import check_rows_like, check_weights
 
@@ -29,6 +30,8 @@ class Labelled(NamedTuple):
         Given rows (`X_val`).
     validation_labels : ndarray or None
     target : ClassTarget or QuantityTarget
+    metadata : RoutedMetadata or None
+        None without metadata routing.
     """
 
     samples: Samples
@@ -37,6 +40,7 @@ class Labelled(NamedTuple):
     validation: Samples | None
     validation_labels: np.ndarray | None
     target: object
+    metadata: RoutedMetadata | None = None
 
     @property
     def n_samples(self):
@@ -56,6 +60,19 @@ class Labelled(NamedTuple):
             validation=validation,
             target=target,
         )
+
+
+class Pool(Samples):
+    """Training samples with and without labels, as they were given.
+
+    Attributes
+    ----------
+    metadata : dict or None
+        Keyword arguments for the fit of an autoencoder by metadata routing, aligned
+        with the samples. None without metadata routing.
+    """
+
+    metadata = None
 
 
 class EarlyLabelled(NamedTuple):
@@ -82,7 +99,9 @@ class EarlyLabelled(NamedTuple):
             unlabeled = data.unlabeled
         elif data.unlabeled is not None:
             unlabeled = _joined_as_given(unlabeled, data.unlabeled)
-        both = Labelled(samples, labels, unlabeled, None, None, data.target)
+        # `partial_fit` has no values here: only whether weights are routed.
+        metadata = self.data.metadata or data.metadata
+        both = Labelled(samples, labels, unlabeled, None, None, data.target, metadata)
         return EarlyLabelled(both.with_scale_of_labels(), self.n_at_start)
 
     @property
@@ -127,11 +146,13 @@ def check_labelled(
     y_val=None,
     sample_weight=None,
     classes=None,
+    metadata=None,
     target=None,
 ):
     """Return the validated rows of a fit as `Labelled`.
 
-    `target` is that of the fit that goes on; None begins anew.
+    `metadata` are keyword arguments for the fit of an autoencoder, None without
+    metadata routing. `target` is that of the fit that goes on; None begins anew.
     """
     if y is None:
         # scikit-learn's own error.
@@ -146,11 +167,7 @@ def check_labelled(
     # Samples of weight zero are dropped below, but their labels count as classes, as
     # in scikit-learn's classifiers.
     present = everything[labeled]
-    if not present.any():
-        raise ValueError(
-            f"No row of y has a label: all are unlabeled_label="
-            f"{estimator.unlabeled_label!r}, or of weight 0. Pass labelled rows."
-        )
+    _check_some_present(estimator, present)
     labels = estimator._validate_y(take_labels(y, labeled))
     samples = Samples(X, X, weight)
     if target is None:
@@ -158,12 +175,15 @@ def check_labelled(
         target = estimator._fit_target(labels, rows_weight, classes)
     target.check(labels)
     labels = labels[present]
-    unlabeled = _unlabeled(
-        estimator, samples.take(np.flatnonzero(~with_label & everything)), X_unlabeled
-    )
-    samples = samples.take(labeled[present])._replace(y=target.encode(labels))
+    labeled, marked = labeled[present], np.flatnonzero(~with_label & everything)
+    unlabeled = _unlabeled(estimator, samples.take(marked), X_unlabeled)
+    if metadata is not None:
+        metadata = check_metadata(estimator, metadata, X, labeled, marked, unlabeled)
+    samples = samples.take(labeled)._replace(y=target.encode(labels))
     validation, validation_labels = _validation(estimator, X, X_val, y_val, target)
-    return Labelled(samples, labels, unlabeled, validation, validation_labels, target)
+    return Labelled(
+        samples, labels, unlabeled, validation, validation_labels, target, metadata
+    )
 
 
 def split_labelled(estimator, data, seed, *, may_split=True):
@@ -174,16 +194,18 @@ def split_labelled(estimator, data, seed, *, may_split=True):
     samples, validation : Samples
         With `class_weight`, and NaN where no value is to be looked at. `validation` is
         None where nothing is set apart.
-    pool : Samples
+    pool : Pool
         Training rows with and without labels, as they were given.
     """
-    samples, labels = data.samples, data.labels
+    samples, labels, metadata = data.samples, data.labels, data.metadata
     validation, validation_labels = data.validation, data.validation_labels
     if validation is None and may_split and _splits(estimator, len(labels)):
         train, held_out = _split(estimator, labels, seed)
         validation, validation_labels = samples.take(held_out), labels[held_out]
         samples, labels = samples.take(train), labels[train]
-    pool = _joined(samples, data.unlabeled)
+        metadata = metadata and metadata.take(train)
+    pool = Pool(*_joined(samples, data.unlabeled))
+    pool.metadata = metadata and metadata.aligned()
     if validation is not None:
         validation = _weighted_by_class(estimator, validation, validation_labels)
         validation = _marked(estimator, validation)
@@ -194,6 +216,14 @@ def split_labelled(estimator, data, seed, *, may_split=True):
 def _marked(estimator, samples):
     X = estimator._mark_missing(samples.X, "X")
     return samples._replace(X=X, target=X)
+
+
+def _check_some_present(estimator, present):
+    if not present.any():
+        raise ValueError(
+            f"No row of y has a label: all are unlabeled_label="
+            f"{estimator.unlabeled_label!r}, or of weight 0. Pass labelled rows."
+        )
 
 
 def _present(X, weight):

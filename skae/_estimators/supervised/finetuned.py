@@ -6,15 +6,11 @@ from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skae._engine.fitted_attributes import fitted_attributes
 from skae._engine.initialization import Start, network_to_train, training_dtype
 from skae._engine.model_selection import closed_form
-from skae._estimators.base.autoencoder import BaseAutoencoder
 from skae._estimators.base.validation import (
     check_rows,
     check_same_arguments,
@@ -22,8 +18,7 @@ from skae._estimators.base.validation import (
     check_samples,
     set_up,
 )
-from skae._estimators.dense.denoising import DenoisingAutoencoder
-from skae._estimators.supervised.base import BasePredictor
+from skae._estimators.supervised.meta_predictor import BaseMetaPredictor
 from skae._functional.linear_maps import read_size
 from skae._networks.layers import ACTIVATIONS, layerwise_init
 from skae._networks.linear_path import is_linear_path
@@ -32,11 +27,7 @@ from skae._parameters.prediction import PARAMETERS as PREDICTOR_PARAMETERS
 from skae._parameters.prediction import UNLABELED_LABEL
 from skae._parameters.shared import PREDICTOR_CONSTRAINTS
 from skae._utils.random import draw_seed, make_generator
-from skae._utils.sklearn_compat import (
-    InvalidParameterError,
-    StrOptions,
-    check_parameters,
-)
+from skae._utils.sklearn_compat import HasMethods, StrOptions, check_parameters
 from skae._utils.validation import check_hidden_layer_sizes, integers_from
 
 # Share of what a code reads that may be rounding in float32.
@@ -47,40 +38,43 @@ PARAMETERS = {
     "autoencoder": (
         "autoencoder of skae, FrozenEstimator or None",
         """
-        What the encoder is taken from. A clone of it is fitted to the rows, with
-        and without labels; its parameters are ``autoencoder__n_components`` and so
-        on. One that is fitted already is passed as ``FrozenEstimator(fitted)`` of
-        scikit-learn: it is not fitted again, and it stays as it is, as a copy of its
-        encoder is trained. None is ``DenoisingAutoencoder()``.
+        The autoencoder that provides the encoder. A clone of it is fitted to the
+        samples, with and without labels; its parameters are
+        ``autoencoder__n_components`` and so on. Pass a fitted autoencoder as
+        ``FrozenEstimator(fitted)`` of scikit-learn: it is not fitted again, and it
+        does not change, because a copy of its encoder is trained. None means
+        ``DenoisingAutoencoder()``.
         """,
     ),
     "hidden_layer_sizes": (
         "tuple of int or int",
         """
-        Widths of hidden layers between the codes and the prediction, from the codes
-        on. ``()`` predicts by an affine map of the codes.
+        Widths of the hidden layers between the codes and the prediction, starting
+        at the codes. With ``()`` the prediction is an affine map of the codes.
         """,
     ),
     "finetuning": (
         "bool",
         """
-        Whether the encoder is trained, too. False keeps it as it is, and trains only
-        the layers on its codes. With `warm_start` it may be changed between two
-        calls of `fit`: first those layers alone, then everything.
+        Whether to train the encoder together with the layers on its codes. If False,
+        the encoder is fixed and only these layers are trained. With `warm_start` the
+        value may change between two calls of `fit`: the first trains these layers
+        alone, the second everything.
         """,
     ),
     "pretraining": (
         "bool",
         """
-        Whether the autoencoder is fitted. False takes its encoder as it is before its
-        first epoch: random, or with its linear path alone.
+        Whether to fit the autoencoder. If False, the encoder is that of an
+        autoencoder before its first epoch: random, or with its linear path alone.
         """,
     ),
     "dropout": (
         "float in [0, 1)",
         """
-        Share of the codes, and of the hidden activations of the layers on them, set to
-        zero in fine-tuning. The encoder's own is ``autoencoder__dropout``.
+        Fraction of the codes, and of the hidden activations of the layers on them,
+        that is set to zero in fine-tuning. The dropout of the encoder is
+        ``autoencoder__dropout``.
         """,
     ),
     "activation": (
@@ -92,156 +86,102 @@ PARAMETERS = {
     "init": (
         "str",
         """
-        How the weights of the hidden layers on the codes are drawn, as in
+        Initialization of the weights of the hidden layers on the codes, as in
         `AutoencoderTransformer`.
         """,
     ),
     "random_state": (
         "int, RandomState instance or None",
         """
-        Seed of the weights, the order of rows, the split and all noise, also of an
-        autoencoder whose `random_state` is None. An int gives the same result in each
-        call.
+        Seed of the weights, the order of the samples, the split and all noise. An
+        autoencoder whose `random_state` is None is fitted with a seed drawn from it.
+        Pass an int for reproducible results across calls.
         """,
     ),
     "verbose": (
         "bool",
         """
-        Whether to print one line an epoch, of the autoencoder's fit and of fine-tuning.
+        Whether to print one line per epoch of fine-tuning, and of the fit of the
+        autoencoder, which is fitted with ``verbose=True`` then. To print those of the
+        autoencoder alone, set ``autoencoder__verbose``.
         """,
     ),
     "unlabeled_label": UNLABELED_LABEL,
 }
 ATTRIBUTES = """\
 autoencoder_ : BaseAutoencoder
-    The autoencoder as it was before the fine-tuning: fitted, given, or at its start
-    with ``pretraining=False``.
+    The autoencoder before the fine-tuning: a fitted clone of `autoencoder`, the one in
+    the FrozenEstimator, or, with ``pretraining=False``, a clone before its first epoch.
 """
 
 
-class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
+class BaseFinetuned(BaseMetaPredictor, metaclass=ABCMeta):
     """The encoder of an autoencoder, with layers on its codes that predict."""
 
     _parameter_constraints: dict = {
         **PREDICTOR_CONSTRAINTS,
-        # By `_check_parameters`, which has more to say.
-        "autoencoder": "no_validation",
+        "autoencoder": [HasMethods(["fit", "transform"]), None],
         "hidden_layer_sizes": ["array-like", integers_from(1)],
         "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
         "finetuning": ["boolean"],
         "pretraining": ["boolean"],
     }
 
-    def set_params(self, **params):
-        """Set the parameters of this estimator and of its autoencoder.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name, those of the autoencoder as ``autoencoder__<name>``.
-
-        Returns
-        -------
-        self : object
-            This estimator.
-        """
-        inner = [name for name in params if name.startswith("autoencoder__")]
-        if inner and params.get("autoencoder", self.autoencoder) is None:
-            raise ValueError(
-                f"{inner[0]!r} is a parameter of the autoencoder, which is None. Pass "
-                f"one, {type(self).__name__}(DenoisingAutoencoder()) say."
-            )
-        return super().set_params(**params)
-
     # ----- the autoencoder -------------------------------------------------
-
-    def _is_frozen(self):
-        return isinstance(self.autoencoder, FrozenEstimator)
-
-    def _given(self):
-        """Return the autoencoder that the parameter stands for; not a copy."""
-        if self.autoencoder is None:
-            return DenoisingAutoencoder()
-        return self.autoencoder.estimator if self._is_frozen() else self.autoencoder
-
-    def _check_parameters(self):
-        """Refuse what has no encoder to train, or is not in the state it is said to."""
-        given, name = self._given(), type(self).__name__
-        if not isinstance(given, BaseAutoencoder):
-            raise InvalidParameterError(
-                f"The 'autoencoder' parameter of {name} must be an autoencoder of "
-                "skae, one that is fitted in a FrozenEstimator, or None. Got "
-                f"{self.autoencoder!r} instead. Other steps of a pipeline go before: "
-                f"make_pipeline(StandardScaler(), {name}(autoencoder))."
-            )
-        kind = type(given).__name__
-        if self._is_frozen():
-            if not hasattr(given, "network_"):
-                raise NotFittedError(
-                    f"The 'autoencoder' parameter of {name} is a FrozenEstimator of "
-                    f"{kind}, which is not fitted. Fit it before, or pass it without "
-                    "FrozenEstimator to have it fitted."
-                )
-            if not self.pretraining:
-                raise ValueError(
-                    f"The 'pretraining' parameter of {name} is False, but the "
-                    "autoencoder is a fitted one in a FrozenEstimator. Use "
-                    "pretraining=True, or pass the autoencoder itself."
-                )
-        elif get_tags(given).target_tags.required:
-            raise ValueError(
-                f"The 'autoencoder' parameter of {name} is {kind}, whose fit is to be "
-                "told y, which rows without labels do not have. Fit it before and pass "
-                "it in a FrozenEstimator, or use another."
-            )
 
     def _make_autoencoder(self, pool, seed, report):
         """Return the autoencoder to begin with, fitted or at its start."""
         if self._is_frozen():
             self._check_same_columns(self._given())
             return self._given()
-        autoencoder = clone(self._given())
-        # Inside our own fit scikit-learn would not look at them.
-        check_parameters(autoencoder)
-        if autoencoder.random_state is None:
-            autoencoder.set_params(random_state=seed)
+        autoencoder = self._clone_autoencoder(seed)
+        metadata = pool.metadata
+        if metadata is None:
+            metadata = {"sample_weight": pool.weight}
         if not self.pretraining:
-            return _at_its_start(autoencoder, pool)
-        verbose = autoencoder.verbose
-        autoencoder.set_params(verbose=verbose or self.verbose)
+            return _at_its_start(autoencoder, pool.X, metadata)
         try:
             with _as_part(report, autoencoder):
-                autoencoder.fit(pool.X, sample_weight=pool.weight)
+                autoencoder.fit(pool.X, **metadata)
         except KeyboardInterrupt:
             if hasattr(autoencoder, "network_") and not hasattr(self, "network_"):
-                # What was learnt is not lost: it can be passed on.
+                # What was learned is not lost: it can be passed on.
                 self.autoencoder_ = autoencoder
             raise
-        finally:
-            autoencoder.set_params(verbose=verbose)
         if hasattr(self, "feature_names_in_"):
-            # It was given their values alone.
+            # It received an array without them.
             autoencoder.feature_names_in_ = self.feature_names_in_
         return autoencoder
 
+    def _clone_autoencoder(self, seed):
+        """Return a clone of `autoencoder`, with a seed and `verbose` for its fit."""
+        autoencoder = clone(self._given())
+        # Inside our own fit scikit-learn would not validate them.
+        check_parameters(autoencoder)
+        if self.verbose and "verbose" in autoencoder.get_params(deep=False):
+            autoencoder.set_params(verbose=True)
+        if autoencoder.random_state is None:
+            autoencoder.set_params(random_state=seed)
+        return autoencoder
+
     def _check_same_columns(self, fitted):
-        """Refuse rows of other columns than those a given autoencoder knows."""
+        """Refuse X with features other than those of a frozen autoencoder."""
         if self.n_features_in_ != fitted.n_features_in_:
             raise ValueError(
                 f"X has {self.n_features_in_} features, but the autoencoder was fitted "
-                f"to {fitted.n_features_in_}. Pass the columns that it knows."
+                f"to {fitted.n_features_in_}. Pass the features that it was fitted to."
             )
         names = getattr(self, "feature_names_in_", None)
         theirs = getattr(fitted, "feature_names_in_", None)
         both = names is not None and theirs is not None
         if both and not np.array_equal(names, theirs):
             raise ValueError(
-                "The feature names of X should match, in their order, those that the "
-                f"autoencoder was fitted to. Got {names[:5].tolist()} instead of "
+                "The feature names of X should match those that the autoencoder was "
+                f"fitted to, in the same order. Got {names[:5].tolist()} instead of "
                 f"{theirs[:5].tolist()}."
             )
 
-    # ----- holes of the base -----------------------------------------------
+    # ----- methods of the base ---------------------------------------------
 
     def _n_parts_before(self):
         return 1 if self.pretraining and not self._is_frozen() else 0
@@ -311,34 +251,15 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         network.load_state_dict({**network.state_dict(), **ours.state_dict()})
         return network.eval()
 
-    # ----- what the rows may be --------------------------------------------
-
     def _check_rows(self, X):
         check_is_fitted(self)
         # The parameter may have been changed since.
         return check_rows(self, X, reset=False, encoder=self.autoencoder_)
 
-    def _check_layout(self, X, name):
-        self._given()._check_layout(X, name)
 
-    def _mark_missing(self, X, name):
-        return self._given()._mark_missing(X, name)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        given = self._given()
-        if isinstance(given, BaseAutoencoder):
-            theirs = get_tags(given).input_tags
-            tags.input_tags.allow_nan = theirs.allow_nan
-            tags.input_tags.positive_only = theirs.positive_only
-        return tags
-
-
-def _at_its_start(autoencoder, pool):
+def _at_its_start(autoencoder, X, metadata):
     """Return an autoencoder as if fitted for no epoch."""
-    samples, _ = check_samples(
-        autoencoder, pool.X, sample_weight=pool.weight, reset=True
-    )
+    samples, _ = check_samples(autoencoder, X, **metadata, reset=True)
     seed = draw_seed(autoencoder.random_state)
     result = closed_form(autoencoder, samples, set_up(autoencoder, samples, seed))
     attributes = fitted_attributes(autoencoder, result, samples)
