@@ -106,7 +106,7 @@ def test_the_validation_score_is_weighted(cls, data):
     estimator = make(cls)
     weight = np.where(np.arange(N_VALIDATION) % 2, 4, 1)
     fitted = estimator.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=weight)
-    last = fitted.validation_scores_[fitted.best_epoch_ - 1]
+    last = fitted.validation_scores_[fitted.best_epoch_]
     score = fitted.score(X_val, y_val, sample_weight=weight)
     if not is_classifier(fitted):
         assert last == pytest.approx(score, rel=1e-4)
@@ -156,6 +156,10 @@ def test_fit_transform_and_routing(cls, data):
     direct.fit_transform(X, y, **rows)
     assert direct.validation_loss_curve_ == expected
     with sklearn.config_context(enable_metadata_routing=True):
-        requesting = make(cls).set_fit_request(**dict.fromkeys(rows, True))
+        requesting = make(cls)
+        requesting.set_fit_request(**dict.fromkeys(rows, True))
+        if hasattr(requesting, "autoencoder"):
+            refused = {"X_val": False, "sample_weight_val": False}
+            requesting.autoencoder.set_fit_request(**refused)
         pipeline = sklearn.pipeline.make_pipeline(requesting).fit(X, y, **rows)
     assert pipeline[0].validation_loss_curve_ == expected

@@ -3,7 +3,7 @@
 from skae._networks.activations import ACTIVATIONS
 from skae._parameters import pretraining, shared
 from skae._parameters.document import Parameter
-from skae._utils.sklearn_compat import StrOptions
+from skae._utils.sklearn_compat import HasMethods, StrOptions
 from skae._utils.validation import integers_from
 
 _HIDDEN_LAYER_SIZES = Parameter(
@@ -110,7 +110,7 @@ STACKED_PARAMETERS = PARAMETERS | pretraining.PARAMETERS
 # Of the predictors on the encoder of an autoencoder.
 FINETUNED_PARAMETERS = PARAMETERS | {
     "autoencoder": Parameter(
-        "no_validation",  # by `_check_parameters`, which has more to say
+        [HasMethods(["fit", "transform"]), None],
         """
         Autoencoder whose encoder is used. A clone of it is fitted to all samples, with
         and without labels; its parameters are ``autoencoder__n_components`` and so on.
@@ -162,8 +162,9 @@ FINETUNED_PARAMETERS = PARAMETERS | {
     "verbose": Parameter(
         ["verbose"],
         """
-        Whether to print one line per epoch of the autoencoder's fit and of the
-        fine-tuning.
+        Whether to print one line per epoch of fine-tuning, and of the autoencoder's
+        fit, which then has ``verbose=True``. To print those of the autoencoder alone,
+        set ``autoencoder__verbose``.
         """,
     ),
     "random_state": Parameter(

@@ -220,9 +220,9 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
     def _standardized(self, data):
         return self._standardize_conditions(data)
 
-    def _fit_without_training(self, X, sample_weight):
+    def _fit_without_training(self, X, **given):
         """Fit as if for no epoch: the linear path alone, or a random network."""
-        data, _ = self._check_data(X, None, sample_weight=sample_weight, reset=True)
+        data, _ = self._check_data(X, None, **given, reset=True)
         seed = draw_seed(self.random_state)
         model, config, n_components = self._resolve(data, None, seed, warm=False)
         result = closed_form(model, config, data, n_components)

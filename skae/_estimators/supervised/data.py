@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from skae._engine.dataset import Samples
 from skae._estimators.base.validation import check_rows_as_given
+from skae._estimators.supervised.metadata import RoutedMetadata, check_metadata
 from skae._estimators.supervised.unlabeled import (
     has_label,
     labeled_samples,
@@ -36,6 +37,8 @@ class LabeledData(NamedTuple):
         Given rows (`X_val`).
     validation_labels : ndarray or None
     target : ClassTarget or QuantityTarget
+    metadata : RoutedMetadata or None
+        None without metadata routing.
     """
 
     samples: Samples
@@ -44,6 +47,7 @@ class LabeledData(NamedTuple):
     validation: Samples | None
     validation_labels: np.ndarray | None
     target: object
+    metadata: RoutedMetadata | None = None
 
     @property
     def n_samples(self):
@@ -67,8 +71,11 @@ class LabeledData(NamedTuple):
             unlabeled = further.unlabeled
         elif further.unlabeled is not None:
             unlabeled = unlabeled.joined(further.unlabeled)
-        target = further.target
-        both = LabeledData(samples, labels, unlabeled, None, None, target)
+        # `partial_fit` has no values here: only whether weights are routed.
+        metadata = self.metadata or further.metadata
+        both = LabeledData(
+            samples, labels, unlabeled, None, None, further.target, metadata
+        )
         return both.with_scale_of_labels()
 
     def newest(self, n_samples):
@@ -102,6 +109,19 @@ class LabeledData(NamedTuple):
         )
 
 
+class Pool(Samples):
+    """Training samples with and without labels, as they were given.
+
+    Attributes
+    ----------
+    metadata : dict or None
+        Keyword arguments for the fit of an autoencoder by metadata routing, aligned
+        with the samples. None without metadata routing.
+    """
+
+    metadata = None
+
+
 def check_labeled(
     estimator,
     X,
@@ -113,11 +133,13 @@ def check_labeled(
     sample_weight=None,
     sample_weight_val=None,
     classes=None,
+    metadata=None,
     target=None,
 ):
     """Return the validated rows of a fit as `LabeledData`.
 
-    `target` is that of the fit that goes on; None begins anew.
+    `metadata` are keyword arguments for the fit of an autoencoder, None without
+    metadata routing. `target` is that of the fit that goes on; None begins anew.
     """
     if y is None:
         # scikit-learn's own error.
@@ -139,12 +161,13 @@ def check_labeled(
         target = estimator._fit_target(labels, rows_weight, classes)
     target.check(labels)
     labels = labels[present]
-    unlabeled = _unlabeled(
-        estimator, samples.take(np.flatnonzero(~with_label & everything)), X_unlabeled
-    )
-    samples = samples.take(labeled[present])._replace(y=target.encode(labels))
+    labeled, marked = labeled[present], np.flatnonzero(~with_label & everything)
+    unlabeled = _unlabeled(estimator, samples.take(marked), X_unlabeled)
+    if metadata is not None:
+        metadata = check_metadata(estimator, metadata, X, labeled, marked, unlabeled)
+    samples = samples.take(labeled)._replace(y=target.encode(labels))
     validation = _validation(estimator, X, X_val, y_val, sample_weight_val, target)
-    return LabeledData(samples, labels, unlabeled, *validation, target)
+    return LabeledData(samples, labels, unlabeled, *validation, target, metadata)
 
 
 def split_labeled(estimator, data, seed, *, may_split=True):
@@ -155,16 +178,18 @@ def split_labeled(estimator, data, seed, *, may_split=True):
     samples, validation : Samples
         With `class_weight`, and NaN where no value is to be looked at. `validation` is
         None where nothing is set apart.
-    pool : Samples
+    pool : Pool
         Training rows with and without labels, as they were given.
     """
-    samples, labels = data.samples, data.labels
+    samples, labels, metadata = data.samples, data.labels, data.metadata
     validation, validation_labels = data.validation, data.validation_labels
     if validation is None and may_split and _splits(estimator, len(labels)):
         train, held_out = _split(estimator, labels, seed)
         validation, validation_labels = samples.take(held_out), labels[held_out]
         samples, labels = samples.take(train), labels[train]
-    pool = _joined(samples, data.unlabeled)
+        metadata = metadata and metadata.take(train)
+    pool = Pool(*_joined(samples, data.unlabeled))
+    pool.metadata = metadata and metadata.aligned()
     if validation is not None:
         validation = _weighted_by_class(estimator, validation, validation_labels)
         validation = _marked(estimator, validation)

@@ -6,29 +6,23 @@ from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skae._engine.config import training_dtype
 from skae._engine.fit import with_correction
 from skae._engine.initialization import InitialModel
-from skae._estimators.base.autoencoder import BaseAutoencoder
 from skae._estimators.base.validation import (
     check_rows,
     check_same_arguments,
     check_same_network,
 )
-from skae._estimators.dense.denoising import DenoisingAutoencoder
-from skae._estimators.supervised.base import BasePredictor
+from skae._estimators.supervised.meta_predictor import BaseMetaPredictor
 from skae._functional.linear_maps import read_size
 from skae._networks.layers import layerwise_init
 from skae._networks.linear_path import is_linear_path
 from skae._networks.predictor import EncoderPredictor
 from skae._utils.random import make_generator
 from skae._utils.sklearn_compat import (
-    InvalidParameterError,
     check_parameters,
 )
 from skae._utils.validation import check_hidden_layer_sizes
@@ -37,119 +31,64 @@ from skae._utils.validation import check_hidden_layer_sizes
 _ROUNDING = 1e-6
 
 
-class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
+class BaseFinetuned(BaseMetaPredictor, metaclass=ABCMeta):
     """The encoder of an autoencoder, with layers on its codes that predict."""
 
-    def set_params(self, **params):
-        """Set the parameters of this estimator and of its autoencoder.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name, those of the autoencoder as ``autoencoder__<name>``.
-
-        Returns
-        -------
-        self : object
-            This estimator.
-        """
-        inner = [name for name in params if name.startswith("autoencoder__")]
-        if inner and params.get("autoencoder", self.autoencoder) is None:
-            raise ValueError(
-                f"{inner[0]!r} is a parameter of the autoencoder, which is None. Pass "
-                f"one, {type(self).__name__}(DenoisingAutoencoder()) say."
-            )
-        return super().set_params(**params)
-
     # ----- the autoencoder -------------------------------------------------
-
-    def _is_frozen(self):
-        return isinstance(self.autoencoder, FrozenEstimator)
-
-    def _given(self):
-        """Return the autoencoder that the parameter stands for; not a copy."""
-        if self.autoencoder is None:
-            return DenoisingAutoencoder()
-        return self.autoencoder.estimator if self._is_frozen() else self.autoencoder
-
-    def _check_parameters(self):
-        """Refuse what has no encoder to train, or is not in the state it is said to."""
-        given, name = self._given(), type(self).__name__
-        if not isinstance(given, BaseAutoencoder):
-            raise InvalidParameterError(
-                f"The 'autoencoder' parameter of {name} must be an autoencoder of "
-                "skae, one that is fitted in a FrozenEstimator, or None. Got "
-                f"{self.autoencoder!r} instead. Other steps of a pipeline go before: "
-                f"make_pipeline(StandardScaler(), {name}(autoencoder))."
-            )
-        kind = type(given).__name__
-        if self._is_frozen():
-            if not hasattr(given, "network_"):
-                raise NotFittedError(
-                    f"The 'autoencoder' parameter of {name} is a FrozenEstimator of "
-                    f"{kind}, which is not fitted. Fit it before, or pass it without "
-                    "FrozenEstimator to have it fitted."
-                )
-            if not self.pretraining:
-                raise ValueError(
-                    f"The 'pretraining' parameter of {name} is False, but the "
-                    "autoencoder is a fitted one in a FrozenEstimator. Use "
-                    "pretraining=True, or pass the autoencoder itself."
-                )
-        elif get_tags(given).target_tags.required:
-            raise ValueError(
-                f"The 'autoencoder' parameter of {name} is {kind}, whose fit is to be "
-                "told y, which rows without labels do not have. Fit it before and pass "
-                "it in a FrozenEstimator, or use another."
-            )
 
     def _make_autoencoder(self, pool, seed, progress):
         """Return the autoencoder to begin with, fitted or at its start."""
         if self._is_frozen():
             self._check_same_columns(self._given())
             return self._given()
-        autoencoder = clone(self._given())
-        # Inside our own fit scikit-learn would not look at them.
-        check_parameters(autoencoder)
-        if autoencoder.random_state is None:
-            autoencoder.set_params(random_state=seed)
+        autoencoder = self._clone_autoencoder(seed)
+        metadata = pool.metadata
+        if metadata is None:
+            metadata = {"sample_weight": pool.weight}
         if not self.pretraining:
-            return autoencoder._fit_without_training(pool.X, pool.weight)
-        verbose = autoencoder.verbose
-        autoencoder.set_params(verbose=verbose or self.verbose)
+            return autoencoder._fit_without_training(pool.X, **metadata)
         try:
             with _as_stage(progress, autoencoder):
-                autoencoder.fit(pool.X, sample_weight=pool.weight)
+                autoencoder.fit(pool.X, **metadata)
         except KeyboardInterrupt:
             if hasattr(autoencoder, "network_") and not hasattr(self, "network_"):
-                # What was learnt is not lost: it can be passed on.
+                # What was learned is not lost: it can be passed on.
                 self.autoencoder_ = autoencoder
             raise
-        finally:
-            autoencoder.set_params(verbose=verbose)
         if hasattr(self, "feature_names_in_"):
-            # It was given their values alone.
+            # It received an array without them.
             autoencoder.feature_names_in_ = self.feature_names_in_
         return autoencoder
 
+    def _clone_autoencoder(self, seed):
+        """Return a clone of `autoencoder`, with a seed and `verbose` for its fit."""
+        autoencoder = clone(self._given())
+        # Inside our own fit scikit-learn would not validate them.
+        check_parameters(autoencoder)
+        if self.verbose and "verbose" in autoencoder.get_params(deep=False):
+            autoencoder.set_params(verbose=True)
+        if autoencoder.random_state is None:
+            autoencoder.set_params(random_state=seed)
+        return autoencoder
+
     def _check_same_columns(self, fitted):
-        """Refuse rows of other columns than those a given autoencoder knows."""
+        """Refuse X with features other than those of a frozen autoencoder."""
         if self.n_features_in_ != fitted.n_features_in_:
             raise ValueError(
                 f"X has {self.n_features_in_} features, but the autoencoder was fitted "
-                f"to {fitted.n_features_in_}. Pass the columns that it knows."
+                f"to {fitted.n_features_in_}. Pass the features that it was fitted to."
             )
         names = getattr(self, "feature_names_in_", None)
         theirs = getattr(fitted, "feature_names_in_", None)
         both = names is not None and theirs is not None
         if both and not np.array_equal(names, theirs):
             raise ValueError(
-                "The feature names of X should match, in their order, those that the "
-                f"autoencoder was fitted to. Got {names[:5].tolist()} instead of "
+                "The feature names of X should match those that the autoencoder was "
+                f"fitted to, in the same order. Got {names[:5].tolist()} instead of "
                 f"{theirs[:5].tolist()}."
             )
 
-    # ----- methods that the base calls -------------------------------------
+    # ----- methods of the base ---------------------------------------------
 
     def _n_stages_before(self):
         return 1 if self.pretraining and not self._is_frozen() else 0
@@ -219,27 +158,10 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         network.load_state_dict({**network.state_dict(), **ours.state_dict()})
         return network.eval()
 
-    # ----- what the rows may be --------------------------------------------
-
     def _check_rows(self, X):
         check_is_fitted(self)
         # The parameter may have been changed since.
         return check_rows(self, X, reset=False, encoder=self.autoencoder_)
-
-    def _check_layout(self, X, name):
-        self._given()._check_layout(X, name)
-
-    def _mark_missing(self, X, name):
-        return self._given()._mark_missing(X, name)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        given = self._given()
-        if isinstance(given, BaseAutoencoder):
-            theirs = get_tags(given).input_tags
-            tags.input_tags.allow_nan = theirs.allow_nan
-            tags.input_tags.positive_only = theirs.positive_only
-        return tags
 
 
 @contextmanager
