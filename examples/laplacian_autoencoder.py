@@ -4,7 +4,13 @@ from dataclasses import dataclass
 
 import torch
 
-from skae.extending import BaseAutoencoder, DefaultParameters, Objective, reals
+from skae.extending import (
+    BaseAutoencoder,
+    Criterion,
+    DefaultParameters,
+    Objective,
+    reals,
+)
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,7 @@ class LaplacianObjective(Objective):
     penalty is a quotient, so that codes gain nothing by being small.
     """
 
-    criterion: object  # the elementwise loss
+    criterion: Criterion
     weight: float
     bandwidth: float
 

@@ -10,6 +10,7 @@ from skae._networks.array_state import ArrayStateModule
 from skae._networks.dense import DenseAutoencoder
 from skae._parameters.document import Parameter, document
 from skae._parameters.shared import ATTRIBUTES, PARAMETERS
+from skae._training.criterion import Criterion
 from skae._training.objective import Objective, ReconstructionObjective
 from skae._utils.validation import integers_from, reals
 
@@ -18,6 +19,7 @@ __all__ = [
     "PARAMETERS",
     "ArrayStateModule",
     "BaseAutoencoder",
+    "Criterion",
     "DefaultParameters",
     "DenseAutoencoder",
     "Objective",

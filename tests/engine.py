@@ -23,6 +23,7 @@ from skae._engine import (
     trainer,
 )
 from skae._engine.pretraining import denoising_layer, greedy, rbm_layer
+from skae._engine.progress import ProgressReporter
 from skae._estimators.base import autoencoder_fitting, validation
 from skae._parameters import shared
 from skae._training import criterion as criteria
@@ -99,21 +100,27 @@ def initialize(estimator, samples, *, correction=True):
     """Return where a fit begins: an object with `network`, `scaling`, `corruption`."""
     resolved = _resolve(estimator, samples)
     model, configuration, n_components = resolved
-    return initialization.initialize(
+    start = initialization.initialize(
         model, configuration, samples, n_components, correction=correction
     )
+    if model.pretrain is not None:
+        progress = ProgressReporter(configuration.name, verbose=False)
+        model.pretrain(configuration, start, samples, progress)
+    return start
 
 
 def mean_loss(estimator, start, samples, network=None):
     """Return the mean loss before training, of `network` or of the start's."""
     trained = make_trainer(estimator, start, samples)
-    return trained.start_loss if network is None else trained._mean_loss(network)
+    return trained.start_loss if network is None else trained.mean_loss(network)
 
 
 def make_trainer(estimator, start, samples, validation=None):
     """Return what trains an estimator's network from a start."""
     model, configuration, _ = _resolve(estimator, samples)
-    return trainer.Trainer(configuration, model.objective, start, samples, validation)
+    return trainer.Trainer.prepare(
+        configuration, model.objective, start, samples, validation
+    )
 
 
 def network_to_train(estimator):
@@ -276,7 +283,7 @@ def interrupt_at(monkeypatch, step):
 
 def refuse_cross_validation(monkeypatch):
     """Let fits that cross-validate their epochs fail."""
-    monkeypatch.setattr(evaluation.CrossValidatedEvaluator, "__init__", None)
+    monkeypatch.setattr(evaluation.CrossValidatedEvaluator, "prepare", None)
 
 
 def set_further_starts(monkeypatch, kinds):

@@ -396,7 +396,7 @@ def test_gradients_of_a_fit_are_equal(estimator, precision, monkeypatch):
         state.generator.set_state(before)
         with torch.inference_mode(False), torch.enable_grad():
             state.network.train()
-            loop._autograd(state, plan, batch.apply(torch.clone))
+            loop._by_autograd(state, plan, batch.apply(torch.clone))
         largest = max(float(p.grad.abs().max()) for p in trained)
         for ours, parameter in zip(written, trained, strict=True):
             size = float(parameter.grad.abs().max())

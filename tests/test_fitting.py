@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from instances import make_instances, make_predictors
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -32,6 +33,7 @@ def test_a_callers_autocast_changes_nothing(cls, dtype):
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.filterwarnings("ignore:solver:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_a_callers_grad_mode_changes_nothing(method, mode):
     def fitted():
@@ -185,3 +187,24 @@ def test_no_batch_is_looked_at_once_its_step_is_done(estimator, monkeypatch):
             curves.append(clone(estimator).fit(X, y).loss_curve_)
         monkeypatch.setattr(Batches, "of_epoch", overwritten)
     np.testing.assert_array_equal(*curves)
+
+
+@pytest.mark.filterwarnings("ignore:solver:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("solver", ["adamw", "sgd", "lbfgs", "cg"])
+def test_a_fit_works_in_any_mode_of_torch_and_leaves_it(solver, mode):
+    X = np.random.RandomState(0).randn(60, 4)
+    plain, inside = (
+        AutoencoderTransformer(
+            2, solver=solver, linear_path=None, max_iter=3, random_state=0
+        )
+        for _ in range(2)
+    )
+    plain.fit(X)
+    with mode():
+        inside.fit(X)
+        assert not torch.is_grad_enabled()
+        assert torch.is_inference_mode_enabled() == (mode is torch.inference_mode)
+    assert len(set(inside.loss_curve_)) > 1
+    assert_array_equal(inside.transform(X), plain.transform(X))
+    assert all(p.requires_grad for p in inside.network_.parameters())

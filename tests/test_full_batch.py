@@ -177,16 +177,6 @@ def test_too_few_iterations_are_reported(method):
 
 
 @every_method
-def test_it_works_without_gradients_enabled_and_leaves_the_mode(method):
-    state, before = make_state(linear_network()), torch.random.get_rng_state()
-    with torch.no_grad():
-        solve(state, make_rows(), method)
-        assert not torch.is_grad_enabled()
-    assert state.network.weight.abs().sum() > 0
-    assert torch.equal(torch.random.get_rng_state(), before)
-
-
-@every_method
 def test_it_repeats_bit_for_bit(method):
     results = []
     for _ in range(2):

@@ -233,16 +233,6 @@ def test_training_repeats_bit_for_bit():
     assert torch.equal(*results)
 
 
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.enable_grad])
-def test_training_works_in_any_grad_mode_and_leaves_it(mode):
-    state = make_state()
-    with mode():
-        before = torch.is_grad_enabled()
-        train(state, make_rows(), make_plan(noisy), 2, [])
-        assert torch.is_grad_enabled() == before
-    assert state.history["loss"][1] != state.history["loss"][0]
-
-
 def test_mixed_precision_computes_in_bfloat16_and_updates_in_float32():
     dtypes = []
 

@@ -1,43 +1,45 @@
 """Evaluation of a network on validation samples: held out, or by cross-validation."""
 
 import copy
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from skae._training.data import weighted_mean
-from skae._training.loop import row_losses
+from skae._training.data import Rows, weighted_mean
+from skae._training.loop import Plan, row_losses
 
 N_FOLDS = 5
 
 
+@dataclass(frozen=True)
 class HoldoutEvaluator:
     """Evaluates a network on held-out samples.
 
-    Parameters
+    Attributes
     ----------
     rows : Rows
     plan : Plan
     seed : int
         Of the noise, the same in each epoch.
-
-    Attributes
-    ----------
-    weight : Tensor of shape (n_rows,) or None
     """
 
-    def __init__(self, rows, plan, seed):
-        self.rows = rows
-        self.weight = rows.weight
-        self._plan, self._seed = plan, seed
+    rows: Rows
+    plan: Plan
+    seed: int
+
+    @property
+    def weight(self):
+        """Weights of the samples, a tensor of shape (n_rows,) or None."""
+        return self.rows.weight
 
     def start_losses(self, network):
         """Return the losses of the samples before the first epoch."""
-        return row_losses(network, self.rows, self._plan, self._seed)
+        return row_losses(network, self.rows, self.plan, self.seed)
 
     def measure(self, state):
         """Return the losses of the samples after an epoch."""
-        return row_losses(state.result, self.rows, self._plan, self._seed)
+        return row_losses(state.result, self.rows, self.plan, self.seed)
 
     def mean(self, losses):
         """Return the (weighted) mean of losses."""
@@ -57,28 +59,36 @@ class CrossValidatedEvaluator:
 
     Parameters
     ----------
-    samples : Samples
-    seed : int
-        Of the folds.
-    make_trainer : callable
-        ``make_trainer(samples, validation)`` returns the `Trainer` of a sibling.
-
-    Attributes
-    ----------
+    siblings : list of Trainer
+        One for each fold.
     weight : Tensor of shape (n_samples,) or None
         Weights of the samples in the order of the losses.
     """
 
-    def __init__(self, samples, seed, make_trainer):
+    def __init__(self, siblings, weight=None):
+        self._siblings, self.weight = siblings, weight
+
+    @classmethod
+    def prepare(cls, samples, seed, make_trainer):
+        """Return the evaluator of a fit to samples.
+
+        Parameters
+        ----------
+        samples : Samples
+        seed : int
+            Of the folds.
+        make_trainer : callable
+            ``make_trainer(samples, validation)`` returns the `Trainer` of a sibling.
+        """
         order = np.random.RandomState(seed).permutation(len(samples.X))
-        self._siblings = []
+        siblings = []
         for fold in np.array_split(order, N_FOLDS):
             rest = samples.take(np.setdiff1d(order, fold))
-            self._siblings.append(make_trainer(rest, samples.take(fold)))
-        self.weight = None
-        if samples.weight is not None:
-            weight = samples.weight[order]
-            self.weight = torch.as_tensor(weight / weight.mean())
+            siblings.append(make_trainer(rest, samples.take(fold)))
+        weight = samples.weight
+        if weight is not None:
+            weight = torch.as_tensor(weight[order] / weight.mean())
+        return cls(siblings, weight)
 
     def restart(self, index, kind):
         """Return an evaluator whose siblings begin from weights of their own again."""

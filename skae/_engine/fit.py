@@ -50,7 +50,9 @@ def fit_model(model, config, samples, validation, n_components, monitors, progre
         pretraining = model.pretrain(config, initial, training, progress)
         initial = initial._replace(pretraining=pretraining)
     with limit_threads(config.n_threads):
-        trainer = Trainer(config, model.objective, initial, training, validation)
+        trainer = Trainer.prepare(
+            config, model.objective, initial, training, validation
+        )
         if config.has_linear_path and trainer.nothing_to_learn():
             return closed_form(model, config, samples, n_components)
         result = train_starts(config, model, trainer, monitors)
@@ -76,7 +78,7 @@ def continue_fit(model, config, initial, samples, validation, previous, monitors
     with limit_threads(config.n_threads):
         if trains:
             initial, previous = _ready_to_train(config, initial, samples, previous)
-        trainer = Trainer(
+        trainer = Trainer.prepare(
             config, model.objective, initial, samples, validation, previous
         )
         if trains:
@@ -96,7 +98,9 @@ def fit_one_epoch(model, config, initial, samples, previous):
     """Train for one epoch and keep it whatever its loss (`partial_fit`)."""
     with limit_threads(config.n_threads):
         initial, previous = _ready_to_train(config, initial, samples, previous)
-        trainer = Trainer(config, model.objective, initial, samples, None, previous)
+        trainer = Trainer.prepare(
+            config, model.objective, initial, samples, None, previous
+        )
         trainer.run_one_epoch()
     return trainer.result()
 
@@ -130,10 +134,10 @@ def _cross_validation(model, config, samples, n_components):
 
     def make_trainer(training, validation):
         initial = initialize(model, config, training, n_components)
-        return Trainer(config, model.objective, initial, training, validation)
+        return Trainer.prepare(config, model.objective, initial, training, validation)
 
     with limit_threads(config.n_threads):
-        return CrossValidatedEvaluator(samples, config.seed, make_trainer)
+        return CrossValidatedEvaluator.prepare(samples, config.seed, make_trainer)
 
 
 def _ready_to_train(config, initial, samples, previous):

@@ -11,9 +11,9 @@ from skae._networks.array_state import in_float64
 from skae._networks.cost import multiplications, rows_at_once
 from skae._networks.head import Decoder, Encoder
 from skae._networks.scaling import as_tensor
+from skae._utils.context import own_context
 from skae._utils.device import inference_device
-from skae._utils.threads import choose_n_threads, limit_threads, public_threads
-from skae._utils.torch_modes import own_modes
+from skae._utils.threads import choose_n_threads, limit_threads
 
 _CHUNK = 1024
 # Of rows whose codes are dense for a moment.
@@ -48,8 +48,7 @@ class Codec:
         self.n_features = len(scaling.mean)
         self.n_components = len(head.scale)
 
-    @own_modes()
-    @limit_threads(1)
+    @own_context()
     def modules(self, dtype=torch.float32):
         """Return the encoder and the decoder of a dtype."""
         if dtype not in self._modules:
@@ -152,20 +151,17 @@ class Codec:
         is_exact_enough = array.dtype == np.float32 and has_room
         return torch.float32 if is_exact_enough else torch.float64
 
-    @own_modes()
     def _map(self, parts, function, width, array, given):
         """Do so with what ``parts(dtype)`` returns, an encoder and a decoder."""
         dtype = self._dtype_for(array)
         device = inference_device(self._device, dtype)
         result = np.empty((len(array), width), dtype=array.dtype)
         flops = self.flops_per_row * min(len(array), self._chunk)
-        with (
-            public_threads(self.n_threads),
-            limit_threads(choose_n_threads(self.n_threads, flops)),
-        ):
+        with own_context(self.n_threads):
             # Not in inference mode: modules may be returned to the user.
             encoder, decoder = parts(dtype)
-            with torch.inference_mode():
+            n_threads = choose_n_threads(self.n_threads, flops)
+            with limit_threads(n_threads), torch.inference_mode():
                 for start in range(0, len(array), self._chunk):
                     chunk = slice(start, start + self._chunk)
                     further = {

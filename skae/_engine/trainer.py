@@ -32,30 +32,31 @@ _NO_PROGRESS = Progress()
 class Trainer:
     """Trains a model on samples.
 
+    `Trainer.prepare` makes one from samples.
+
     Parameters
     ----------
     config : TrainingConfig
-    objective : callable
-        ``objective(scaling, corruption)`` returns the `Objective`.
     initial : InitialModel
         The model to begin from.
-    samples : Samples
-    validation : Samples, CrossValidatedEvaluator or None
-        What the epochs are evaluated on; None is the training samples.
+    rows : Rows
+        The training samples as tensors.
+    plan : Plan
     previous : Progress
         Of earlier fits of the same model.
+    count : float
+        Sum of the samples' weights.
 
     Attributes
     ----------
     evaluator : HoldoutEvaluator, CrossValidatedEvaluator or None
-        Evaluates the epochs on validation samples.
+        Evaluates the epochs on validation samples; None for the training samples.
     index, kind : int, str
         Number of the start, counted from 1, and its kind, as in `redrawn`.
     losses_before : list of float or None
         The best losses of the starts before.
     linear_decoder : Tensor of shape (n_features, n_components) or None
         Of the linear path that the other starts have, and this one does not.
-    n_samples : int
     stopped_from_outside : bool
         Whether a callback asked to stop.
     interrupted : KeyboardInterrupt or None
@@ -66,37 +67,59 @@ class Trainer:
         the second only with validation samples.
     """
 
-    def __init__(
-        self, config, objective, initial, samples, validation, previous=_NO_PROGRESS
-    ):
+    def __init__(self, config, initial, rows, plan, previous, count):
         self.config, self.initial, self.previous = config, initial, previous
-        self.index, self.kind = 1, previous.kind
-        self.losses_before = self.linear_decoder = None
+        self.rows, self.plan, self.count = rows, plan, count
+        self.seed, self.index, self.kind = config.seed, 1, previous.kind
+        self.evaluator = self.losses_before = self.linear_decoder = None
+        self.first_losses = self.interrupted = None
         self.stopped_from_outside = False
-        pretraining = initial.pretraining
-        self.interrupted = None if pretraining is None else pretraining.interrupted
-        self.n_samples, self._count = len(samples.X), samples.count
-        self.seed = config.seed
+
+    @classmethod
+    def prepare(
+        cls, config, objective, initial, samples, validation, previous=_NO_PROGRESS
+    ):
+        """Return the trainer of a model on samples.
+
+        Parameters
+        ----------
+        config : TrainingConfig
+        objective : callable
+            ``objective(scaling, corruption)`` returns the `Objective`.
+        initial : InitialModel
+        samples : Samples
+        validation : Samples, CrossValidatedEvaluator or None
+        previous : Progress
+        """
         initial.network.to(config.device)
-        self._rows = self._make_rows(samples)
         scaling = copy.deepcopy(initial.scaling).to(config.device, config.dtype)
-        self.plan = make_plan(
+        plan = make_plan(
             config,
             objective(scaling, initial.corruption),
-            self.n_samples,
-            self._count,
+            len(samples.X),
+            samples.count,
             previous.n_epochs,
         )
-        self.start_loss = self._mean_loss(initial.network)
+        rows = _as_rows(config, initial.scaling, samples)
+        trainer = cls(config, initial, rows, plan, previous, samples.count)
+        if initial.pretraining is not None:
+            trainer.interrupted = initial.pretraining.interrupted
         if isinstance(validation, Samples):
-            rows = self._make_rows(validation)
-            validation = HoldoutEvaluator(rows, self.plan, self.seed)
-        self.evaluator, self._first_losses = validation, None
+            rows = _as_rows(config, initial.scaling, validation)
+            validation = HoldoutEvaluator(rows, plan, config.seed)
+        trainer.evaluator = validation
+        trainer.start_loss = trainer.mean_loss(initial.network)
         if previous.state is not None:
             # A copy: a fit that fails must leave the estimator's own as it was.
-            self._go_on_with(previous.state.copy_to(config.device))
+            trainer._continue_with(previous.state.copy_to(config.device))
         else:
-            self._go_on_with(self._begin())
+            trainer._continue_with(trainer._begin())
+        return trainer
+
+    @property
+    def n_samples(self):
+        """Number of training samples."""
+        return len(self.rows)
 
     def nothing_to_learn(self):
         """Whether the start leaves only rounding errors."""
@@ -124,23 +147,18 @@ class Trainer:
         schedule = make_schedule(self.config, self.previous.n_epochs)
         again.plan = replace(self.plan, schedule=schedule)
         if not self.config.has_linear_path:
-            again.start_loss = again._mean_loss(again.initial.network)
+            again.start_loss = again.mean_loss(again.initial.network)
         if hasattr(self.evaluator, "restart"):
             again.evaluator = self.evaluator.restart(index, kind)
         if kind == "textbook":
             again.linear_decoder = self.initial.network.exactly("linear_decoder")
-        again._go_on_with(again._begin())
+        again._continue_with(again._begin())
         return again
 
     @functools.cached_property
     def loop(self):
         """The epochs of mini-batches."""
-        return Loop(self.state, self._rows, self.plan)
-
-    @property
-    def rows(self):
-        """The training samples as tensors."""
-        return self._rows
+        return Loop(self.state, self.rows, self.plan)
 
     def start_losses(self):
         """Return the validation samples' losses at the start."""
@@ -207,15 +225,11 @@ class Trainer:
             or self.previous.n_epochs > 0
         )
 
-    def _mean_loss(self, network):
-        return mean_loss(network, self._rows, self.plan, self.seed)
+    def mean_loss(self, network):
+        """Return the mean loss of a network over the training samples."""
+        return mean_loss(network, self.rows, self.plan, self.seed)
 
-    def _make_rows(self, samples):
-        config = self.config
-        with limit_threads_for(config.max_threads, samples.X):
-            return make_rows(self.initial.scaling, samples, config.dtype, config.device)
-
-    def _go_on_with(self, state):
+    def _continue_with(self, state):
         """Set the state to train and the rule that ends its training."""
         self.state = state
         self._history_before = len(state.history.get("loss", []))
@@ -228,14 +242,14 @@ class Trainer:
     def alpha(self):
         """Weight decay of this start, in the unit of the parameter `alpha`."""
         network, rough = self.initial.network, self.kind == "rough"
-        return resolve_alpha(self.config, network, self._count, rough=rough)
+        return resolve_alpha(self.config, network, self.count, rough=rough)
 
     def _begin(self):
         """Return a new `TrainingState` at the start."""
         config = self.config
         state = TrainingState.begin(
             copy.deepcopy(self.initial.network),
-            make_optimizer(config, self.alpha, self._count),
+            make_optimizer(config, self.alpha, self.count),
             make_generator(self.seed, config.device),
             loss_scale=self._loss_scale(),
             average=config.average,
@@ -267,9 +281,9 @@ class Trainer:
         measure = _training_loss
         if self.evaluator is not None:
             # Every start has to beat the linear path.
-            if self._first_losses is None or not config.has_linear_path:
-                self._first_losses = self.start_losses()
-            losses, weight = self._first_losses, self.evaluator.weight
+            if self.first_losses is None or not config.has_linear_path:
+                self.first_losses = self.start_losses()
+            losses, weight = self.first_losses, self.evaluator.weight
             scale = self.first_validation_loss = self.evaluator.mean(losses)
             # With a linear path, or a fitted model, the start is what to beat.
             baseline = losses if self.has_usable_start() else None
@@ -280,7 +294,7 @@ class Trainer:
         if self.evaluator is None and self._goes_on_from_average():
             # The epochs' own losses are of weights that are not averaged: compare the
             # average's with the average's.
-            evaluator = HoldoutEvaluator(self._rows, self.plan, self.seed)
+            evaluator = HoldoutEvaluator(self.rows, self.plan, self.seed)
             measure, best_loss = evaluator.mean_loss, self.start_loss
         return EarlyStopping(
             measure,
@@ -305,6 +319,11 @@ class Trainer:
             f"learning_rate_init={self.config.learning_rate_init}. Lower "
             "learning_rate_init, set max_norm, or check the scale of the data."
         )
+
+
+def _as_rows(config, scaling, samples):
+    with limit_threads_for(config.max_threads, samples.X):
+        return make_rows(scaling, samples, config.dtype, config.device)
 
 
 def _training_loss(state):

@@ -7,15 +7,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from skae._utils.threads import limit_threads
-from skae._utils.torch_modes import own_modes
+from skae._utils.context import own_context
 
 
 class ArrayStateModule(nn.Module):
     """A module whose pickle consists of constructor arguments and numpy arrays.
 
     Such a pickle can be memory-mapped by joblib and read on any device: it is always
-    loaded on the CPU. Subclasses call ``self._remember(...)`` with the keyword
+    loaded on the CPU. Subclasses call ``self.remember_arguments(...)`` with the keyword
     arguments of their constructor. Copies are constructed, too, often once per epoch:
     constructors therefore draw nothing.
 
@@ -24,7 +23,8 @@ class ArrayStateModule(nn.Module):
     their digits.
     """
 
-    def _remember(self, **arguments):
+    def remember_arguments(self, **arguments):
+        """Keep the arguments of the constructor, by name."""
         self.arguments = arguments
         self._exact = {}
 
@@ -57,8 +57,7 @@ class ArrayStateModule(nn.Module):
         state = {"arguments": self.arguments, "arrays": arrays}
         return state | ({"exact": self._exact} if self._exact else {})
 
-    @own_modes()
-    @limit_threads(1)
+    @own_context()
     def __setstate__(self, state):
         self.__init__(**state["arguments"])
         # Copied: the arrays may be read-only memory maps, which torch does not support.
@@ -70,8 +69,7 @@ class ArrayStateModule(nn.Module):
         self._exact = dict(exact)
         self.eval()
 
-    @own_modes()
-    @limit_threads(1)
+    @own_context()
     def __deepcopy__(self, memo):
         # Constructed as from a pickle, but in half the time.
         copied = type(self)(**self.arguments)

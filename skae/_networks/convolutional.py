@@ -124,7 +124,7 @@ class ImageEncoder(ArrayStateModule):
         batch_norm=False,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             image_shape=image_shape,
             n_components=n_components,
             channels=channels,

@@ -70,7 +70,7 @@ class DenseAutoencoder(LinearPathModule):
         correction=True,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             n_features=n_features,
             n_components=n_components,
             hidden_layer_sizes=tuple(hidden_layer_sizes),

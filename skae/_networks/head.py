@@ -25,7 +25,7 @@ class Head(ArrayStateModule):
 
     def __init__(self, mean, rotation, scale):
         super().__init__()
-        self._remember(mean=mean, rotation=rotation, scale=scale)
+        self.remember_arguments(mean=mean, rotation=rotation, scale=scale)
         for name, value in [("mean", mean), ("rotation", rotation), ("scale", scale)]:
             # Copied: an unpickled array may be a read-only memory map.
             value = None if value is None else torch.tensor(value, dtype=torch.float64)

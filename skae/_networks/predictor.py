@@ -27,7 +27,7 @@ class StackedPredictor(ArrayStateModule):
         self, n_features, n_outputs, hidden_layer_sizes, activation, *, dropout=0.0
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             n_features=n_features,
             n_outputs=n_outputs,
             hidden_layer_sizes=tuple(hidden_layer_sizes),
@@ -104,7 +104,7 @@ class EncoderPredictor(ArrayStateModule):
         finetuning=True,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             kind=kind,
             options=options,
             n_codes=n_codes,

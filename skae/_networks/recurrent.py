@@ -225,7 +225,7 @@ class SequenceAutoencoder(ArrayStateModule):
         dropout=0.0,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             sequence_shape=sequence_shape,
             n_components=n_components,
             cell=cell,

@@ -65,7 +65,7 @@ class Scaling(ArrayStateModule):
         unit=1.0,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             mean=mean,
             center=center,
             scale=scale,

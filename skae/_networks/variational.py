@@ -89,7 +89,7 @@ class VariationalAutoencoder(LinearPathModule):
         correction=True,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             n_features=n_features,
             n_components=n_components,
             hidden_layer_sizes=tuple(hidden_layer_sizes),

@@ -10,7 +10,7 @@ from skae._networks.scaling import Scaling
 class Criterion(ABC):
     """The loss of each element of a network's output.
 
-    `losses` is all that a subclass has to define; autograd then gives the gradient.
+    A subclass has to define `losses` only; autograd then gives the gradient.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Criterion(ABC):
 
 @dataclass(frozen=True)
 class ScaledLoss(Criterion):
-    """A loss of X, whose units `scaling` and link map the output to.
+    """A loss in the space of X, to which link and scaling map the output.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What training minimizes: the base of all objectives, and the reconstruction error."""
+"""Objectives of training: the base class and the reconstruction error."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Objective(ABC):
     loss is the same sum. An objective is a frozen dataclass: its fields are the
     settings of the loss, and a fit never changes them.
 
-    `losses` is all that a subclass has to define; autograd then gives the gradient.
+    A subclass has to define `losses` only; autograd then gives the gradient.
     A subclass that also defines `gradient` is trained without autograd where the
     network allows it, which is faster for small networks. It says so by `has_gradient`.
 
@@ -49,8 +49,8 @@ class Objective(ABC):
         ----------
         network : torch.nn.Module
             It maps rows by ``encode(x, generator)`` and ``decode(z, generator)``;
-            ``network(x, generator)`` does both. ``network.training`` tells training
-            from validation.
+            ``network(x, generator)`` does both. ``network.training`` is False in
+            validation.
         rows : Rows
             A batch: the input `x`, the `target` of the reconstruction, and `weight`,
             `y` and `codes`, which may be None. A later batch overwrites its memory.

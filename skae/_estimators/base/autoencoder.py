@@ -3,11 +3,7 @@
 from abc import ABCMeta
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.metaestimators import available_if
 
@@ -31,8 +27,6 @@ from skae._utils.validation import check_codes, check_weights
 class BaseAutoencoder(
     AutoencoderFitting,
     FittedNetworkMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
     CallbackSupportMixin,
     BaseEstimator,
     metaclass=ABCMeta,

@@ -1,15 +1,15 @@
 """What every fitted estimator with a network has in common."""
 
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skae._engine.fitted_attributes import make_codec
 from skae._estimators.base.validation import check_rows
 from skae._networks.summary import network_summary
-from skae._utils.threads import limit_threads
-from skae._utils.torch_modes import own_modes
+from skae._utils.context import own_context
 
 
-class FittedNetworkMixin:
+class FittedNetworkMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """The network in use, its pickle and its summary.
 
     An estimator is fitted once it has `network_`. `_codec` holds copies of `_scaling`,
@@ -72,8 +72,7 @@ class FittedNetworkMixin:
         state.pop("_codec", None)
         return state
 
-    @own_modes()
-    @limit_threads(1)
+    @own_context()
     def __setstate__(self, state):
         super().__setstate__(state)
         if "network_" in state:

@@ -8,9 +8,8 @@ from skae._engine.config import PARAMETERS, training_dtype
 from skae._engine.fit_result import Progress
 from skae._engine.progress import ProgressReporter
 from skae._training.optimizers import OPTIMIZERS
+from skae._utils.context import own_context
 from skae._utils.random import draw_seed
-from skae._utils.threads import public_threads
-from skae._utils.torch_modes import own_modes
 
 # Attributes that validation sets before the new model is there.
 _COLUMNS = ("n_features_in_", "feature_names_in_", "_conditions")
@@ -25,7 +24,7 @@ def fitting(estimator):
     before = {n: v for n, v in vars(estimator).items() if n in _COLUMNS}
     network = vars(estimator).get("network_")
     try:
-        with own_modes(), public_threads(estimator.n_threads):
+        with own_context(estimator.n_threads):
             yield
     except BaseException:  # an interrupt, too
         if vars(estimator).get("network_") is network:

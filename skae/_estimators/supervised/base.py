@@ -3,11 +3,7 @@
 import copy
 from abc import ABCMeta, abstractmethod
 
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
 from skae._estimators.base.fitted import FittedNetworkMixin
@@ -21,8 +17,6 @@ from skae._utils.sklearn_compat import fit_context
 class BasePredictor(
     PredictorFitting,
     FittedNetworkMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
     CallbackSupportMixin,
     BaseEstimator,
     metaclass=ABCMeta,

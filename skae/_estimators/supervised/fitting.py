@@ -57,7 +57,7 @@ class PredictorFitting(FittingMixin):
             initial, samples, seed, "given" if data.validation else strategy
         )
         with limit_threads(config.n_threads):
-            trainer = Trainer(
+            trainer = Trainer.prepare(
                 config, self._objective, initial, samples, validation, previous
             )
             scores = ScoreMonitor(trainer.evaluator, data.target, initial.network)
@@ -83,7 +83,9 @@ class PredictorFitting(FittingMixin):
             previous = self._progress(initial.network)
         config = self._config(initial, samples, seed, "none")
         with limit_threads(config.n_threads):
-            trainer = Trainer(config, self._objective, initial, samples, None, previous)
+            trainer = Trainer.prepare(
+                config, self._objective, initial, samples, None, previous
+            )
             trainer.run_one_epoch()
         return trainer.result(), own
 

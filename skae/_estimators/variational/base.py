@@ -27,8 +27,8 @@ from skae._functional.penalties import kl_to_standard_normal
 from skae._networks.variational import LEAST_NOISE, VariationalAutoencoder
 from skae._parameters.methods import fill_methods
 from skae._training.optimizers import OPTIMIZERS
+from skae._utils.context import own_context
 from skae._utils.random import draw_seed
-from skae._utils.threads import limit_threads
 from skae._utils.validation import check_bool, check_weights
 from skae._utils.warnings import warn_caller
 
@@ -237,7 +237,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             UserWarning,
         )
 
-    @limit_threads(1)
+    @own_context()
     def _posterior_of(self, X, **given):
         """Return means and standard deviations of the codes as arrays."""
         mean, log_variance = self._posterior(self._codec_for(), X, **given)

@@ -1,4 +1,4 @@
-"""The networks that backpropagation is written out for, by their tapes."""
+"""The tape of each network that can be trained without autograd."""
 
 from skae._networks.activations import ACTIVATION_GRADIENTS, activate
 from skae._networks.dense import DenseAutoencoder
@@ -19,7 +19,7 @@ from skae._training.backward.variational import VariationalTape
 
 
 def make_tape(network):
-    """Return the tape of a network, or None where there is none."""
+    """Return the tape of a network, or None if only autograd can train it."""
     kind = TAPES.get(type(network))
     if kind is None or not _is_elementwise(network):
         return None
@@ -27,7 +27,7 @@ def make_tape(network):
 
 
 def _is_elementwise(network):
-    """Whether nothing but an elementwise activation stands between the layers."""
+    """Whether the layers are separated by elementwise activations only."""
     if isinstance(network, LayerAutoencoder):
         return "maxout" not in (network.activation, network.activation_below)
     perceptrons = [m for m in network.modules() if isinstance(m, MLP)]
@@ -39,7 +39,7 @@ def _dense_tape(network):
 
 
 class LayerTape(LayersTape):
-    """The way through a `LayerAutoencoder` and back."""
+    """Forward and backward pass of a `LayerAutoencoder`."""
 
     def __init__(self, network):
         super().__init__([network.encoder, network.decoder], network.activation)
@@ -57,7 +57,7 @@ class LayerTape(LayersTape):
 
 
 class PredictorTape(MLPTape):
-    """The way through a `StackedPredictor` and back."""
+    """Forward and backward pass of a `StackedPredictor`."""
 
     def __init__(self, network):
         super().__init__(network.f)
