@@ -233,7 +233,7 @@ def test_missing_labels_without_a_mark_are_refused(cls, kind):
     ):
         assert re.match(r"Input y(_val)? contains (NaN|None|<NA>)\. 8 samples", message)
         assert "the first in row 0" in message
-        expected = "label of their own" if cls is skae.ConditionalVAE else "np.nan"
+        expected = "assign a separate label" if cls is skae.ConditionalVAE else "np.nan"
         assert expected in message
     estimator.fit(CLEAN, LABELS)
     if cls in CLASSIFIERS:

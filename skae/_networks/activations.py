@@ -1,4 +1,4 @@
-"""Activations of hidden layers, and their gradients written into memory at hand."""
+"""Activations of hidden layers, and their gradients computed in place."""
 
 import functools
 
@@ -33,7 +33,7 @@ IN_PLACE = {
 
 
 def activate(name, h):
-    """Apply an activation; return the result and what its gradient is a function of.
+    """Apply an activation; return the result and the argument of its gradient.
 
     `h` is overwritten if the gradient needs only the result.
     """
@@ -41,7 +41,7 @@ def activate(name, h):
         h = IN_PLACE[name](h)
         return h, h
     if name == "silu":
-        # y = h s with s = logistic(h), whose slope s + y (1 - s) takes no exponential.
+        # y = h s with s = logistic(h): the slope s + y (1 - s) needs no exponential.
         share = torch.sigmoid(h)
         y = h.mul_(share)
         return y, torch.addcmul(share, y, share, value=-1).add_(y)
@@ -53,8 +53,8 @@ def _gelu_backward(g, h):
     return g.mul_(torch.special.ndtr(h).addcmul_(h, density))
 
 
-# Each takes the gradient with respect to the output, which it overwrites, and what
-# `activate` returned second. 'maxout' has none: it is no elementwise function.
+# Each takes the gradient with respect to the output, which it overwrites, and the
+# second result of `activate`. 'maxout' has none: it is not an elementwise function.
 _PUBLIC_GRADIENTS = {
     "identity": lambda g, h: g,
     "logistic": lambda g, h: g.mul_(h - h.square()),
@@ -66,7 +66,7 @@ _PUBLIC_GRADIENTS = {
     "silu": lambda g, slope: g.mul_(slope),
 }
 
-# The kernel of the same function that does it in one pass, and how it is called.
+# Kernel that computes the same function in one pass, and how it is called.
 _KERNELS = {
     "logistic": ("sigmoid_backward", lambda f, g, h: f(g, h, grad_input=g)),
     "tanh": ("tanh_backward", lambda f, g, h: f(g, h, grad_input=g)),

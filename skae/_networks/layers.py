@@ -10,7 +10,7 @@ from skae._networks.activations import ACTIVATIONS, MAXOUT_PIECES
 
 
 def _fan_in(weight):
-    # Of a unit, or of all the places that a kernel reads.
+    # Number of inputs of a unit, or of all positions that a kernel reads.
     return 1.0 / math.sqrt(weight[0].numel())
 
 
@@ -51,20 +51,21 @@ INITIALIZERS = {
     "zeros": lambda w, g: nn.init.zeros_(w),
     "ones": lambda w, g: nn.init.ones_(w),
 }
-# An autoencoder ends lower so than by He's scheme, with rectifiers too (measured).
+# Glorot initialization reaches a lower loss than He, with rectifiers too
+# (benchmarks/README.md).
 INITIALIZERS["auto"] = INITIALIZERS["xavier_uniform"]
-# Of the weights of a rough start, in units of 1 / sqrt(fan_in), and of its biases.
-# Glorot's scheme divides by fan_in + fan_out: behind two codes its preactivations are
-# so small (0.2) that silu is linear (benchmarks/README.md).
+# Standard deviations of the weights of a rough start, in units of 1 / sqrt(fan_in), and
+# the bound of its biases. Glorot's scheme divides by fan_in + fan_out: after two codes
+# its preactivations are so small (0.2) that silu is linear (benchmarks/README.md).
 _ROUGH_FIRST, _ROUGH_HIDDEN, _ROUGH_BIAS = 2.0, 1.7, 2.0
 _RECTIFIERS = ("relu", "leaky_relu", "maxout")
 
 
 def layerwise_init(init, activation):
-    """Return the scheme of layers of which each is to pass on what it is given.
+    """Return the scheme for layers that should preserve the scale of their input.
 
-    Those of a predictor, and those that are trained one by one: "auto" is He's for
-    rectifiers.
+    These are the layers of a predictor, and layers that are trained one by one: "auto"
+    means He's scheme for rectifiers.
     """
     if init == "auto" and activation in _RECTIFIERS:
         return "kaiming_uniform"
@@ -78,16 +79,16 @@ def dropout(h, rate, generator):
 
 
 def within(rows, radius):
-    """Return rows, those longer than `radius` shortened to it."""
+    """Return rows, with lengths clipped to `radius`."""
     lengths = rows.norm(dim=1, keepdim=True)
-    # Divided in this order, an infinite radius leaves gradients finite.
+    # In this order of divisions, an infinite radius gives finite gradients.
     return rows / (lengths / radius).clamp_min(1.0)
 
 
 def apply_linear(rows, matrix):
-    """Return ``rows @ matrix.T``, within autocast too in the dtype of the rows.
+    """Return ``rows @ matrix.T`` in the dtype of the rows, also within autocast.
 
-    What a linear path leaves unexplained can be less than the rounding of bfloat16.
+    The residual of a linear path can be smaller than the rounding of bfloat16.
     """
     if not torch.is_autocast_enabled(rows.device.type):
         return rows @ matrix.T
@@ -98,7 +99,7 @@ def apply_linear(rows, matrix):
 class Dense(nn.Module):
     """An affine layer, optionally with the transposed weight of another one.
 
-    Unlike `torch.nn.Linear` it draws nothing when it is made: `initialize` does.
+    Unlike in `torch.nn.Linear`, the constructor draws nothing: `initialize` does.
     """
 
     def __init__(self, n_inputs, n_outputs, *, tied_to=None):
@@ -116,7 +117,7 @@ class Dense(nn.Module):
 
 
 class _RunningStatisticsForOne:
-    """Take the running statistics for a single value, which has no variance."""
+    """Use the running statistics for a single value, which has no variance."""
 
     def forward(self, h: Tensor) -> Tensor:
         if self.training and h.numel() == h.shape[1]:
@@ -127,11 +128,11 @@ class _RunningStatisticsForOne:
 
 
 class BatchNorm(_RunningStatisticsForOne, nn.BatchNorm1d):
-    """Batch normalization of units that takes a single row, too."""
+    """Batch normalization of units, also for a single row."""
 
 
 class MapBatchNorm(_RunningStatisticsForOne, nn.BatchNorm2d):
-    """Batch normalization of the channels of maps, a single pixel's, too."""
+    """Batch normalization of the channels of maps, also for a single pixel."""
 
 
 class MLP(nn.Module):
@@ -148,7 +149,7 @@ class MLP(nn.Module):
     batch_norm : bool
         Normalize before each hidden activation.
     tied_to : MLP or None
-        The mirror image whose transposed weights this one uses.
+        MLP whose transposed weights are used, in reverse order.
     """
 
     def __init__(self, sizes, activation, *, dropout, batch_norm, tied_to=None):
@@ -172,7 +173,7 @@ class MLP(nn.Module):
     def hidden(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the values of the last hidden layer."""
         activate = ACTIVATIONS[self.activation]
-        # A list: a part of a ModuleList is a module that is made anew.
+        # A list, because slicing a ModuleList creates a new module.
         for i, layer in enumerate(list(self.layers)[:-1]):
             h = layer(h)
             if self.norms:
@@ -183,7 +184,7 @@ class MLP(nn.Module):
         return h
 
     def initialize(self, init, generator, *, zero_last=False):
-        """Draw the weights that are its own; biases start at zero."""
+        """Draw the weights that are not tied; biases start at zero."""
         draw = INITIALIZERS[init]
         for layer in self.layers:
             if not layer.tied:
@@ -193,11 +194,11 @@ class MLP(nn.Module):
             nn.init.zeros_(self.layers[-1].weight)
 
     def roughen(self, generator):
-        """Redraw the hidden layers so large that the network is far from linear.
+        """Redraw the hidden layers with weights so large that the network is nonlinear.
 
         Weights are uniform with a standard deviation of 2 / sqrt(fan_in) in the first
         layer and 1.7 / sqrt(fan_in) in the other hidden layers; the biases of the
-        first layer are uniform between -2 and 2. The last layer stays as it is.
+        first layer are uniform between -2 and 2. The last layer is unchanged.
         """
         for i, layer in enumerate(list(self.layers)[:-1]):
             if not layer.tied:

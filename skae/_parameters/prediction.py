@@ -171,8 +171,8 @@ FINETUNED_PARAMETERS = PARAMETERS | {
         ["random_state"],
         """
         Seed of the initial weights, the order of the samples, the validation split and
-        all noise, also of an autoencoder whose `random_state` is None. Pass an int for
-        the same result in each call.
+        all noise. An autoencoder whose `random_state` is None is fitted with a seed
+        drawn from it. Pass an int for the same result in each call.
         """,
     ),
 }
@@ -227,6 +227,6 @@ classes_ : ndarray of shape (n_classes,)
 
 FINETUNED_ATTRIBUTES = """\
 autoencoder_ : BaseAutoencoder
-    The autoencoder before the fine-tuning: fitted, as passed, or at its start with
-    ``pretraining=False``.
+    The autoencoder before the fine-tuning: a fitted clone of `autoencoder`, the one in
+    the FrozenEstimator, or, with ``pretraining=False``, a clone before its first epoch.
 """

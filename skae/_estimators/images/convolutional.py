@@ -32,8 +32,8 @@ feature_map_shape_ : tuple of three ints
     Height, width and channels of the innermost feature map, which with
     ``n_components=None`` is the code: ``codes.reshape(-1, *feature_map_shape_)``.
 encoder_, decoder_ : torch.nn.Module
-    From rows of X to codes and back, for tensors in float32. With skip connections
-    there is no `decoder_`.
+    Map samples to codes and codes to samples, as tensors in float32. With skip
+    connections there is no `decoder_`.
 """
 
 

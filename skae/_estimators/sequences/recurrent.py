@@ -24,9 +24,9 @@ _ATTRIBUTES = """
 sequence_shape_ : tuple of two ints
     Number of steps and number of features of the sequences.
 frame_length_ : int
-    Steps that the network reads and writes at once.
+    Number of steps that the network reads and writes at once.
 mean_ : ndarray of shape (n_features,)
-    Mean of the training rows, without their padding.
+    Mean of the training samples, without their padding.
 """
 
 
