@@ -236,9 +236,7 @@ def check_gradients_reach_every_parameter(estimator, X, y, fit):
     if estimator.solver in ("lbfgs", "cg"):
         estimator.set_params(solver="adam")
     # Three steps: the first layers of a correction wait for the zero last ones.
-    estimator.set_params(
-        batch_size=len(X) // 3, shuffle=False, dropout=0.0, early_stopping="auto"
-    )
+    estimator.set_params(batch_size=len(X) // 3, shuffle=False, dropout=0.0)
     estimator.partial_fit(X, y)
     network = estimator._training_state.network
     for name, parameter in network.named_parameters():

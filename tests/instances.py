@@ -28,7 +28,7 @@ _PARAMETERS = [
     {},
     {"n_components": 2, "max_iter": 5},
     {"early_stopping": False, "max_iter": 5},
-    {"whiten": True, "early_stopping": True, "max_iter": 5},
+    {"whiten": True, "max_iter": 5},
     {**_TRAINED, "tied_weights": True},
     {**_TRAINED, "batch_norm": True, "dropout": 0.2},
     {**_TRAINED, "solver": "lbfgs", "precision": "float64"},
@@ -255,6 +255,16 @@ def representatives(estimators):
             if belongs:
                 chosen.setdefault((type(estimator), kind), estimator)
     return list({id(e): e for e in chosen.values()}.values())
+
+
+def defaults_and_others(estimators):
+    """Return the instances as pytest's parameters, all but each class's first slow."""
+    seen, cases = set(), []
+    for estimator in estimators:
+        marks = [pytest.mark.slow] if type(estimator) in seen else []
+        seen.add(type(estimator))
+        cases.append(pytest.param(estimator, marks=marks))
+    return cases
 
 
 def quick(cls, **parameters):

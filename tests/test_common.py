@@ -4,7 +4,7 @@ import copy
 
 import pytest
 from checks import FITTING_CHECKS, READING_CHECKS, observe_fit
-from instances import CLASSES, make_instances
+from instances import CLASSES, defaults_and_others, make_instances
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
@@ -23,7 +23,7 @@ def with_few_epochs(estimator):
     return clone(estimator).set_params(max_iter=min(estimator.max_iter, 20))
 
 
-@pytest.fixture(scope="module", params=make_instances(), ids=str)
+@pytest.fixture(scope="module", params=defaults_and_others(make_instances()), ids=str)
 def fit(request, digits):
     """One fit for all checks that change nothing."""
     X, y = digits

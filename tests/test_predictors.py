@@ -4,7 +4,7 @@ import copy
 
 import pytest
 from checks import observe_fit
-from instances import make_predictors
+from instances import defaults_and_others, make_predictors
 from predictor_checks import (
     PREDICTOR_FITTING_CHECKS,
     PREDICTOR_READING_CHECKS,
@@ -24,7 +24,7 @@ def data_for(estimator):
     return X[:200] / X.std(), y[:200]
 
 
-@pytest.fixture(scope="module", params=make_predictors(), ids=str)
+@pytest.fixture(scope="module", params=defaults_and_others(make_predictors()), ids=str)
 def fit(request):
     """One fit for all checks that change nothing."""
     X, y = data_for(request.param)

@@ -69,8 +69,6 @@ def is_trained(estimator):
 
 
 def expected_failures(estimator):
-    if estimator.early_stopping is True and is_trained(estimator):
-        return {WEIGHTS: "a row of weight two is held out whole"}
     if is_noisy(estimator):
         return {WEIGHTS: "a row of weight two and the same row twice meet other noise"}
     return {}
