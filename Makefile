@@ -18,19 +18,23 @@ EXTRAS_docs := docs
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-gpu lint bench docs clean
+.PHONY: help demo test test-fast test-gpu lint bench docs clean
 .DELETE_ON_ERROR:
 # Keeps the stamps, which make would remove as intermediate files.
 .SECONDARY:
 
 help:
-	@echo "make demo | test | test-gpu | lint | bench | docs | clean"
+	@echo "make demo | test | test-fast | test-gpu | lint | bench | docs | clean"
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-test
-	MPLBACKEND=Agg $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	MPLBACKEND=Agg $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+# What to run before each commit: all but the tests marked slow.
+test-fast:
+	$(MAKE) --no-print-directory test PYTEST_ARGS="-m 'not slow' $(PYTEST_ARGS)"
 
 # In an environment that has a torch for the GPU, which the one made here may lack
 # (constraints.txt), and pytest: make test-gpu GPU_PYTHON=/path/to/python

@@ -22,11 +22,13 @@ _TRAINED = {"linear_path": None, "max_iter": 5, "hidden_layer_sizes": (16,)}
 _SMALL = {"max_iter": 5, "hidden_layer_sizes": (16,)}
 _MAPS = {"channels": (4, 3), "max_iter": 5}
 _STEPS = {"max_iter": 5, "hidden_size": 8}
+# The defaults cross-validate few rows, and make several starts for two components: the
+# others leave that out or take few epochs of it.
 _PARAMETERS = [
     {},
-    {"n_components": 2},
+    {"n_components": 2, "max_iter": 5},
     {"early_stopping": False, "max_iter": 5},
-    {"whiten": True},
+    {"whiten": True, "max_iter": 5},
     {**_TRAINED, "tied_weights": True},
     {**_TRAINED, "batch_norm": True, "dropout": 0.2},
     {**_TRAINED, "solver": "lbfgs", "precision": "float64"},
@@ -233,6 +235,46 @@ def _parametrisations(cls):
         if known not in shared:
             shared.append(known)
     return shared + _OWN_PARAMETERS.get(cls.__name__, [])
+
+
+def representatives(estimators):
+    """Return of each class the first instance, and others that differ most from it.
+
+    These are the first with batch normalization or limited weights, and the first with
+    a full-batch solver in double precision.
+    """
+    chosen = {}
+    for estimator in estimators:
+        regularized = estimator.max_norm or getattr(estimator, "batch_norm", False)
+        kinds = {
+            "first": True,
+            "regularized": regularized,
+            "full batch": estimator.solver in METHODS,
+        }
+        for kind, belongs in kinds.items():
+            if belongs:
+                chosen.setdefault((type(estimator), kind), estimator)
+    return list({id(e): e for e in chosen.values()}.values())
+
+
+def defaults_and_others(estimators):
+    """Return the instances as pytest's parameters, all but each class's first slow."""
+    seen, cases = set(), []
+    for estimator in estimators:
+        marks = [pytest.mark.slow] if type(estimator) in seen else []
+        seen.add(type(estimator))
+        cases.append(pytest.param(estimator, marks=marks))
+    return cases
+
+
+def quick(cls, **parameters):
+    """Return an instance of any class that is fitted in little time."""
+    names = inspect.signature(cls).parameters
+    few = {"max_iter": 2, "pretraining_max_iter": 1, "random_state": 0}
+    if "autoencoder" in names:
+        few["autoencoder"] = _ENCODERS["dense"]
+    few = {name: value for name, value in few.items() if name in names}
+    return cls(**{**few, **_SMALLER.get(cls.__name__, {}), **few, **parameters})
 
 
 def given(estimator, y):

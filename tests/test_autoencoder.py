@@ -26,6 +26,7 @@ def unexplained(model, X, mean):
     return np.square(residual).sum() / np.square(X - mean).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_components", [2, 8, 32])
 def test_better_than_pca_on_held_out_digits(n_components, digits):
     train, test = digits
@@ -37,6 +38,7 @@ def test_better_than_pca_on_held_out_digits(n_components, digits):
     assert ratio < {2: 0.65, 8: 0.45, 32: 0.55}[n_components]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
 @pytest.mark.parametrize("seed", range(3))
 def test_never_worse_than_pca_on_small_tables(load, seed):
@@ -48,6 +50,7 @@ def test_never_worse_than_pca_on_small_tables(load, seed):
     assert unexplained(autoencoder, test, pca.mean_) <= worst
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{}, {"batch_norm": True}, {"dropout": 0.5}, {"batch_norm": True, "dropout": 0.5}],
@@ -171,6 +174,7 @@ def test_score_is_the_share_of_variance_explained(digits):
     assert_allclose(estimator.score_samples(test), -squares)
 
 
+@pytest.mark.slow
 def test_linear_shares_add_up_to_at_most_the_score(digits):
     train, _ = digits
     estimator = AutoencoderTransformer(8, random_state=0).fit(train)

@@ -415,6 +415,7 @@ def test_gradients_of_a_fit_are_equal(estimator, precision, monkeypatch):
     assert max(errors) < {"float64": 1e-12, "float32": 1e-5}[precision]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("estimator", list(fits()), ids=str)
 def test_fits_are_equal(estimator, weighted, monkeypatch):

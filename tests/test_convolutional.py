@@ -239,6 +239,7 @@ def test_images_are_square_or_a_row_of_pixels(n_features, shape):
     assert model.reconstruct(X).shape == X.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["max", "average", "stride"])
 @pytest.mark.parametrize("upsampling", ["nearest", "transposed"])
 @pytest.mark.parametrize("n_components", [None, 16])

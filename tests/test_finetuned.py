@@ -637,6 +637,7 @@ def images(monkeypatch):
     monkeypatch.setattr(mnist, "load", lambda openml: split)
 
 
+@pytest.mark.slow
 def test_the_benchmark_prints_its_figures(images, capsys, monkeypatch):
     monkeypatch.setattr(finetuned, "CHANNELS", (2, 2))
     main(["finetuned", "--epochs", "1", "--pretraining-epochs", "1"])

@@ -166,6 +166,7 @@ def test_the_best_loss_is_that_of_an_epoch_where_one_is_kept():
     assert estimator.best_loss_ == min(estimator.loss_curve_[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("estimator", make_instances() + make_predictors(), ids=repr)
 def test_no_batch_is_looked_at_once_its_step_is_done(estimator, monkeypatch):

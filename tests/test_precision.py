@@ -35,6 +35,7 @@ def digits(dtype=np.float32):
     return X[:400].astype(dtype), y[:400]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_every_estimator_learns_as_much_as_in_float32(estimator):
     X, y = digits()

@@ -437,6 +437,7 @@ def test_bad_parameters(parameters, message):
 # ----- the published figure ------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_figure_of_mnist_is_printed(monkeypatch, capsys):
     split = Split(X[:1300] / 16, X[1300:] / 16, y[:1300], y[1300:])
     monkeypatch.setattr(mnist, "load", lambda openml: split)

@@ -607,6 +607,7 @@ def test_an_interrupt_of_the_pretraining_leaves_things_as_they_were(digits):
     assert_array_equal(classifier.predict_proba(X), before)
 
 
+@pytest.mark.slow
 def test_grid_search_and_pipeline(digits):
     X, y = digits
     search = GridSearchCV(

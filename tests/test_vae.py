@@ -702,6 +702,7 @@ def test_any_unit(noise_variance, unit):
     assert np.isfinite(vae.score(X)) or noise_variance == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", [VAETransformer, ConditionalVAE])
 @pytest.mark.parametrize("likelihood", ["poisson", "negative_binomial"])
 def test_counts_with_heavy_tails(cls, likelihood):
