@@ -22,9 +22,9 @@ from torch import nn
 from benchmarks import mnist
 from skae import ContractiveAutoencoder, DenoisingAutoencoder
 from skae._estimators.base.autoencoder import BaseAutoencoder
-from skae._estimators.base.denoising import denoising_error
 from skae._functional.corruption import masking
 from skae._functional.penalties import jacobian_norm_of_layer
+from skae._training.objective import ReconstructionObjective
 
 # Test error in per cent, table 1.
 TARGETS = {
@@ -69,12 +69,7 @@ class LogisticDenoiser(BaseAutoencoder):
         return functools.partial(_masked, level=self.corruption_level)
 
     def _make_objective(self, criterion, corruption):
-        return functools.partial(
-            denoising_error,
-            criterion=criterion,
-            corruption=corruption,
-            emphasis=self.emphasis,
-        )
+        return ReconstructionObjective(criterion, corruption, self.emphasis)
 
     def _code_form(self):
         return "raw"

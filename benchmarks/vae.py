@@ -4,7 +4,7 @@
 ``burda`` has 50 codes and binary pixels, drawn anew each time a row is seen.
 """
 
-import functools
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,9 @@ from scipy.special import xlogy
 
 from benchmarks import mnist
 from skae import VAETransformer
+from skae._networks.scaling import Scaling
 from skae._training.data import Rows
+from skae._training.objective import Objective
 
 # Figures in nats: a published run of Keras' example with the same layers; table 1 of
 # Burda et al., one stochastic layer, by the number of importance samples in training.
@@ -30,22 +32,26 @@ class DynamicallyBinarised(VAETransformer):
     """Sees pixels that are 1 with the probability of their grey, drawn each time."""
 
     def _make_objective(self, criterion, corruption):
-        return functools.partial(
-            _of_binary_pixels,
-            objective=super()._make_objective(criterion, corruption),
-            scaling=criterion.scaling,
-        )
+        objective = super()._make_objective(criterion, corruption)
+        return BinaryPixels(objective, criterion.scaling)
 
 
-def _of_binary_pixels(network, rows, generator, *, objective, scaling):
-    """Return the terms of the objective for one draw of the rows' pixels."""
-    grey = rows.target
-    # A third of the time of `torch.bernoulli`.
-    uniform = torch.rand(grey.shape, generator=generator, device=grey.device)
-    pixels = (uniform < grey).to(grey.dtype)
-    black = torch.zeros_like(pixels[:1])
-    x = torch.lerp(scaling(black), scaling(black + 1), pixels)
-    return objective(network, Rows(x, pixels), generator)
+@dataclass(frozen=True)
+class BinaryPixels(Objective):
+    """Another objective, for one draw of the rows' pixels."""
+
+    objective: Objective
+    scaling: Scaling
+
+    def losses(self, network, rows, generator):
+        """Return the terms of the other objective."""
+        grey, scaling = rows.target, self.scaling
+        # A third of the time of `torch.bernoulli`.
+        uniform = torch.rand(grey.shape, generator=generator, device=grey.device)
+        pixels = (uniform < grey).to(grey.dtype)
+        black = torch.zeros_like(pixels[:1])
+        x = torch.lerp(scaling(black), scaling(black + 1), pixels)
+        return self.objective.losses(network, Rows(x, pixels), generator)
 
 
 def add_to(commands):

@@ -107,7 +107,7 @@ from sklearn.decomposition import PCA
 pca = PCA(16, random_state=0).fit(X_train)
 print(f"PCA                     {pca.score(X_test):8.1f} nats")
 for n_draws in (1, 16, 128):
-    bound = vae.score_samples(X_test, n_draws).mean()
+    bound = vae.score_samples(X_test, n_draws=n_draws).mean()
     print(f"VAE, {n_draws:3} draws a row    {bound:8.1f} nats")
 
 # %%

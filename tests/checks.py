@@ -133,7 +133,7 @@ def _are_principal_components(estimator, X, codes):
 def _are_ordered(estimator, X, codes):
     """The network's own codes, in order of their variances, some with the sign turned.
 
-    Not centred and not scaled: zero and one are the mean and the scale of the prior.
+    Not centered and not scaled: zero and one are the mean and the scale of the prior.
     """
     variances = codes.var(axis=0, ddof=1)
     assert_allclose(variances, estimator.explained_variance_, rtol=1e-5, atol=1e-9)
@@ -164,7 +164,7 @@ _FORMS = {
 
 def check_curves(estimator, X, y):
     estimator.fit(X, y)
-    assert estimator.n_iter_ == max(len(estimator.loss_curve_) - 1, 1)
+    assert estimator.n_iter_ == len(estimator.loss_curve_) - 1
     curve = estimator.validation_loss_curve_ or estimator.loss_curve_
     assert estimator.best_loss_ == min(curve)
     assert 0 <= estimator.best_epoch_ <= estimator.n_iter_

@@ -95,7 +95,7 @@ def check_curves(estimator, X, y):
     assert estimator.best_loss_ == min(curve)
     assert 1 <= estimator.best_epoch_ <= estimator.n_iter_
     if estimator.validation_scores_ is not None:
-        assert len(estimator.validation_scores_) == estimator.n_iter_
+        assert len(estimator.validation_scores_) == estimator.n_iter_ + 1
 
 
 def check_warm_start_goes_on(estimator, X, y):

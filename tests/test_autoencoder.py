@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer
-from skae._networks.layers import ACTIVATIONS
+from skae._networks.activations import ACTIVATIONS
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_degenerate_tables(X):
     if np.ptp(X) == 0:
         assert estimator.score(X) == 1.0
     else:
-        # Centred and scaled first: on rows near 1e8 or 1e150 PCA itself is lost.
+        # Centered and scaled first: on rows near 1e8 or 1e150 PCA itself is lost.
         centered = (X - X.mean(axis=0)) / np.ptp(X)
         pca = PCA(min(3, *X.shape)).fit(centered)
         assert estimator.score(X) >= pca.explained_variance_ratio_.sum() - 0.01

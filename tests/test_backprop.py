@@ -1,11 +1,14 @@
 """Gradients that are written out against autograd's."""
 
+from types import SimpleNamespace
+
+import engine
 import numpy as np
 import pytest
 import torch
+from objectives import FunctionCriterion, FunctionObjective
 from sklearn.datasets import load_digits
 
-import skae._engine.initialization
 import skae._training.loop
 from skae import (
     AutoencoderTransformer,
@@ -26,19 +29,23 @@ from skae._functional.losses import (
     softmax_log_loss,
     softmax_log_loss_with_gradient,
 )
+from skae._networks.activations import (
+    ACTIVATION_GRADIENTS,
+    ACTIVATIONS,
+    activate,
+    activation_gradients,
+)
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.layer_autoencoder import LayerAutoencoder
 from skae._networks.layers import (
-    ACTIVATION_GRADIENTS,
-    ACTIVATIONS,
     MLP,
-    activate,
 )
 from skae._networks.predictor import StackedPredictor
 from skae._networks.scaling import Scaling
 from skae._networks.variational import VariationalAutoencoder
 from skae._training.backward.dense import BallTape
 from skae._training.backward.registry import make_tape
+from skae._training.objective import ReconstructionObjective
 from skae._training.state import FlatParameters
 
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5}
@@ -166,6 +173,18 @@ def test_activations(activation, dtype):
     (expected,) = torch.autograd.grad(ACTIVATIONS[activation](h), h, gradient)
     _, of_gradient = activate(activation, h.detach().clone())
     written = ACTIVATION_GRADIENTS[activation](gradient, of_gradient)
+    assert (written - expected).abs().max() < TOLERANCES[dtype]
+
+
+@pytest.mark.parametrize("activation", WRITTEN)
+@pytest.mark.parametrize("dtype", list(TOLERANCES))
+def test_activations_without_private_kernels(activation, dtype):
+    h = 3 * normal(50, 40, dtype=dtype)
+    _, of_gradient = activate(activation, h)
+    gradient = normal(50, 40, seed=1, dtype=dtype)
+    expected = ACTIVATION_GRADIENTS[activation](gradient.clone(), of_gradient)
+    written = activation_gradients(SimpleNamespace())[activation](gradient, of_gradient)
+    assert written.data_ptr() == gradient.data_ptr()
     assert (written - expected).abs().max() < TOLERANCES[dtype]
 
 
@@ -305,7 +324,9 @@ def fits():
 def test_a_criterion_without_gradient_is_left_to_autograd():
     class Cubes(AutoencoderTransformer):
         def _make_criterion(self, scaling):
-            return lambda output, target: (output - target).abs() ** 3
+            return FunctionCriterion(
+                lambda output, target: (output - target).abs() ** 3
+            )
 
     X = np.random.RandomState(0).randn(60, 5)
     curve = Cubes(2, **AUTOENCODER).fit(X).loss_curve_
@@ -313,9 +334,13 @@ def test_a_criterion_without_gradient_is_left_to_autograd():
 
 
 def test_an_objective_of_an_epoch_without_gradient_is_left_to_autograd():
+    class Annealing(ReconstructionObjective):
+        def in_epoch(self, epoch):
+            return FunctionObjective(self.losses)
+
     class Annealed(AutoencoderTransformer):
-        def _anneal(self, objective, epoch):
-            return lambda *rows: objective(*rows)
+        def _make_objective(self, criterion, corruption):
+            return Annealing(criterion, corruption)
 
     X = np.random.RandomState(0).randn(60, 5)
     annealed = Annealed(2, **AUTOENCODER).fit(X).loss_curve_
@@ -349,8 +374,8 @@ def with_linear_path():
 @pytest.mark.parametrize("estimator", [*fits(), *with_linear_path()], ids=str)
 def test_gradients_of_a_fit_are_equal(estimator, precision, monkeypatch):
     # Some rows, and some codes, are beyond.
-    monkeypatch.setattr(skae._engine.initialization, "_INPUT_RADIUS", 0.8)
-    monkeypatch.setattr(skae._engine.initialization, "_CODE_RADIUS", 0.8)
+    engine.set_constant(monkeypatch, "input radius", 0.8)
+    engine.set_constant(monkeypatch, "code radius", 0.8)
     # Where a dispersion is large its gradient is rounding.
     monkeypatch.setattr(skae._networks.variational, "_MARGIN", 7.0)
     # With last layers of zeros the gradients of all before them are rounding.
@@ -371,7 +396,7 @@ def test_gradients_of_a_fit_are_equal(estimator, precision, monkeypatch):
         state.generator.set_state(before)
         with torch.inference_mode(False), torch.enable_grad():
             state.network.train()
-            loop._autograd(state, plan, batch.apply(torch.clone))
+            loop._by_autograd(state, plan, batch.apply(torch.clone))
         largest = max(float(p.grad.abs().max()) for p in trained)
         for ours, parameter in zip(written, trained, strict=True):
             size = float(parameter.grad.abs().max())

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from objectives import FunctionObjective
 from sklearn.decomposition import PCA
 
 from benchmarks import (
@@ -138,18 +139,14 @@ def test_stages_are_those_of_the_paper_and_can_be_shortened():
 
 
 def test_binary_pixels_are_drawn_from_the_grey_and_scaled_like_data():
-    grey = np.tile([0.0, 0.25, 0.75, 1.0], (20_000, 1))
-    scaling = Scaling.fit(grey, "logistic")
-    target = torch.from_numpy(grey)
-    drawn = vae._of_binary_pixels(
-        None,
-        Rows(scaling(target), target),
-        torch.Generator().manual_seed(0),
-        objective=lambda network, rows, generator: rows,
-        scaling=scaling,
-    )
+    gray = np.tile([0.0, 0.25, 0.75, 1.0], (20_000, 1))
+    scaling = Scaling.fit(gray, "logistic")
+    target = torch.from_numpy(gray)
+    drawn = vae.BinaryPixels(
+        FunctionObjective(lambda network, rows, generator: rows), scaling
+    ).losses(None, Rows(scaling(target), target), torch.Generator().manual_seed(0))
     assert set(drawn.target.unique().tolist()) == {0.0, 1.0}
-    np.testing.assert_allclose(drawn.target.mean(dim=0), grey[0], atol=0.02)
+    np.testing.assert_allclose(drawn.target.mean(dim=0), gray[0], atol=0.02)
     np.testing.assert_allclose(drawn.x, scaling(drawn.target))
 
 
@@ -170,7 +167,7 @@ def test_digits_by_class_are_judged_and_drawn(tmp_path, monkeypatch, capsys):
     short = "--rows 100 --epochs 1 --generated 200 --judge-rows 200 --pictures"
     __main__.main(["cvae", *short.split(), str(tmp_path)])
     printed = capsys.readouterr().out
-    assert "| generated, recognised (%) | >= 97.0 |" in printed
+    assert "| generated, recognized (%) | >= 97.0 |" in printed
     assert "| real, read from generated (%) | >= 90.0 |" in printed
     assert (tmp_path / "digits_by_class.png").stat().st_size > 1000
 

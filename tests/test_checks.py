@@ -1,36 +1,22 @@
 import warnings
 
+import engine
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
-from skae._engine.initialization import Samples
-from skae._estimators.base.validation import (
-    check_partial_fit,
-    check_samples,
-    hidden_layer_sizes,
-    set_up,
-)
 
 X = np.random.RandomState(0).uniform(size=(50, 40)) * np.linspace(3, 0.1, 40)
 
 
-def check(X=X, *, X_target=None, X_val=None, sample_weight=None, **parameters):
-    estimator = AutoencoderTransformer(**parameters)
-    return check_samples(
-        estimator,
-        X,
-        X_target=X_target,
-        X_val=X_val,
-        sample_weight=sample_weight,
-        reset=True,
-    )
+def check(X=X, *, loss="squared_error", **given):
+    return engine.check_samples(AutoencoderTransformer(loss=loss), X, **given)
 
 
 def n_components_of(wanted, X=X, weight=None, **parameters):
     estimator = AutoencoderTransformer(wanted, **parameters)
-    return set_up(estimator, Samples(X, X, weight), seed=0).n_components
+    return engine.n_components_of(estimator, X, weight)
 
 
 # ----- samples -----------------------------------------------------------------
@@ -107,16 +93,15 @@ def test_more_components_than_the_linear_path_can_carry_are_warned_of():
 
 
 def test_widths_are_those_given_or_chosen_for_the_data():
-    assert hidden_layer_sizes(
-        AutoencoderTransformer(hidden_layer_sizes=7), X.shape
-    ) == (7,)
-    assert len(hidden_layer_sizes(AutoencoderTransformer(), X.shape)) > 0
+    estimator = AutoencoderTransformer(hidden_layer_sizes=7)
+    assert engine.hidden_layer_sizes_of(estimator, X.shape) == (7,)
+    assert len(engine.hidden_layer_sizes_of(AutoencoderTransformer(), X.shape)) > 0
 
 
 def test_maxout_cannot_be_tied():
     estimator = AutoencoderTransformer(activation="maxout", tied_weights=True)
     with pytest.raises(ValueError, match="maxout.*Use tied_weights=False"):
-        hidden_layer_sizes(estimator, X.shape)
+        engine.hidden_layer_sizes_of(estimator, X.shape)
 
 
 @pytest.mark.parametrize(
@@ -125,5 +110,5 @@ def test_maxout_cannot_be_tied():
 )
 def test_partial_fit_refuses_what_needs_all_the_data(parameters):
     with pytest.raises(ValueError, match="partial_fit"):
-        check_partial_fit(AutoencoderTransformer(**parameters))
-    check_partial_fit(AutoencoderTransformer())
+        engine.check_partial_fit(AutoencoderTransformer(**parameters))
+    engine.check_partial_fit(AutoencoderTransformer())

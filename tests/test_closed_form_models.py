@@ -5,6 +5,7 @@ import inspect
 import io
 import pickle
 
+import engine
 import joblib
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 
 from skae import AutoencoderClassifier, AutoencoderRegressor, AutoencoderTransformer
-from skae._engine import trainer as _trainer
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.layers import MLP
 from skae.plotting import FiltersDisplay
@@ -171,7 +171,7 @@ def test_without_training_hidden_layers_are_not_even_made(cls, no_hidden_layers)
     X = few_rows(30)
     fitted = make(cls, warm_start=True).fit(X)
     fitted.fit(X)  # goes on, and has nothing to train either
-    assert fitted.best_epoch_ == fitted.n_iter_ - 1 == 0
+    assert fitted.best_epoch_ == fitted.n_iter_ == 0
     assert is_linear(pickle.loads(pickle.dumps(fitted)).network_)
     fitted.reconstruct(X)
     make(cls, hidden_layer_sizes=()).fit(X)
@@ -190,23 +190,15 @@ def test_after_training_in_vain_the_start_on_all_rows_has_none(cls, monkeypatch)
         made.append(self)
         make_mlp(self, *args, **kwargs)
 
-    def run(trainer, monitors):
-        trained(trainer, monitors)
-        made.clear()
-
-    trained = _trainer.Trainer.run
     monkeypatch.setattr(MLP, "__init__", record)
-    monkeypatch.setattr(_trainer.Trainer, "run", run)
+    engine.call_after_training(monkeypatch, made.clear)
     fitted = without_a_better_epoch(cls)
     assert fitted.loss_curve_[1:] and is_linear(fitted.network_)
     assert made == []
 
 
 def test_an_interrupt_before_a_better_epoch_leaves_the_linear_path(monkeypatch):
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(_trainer.Trainer, "_run_solver", interrupt)
+    engine.interrupt_at(monkeypatch, "solver")
     autoencoder = make(AutoencoderTransformer)
     with pytest.raises(KeyboardInterrupt):
         autoencoder.fit(many_rows())

@@ -1,5 +1,6 @@
 import warnings
 
+import engine
 import numpy as np
 import pytest
 import torch
@@ -7,9 +8,6 @@ from numpy.testing import assert_allclose
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
-from skae._engine import code_statistics as _codes
-from skae._engine.code_statistics import code_statistics
-from skae._engine.initialization import Samples
 from skae._functional.linear_maps import principal_axes
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.scaling import Scaling
@@ -48,8 +46,8 @@ def statistics_of(X, network=None, *, weight=None, target=None, whiten=False):
     target = X if target is None else target
     scaling = Scaling.fit(target, "identity", weight)
     network = network or linear_network(X, scaling)
-    samples = Samples(X, target, weight)
-    statistics = code_statistics(
+    samples = engine.samples_of(X, target, weight)
+    statistics = engine.statistics_of_codes(
         samples, scaling, network, form="white" if whiten else "principal"
     )
     with torch.no_grad():
@@ -154,7 +152,7 @@ def test_the_target_is_what_is_explained():
 def test_the_number_of_rows_at_a_time_does_not_matter(monkeypatch):
     X, network = make_X(), nonlinear_network()
     whole, _ = statistics_of(X, network)
-    monkeypatch.setattr(_codes, "_CHUNK", 7)
+    engine.set_constant(monkeypatch, "rows of codes at a time", 7)
     parts, _ = statistics_of(X, network)
     for ours, theirs in zip(parts[1:], whole[1:], strict=True):
         np.testing.assert_allclose(ours, theirs)
@@ -199,7 +197,9 @@ def test_the_unit_of_the_data_changes_variances_only(magnitude):
 
 def statistics_in(form, network, X, **options):
     scaling = Scaling.fit(X, "identity")
-    statistics = code_statistics(Samples(X, X), scaling, network, form=form, **options)
+    statistics = engine.statistics_of_codes(
+        engine.samples_of(X), scaling, network, form=form, **options
+    )
     with torch.no_grad():
         own = network.encode(scaling(torch.from_numpy(X)))
     return statistics, own.numpy(), statistics.head(own).numpy()
@@ -257,12 +257,16 @@ def test_shares_of_many_codes_are_those_of_few(largest_gram, monkeypatch):
     X = make_X()
     weight = np.random.RandomState(0).uniform(0.5, 2, size=len(X))
     scaling = Scaling.fit(X, "identity", weight)
-    samples = Samples(X, X, weight)
-    expected = code_statistics(samples, scaling, nonlinear_network(), form="raw")
-    monkeypatch.setattr(_codes, "_LARGEST_READOUT", 6)
-    monkeypatch.setattr(_codes, "_LARGEST_GRAM", largest_gram)
-    monkeypatch.setattr(_codes, "_CHUNK", 4)
-    found = code_statistics(samples, scaling, nonlinear_network(), form="raw")
+    samples = engine.samples_of(X, weight=weight)
+    expected = engine.statistics_of_codes(
+        samples, scaling, nonlinear_network(), form="raw"
+    )
+    engine.set_constant(monkeypatch, "largest readout", 6)
+    engine.set_constant(monkeypatch, "largest Gram matrix", largest_gram)
+    engine.set_constant(monkeypatch, "rows of codes at a time", 4)
+    found = engine.statistics_of_codes(
+        samples, scaling, nonlinear_network(), form="raw"
+    )
     assert_allclose(
         found.explained_variance_ratio, expected.explained_variance_ratio, rtol=1e-9
     )

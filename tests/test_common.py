@@ -33,7 +33,7 @@ def is_noisy(estimator):
         return bool(estimator.hidden_layer_sizes)
     if hasattr(estimator, "sample"):
         # Probabilistic PCA is in closed form, without training.
-        has_path = estimator.linear_path is not None
+        has_path = getattr(estimator, "linear_path", None) is not None
         return not (has_path and estimator._linear_path_is_optimal())
     return hasattr(estimator, "corruption")
 

@@ -10,9 +10,14 @@ from sklearn.exceptions import NotFittedError
 
 from benchmarks import __main__, contractive
 from skae import ContractiveAutoencoder
-from skae._estimators.dense.contractive import _SLOPES, contractive_error, squared_norms
+from skae._estimators.dense.contractive import (
+    _SLOPES,
+    ContractiveObjective,
+    squared_norms,
+)
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.dense import DenseAutoencoder
-from skae._networks.layers import ACTIVATIONS
+from skae._training.criterion import SquaredError
 
 N_FEATURES = 7
 
@@ -110,12 +115,8 @@ def test_the_terms_are_of_a_sum_over_the_features():
     class batch:
         x = target = rows()
 
-    def squared_error(output, target):
-        return (output - target).square()
-
-    terms = contractive_error(
-        network, batch, make_generator(), criterion=squared_error, weight=3.0
-    )
+    objective = ContractiveObjective(SquaredError(), weight=3.0)
+    terms = objective.losses(network, batch, make_generator())
     errors = (network(x) - x).square().sum(dim=1) / N_FEATURES
     penalty = 3 * norms_by_autograd(network, x) / N_FEATURES
     torch.testing.assert_close(terms["reconstruction"], errors)
@@ -243,9 +244,8 @@ def test_without_weight_nothing_is_added_to_the_loss():
     class batch:
         x = target = rows()
 
-    terms = contractive_error(
-        make_network(), batch, None, criterion=torch.sub, weight=0.0
-    )
+    objective = ContractiveObjective(SquaredError(), weight=0.0)
+    terms = objective.losses(make_network(), batch, None)
     assert list(terms) == ["reconstruction"]
 
 

@@ -3,6 +3,7 @@
 import itertools
 import pickle
 
+import engine
 import numpy as np
 import pytest
 import torch
@@ -15,7 +16,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skae import AutoencoderTransformer, ConvolutionalAutoencoder, DenoisingAutoencoder
-from skae._engine.initialization import Samples, ScaledRows
 from skae._estimators.images.image_shape import resolve_image_shape
 from skae._networks.convolution import (
     Convolution,
@@ -306,8 +306,8 @@ def test_salt_and_pepper_is_white_and_black_everywhere():
     model = small(
         image_shape=(4, 4, 2), corruption="salt_and_pepper", corruption_level=1.0
     ).fit(X)
-    rows = ScaledRows(model._scaling, Samples(X, X))
-    corrupted = model._make_corruption(rows)(rows.x, make_generator())
+    x = model._scaling.to_network(X, torch.float64)
+    corrupted = engine.corruption_of(model, X)(x, make_generator())
     values = model._scaling.to_data(corrupted).numpy().reshape(-1, 2)
     assert_allclose(np.unique(values[:, 0].round(6)), [0, 1])
     assert_allclose(np.unique(values[:, 1].round(6)), [9, 12])

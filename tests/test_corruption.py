@@ -9,7 +9,7 @@ CHANGES_A_SHARE = sorted(set(NAMES) - {"gaussian"})
 
 
 def correlated_rows(n=400, p=4, seed=0):
-    """Centred, correlated, skewed columns, so that low and high differ in size."""
+    """Centered, correlated, skewed columns, so that low and high differ in size."""
     rng = np.random.RandomState(seed)
     X = rng.exponential(size=(n, p)) @ rng.randn(p, p)
     return torch.from_numpy(X - X.mean(axis=0))

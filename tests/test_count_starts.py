@@ -3,14 +3,13 @@
 import copy
 import pickle
 
+import engine
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skae import VAETransformer
-from skae._engine.initialization import Samples, Setup, make_start, redrawn
-from skae._engine.trainer import Trainer
 from skae._functional.likelihoods import LIKELIHOODS
 from skae._networks.variational import VariationalAutoencoder
 from skae._training.backward.registry import make_tape
@@ -40,9 +39,8 @@ def start_of(likelihood, precision="float64", *, correction=True):
         precision=precision,
         random_state=0,
     )
-    X = rows_for(likelihood)
-    samples, setup = Samples(X, X), Setup(LIKELIHOODS[likelihood].link, 2, 0)
-    start = make_start(estimator, samples, setup, correction=correction)
+    samples = engine.samples_of(rows_for(likelihood))
+    start = engine.initialize(estimator, samples, correction=correction)
     return estimator, start, samples
 
 
@@ -53,7 +51,7 @@ def decode(network, n_rows=20):
 
 
 def textbook(start, seed=1):
-    return redrawn(start, "textbook", "auto", seed)
+    return engine.redrawn(start, "textbook", "auto", seed)
 
 
 @pytest.mark.parametrize("kind", ["plain", "rough"])
@@ -63,23 +61,25 @@ def test_every_start_on_the_linear_path_begins_with_the_same_loss(
     likelihood, precision, kind
 ):
     estimator, start, samples = start_of(likelihood, precision)
-    first = Trainer(estimator, start, samples, None, 0)
+    first = engine.mean_loss(estimator, start, samples)
     for seed in (1, 2):
-        again = redrawn(start, kind, "auto", seed).network
+        again = engine.redrawn(start, kind, "auto", seed).network
         weights = again.f.layers[0].weight, start.network.f.layers[0].weight
         assert not torch.equal(*weights)
-        assert first._mean_loss(again) == pytest.approx(first.start_loss, rel=1e-6)
+        loss = engine.mean_loss(estimator, start, samples, again)
+        assert loss == pytest.approx(first, rel=1e-6)
 
 
 @every_likelihood
 def test_the_linear_path_begins_with_the_same_loss_without_its_correction(likelihood):
     estimator, start, samples = start_of(likelihood)
-    trainer = Trainer(estimator, start, samples, None, 0)
+    expected = engine.mean_loss(estimator, start, samples)
     never = start_of(likelihood, correction=False)[1].network
     removed = start.network.without_correction()
     again = removed.with_correction("auto", torch.Generator().manual_seed(5))
     for network in (never, removed, again):
-        assert_allclose(trainer._mean_loss(network), trainer.start_loss, rtol=1e-12)
+        loss = engine.mean_loss(estimator, start, samples, network)
+        assert_allclose(loss, expected, rtol=1e-12)
         assert_allclose(decode(network), decode(start.network), rtol=1e-12)
 
 

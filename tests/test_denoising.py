@@ -1,5 +1,6 @@
 """DenoisingAutoencoder against PCA, the linear denoiser and what it promises."""
 
+import engine
 import numpy as np
 import pytest
 import torch
@@ -10,10 +11,10 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder
-from skae._engine.initialization import Samples, ScaledRows
-from skae._estimators.base.denoising import denoising_error
 from skae._functional.corruption import CORRUPTIONS
+from skae._training.criterion import SquaredError
 from skae._training.data import Rows
+from skae._training.objective import ReconstructionObjective
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +67,7 @@ def test_each_corruption_is_undone_better_than_by_pca(corruption, digits):
 def corrupted_by(denoiser, X):
     """Corrupt rows as the fit did."""
     x = denoiser._scaling.to_network(X, torch.float64)
-    rows = ScaledRows(denoiser._scaling, Samples(X, X))
-    corruption = denoiser._make_corruption(rows)
+    corruption = engine.corruption_of(denoiser, X)
     noisy = corruption(x, torch.Generator().manual_seed(1))
     return denoiser._scaling.to_data(noisy).numpy()
 
@@ -124,14 +124,10 @@ def test_emphasis_weights_the_changed_values():
     def first_column_to_zero(x, generator):
         return x * torch.tensor([0.0, 1.0, 1.0], dtype=x.dtype)
 
-    terms = denoising_error(
-        lambda noisy, generator: noisy + 1,
-        Rows(x, x),
-        None,
-        criterion=lambda output, target: (output - target).square(),
-        corruption=first_column_to_zero,
-        emphasis=(2.0, 0.5),
+    objective = ReconstructionObjective(
+        SquaredError(), first_column_to_zero, emphasis=(2.0, 0.5)
     )
+    terms = objective.losses(lambda noisy, generator: noisy + 1, Rows(x, x), None)
     # Row one: 0 is 0 already, so unchanged; row two: 3 became 0.
     expected = [(0.5 + 0.5 + 0.5) / 3, (2 * 4 + 0.5 + 0.5) / 3]
     assert_allclose(terms["reconstruction"], expected)
@@ -255,4 +251,4 @@ def test_pairs_of_equal_rows_are_pairs(digits):
     same = DenoisingAutoencoder(8, **parameters).fit(train, X_target=train)
     copied = DenoisingAutoencoder(8, **parameters).fit(train, X_target=train.copy())
     assert_array_equal(same.transform(train), copied.transform(train))
-    assert same.score(train) > 0.5
+    assert same.score(train, X_target=train) > 0.5

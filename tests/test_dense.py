@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from skae._functional.linear_maps import principal_axes
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.dense import DenseAutoencoder
-from skae._networks.layers import ACTIVATIONS
 
 N_FEATURES, N_COMPONENTS = 7, 3
 # A mirrored layer cannot share the several weights of a maxout unit.
@@ -57,7 +57,7 @@ def pca_map(offset=0.0):
 
 
 def cancels_a_constant(options):
-    """Whether g passes on phi(0), which is not 0, to be cancelled at its end."""
+    """Whether g passes on phi(0), which is not 0, to be canceled at its end."""
     return options["tied_weights"] and options["activation"] == "logistic"
 
 
@@ -66,7 +66,7 @@ def cancels_a_constant(options):
 def test_at_the_start_it_is_the_linear_map(options, training):
     changes_it = training and (options["dropout"] or options["batch_norm"])
     if changes_it and cancels_a_constant(options):
-        pytest.skip("in training the constant is not the one that was cancelled")
+        pytest.skip("in training the constant is not the one that was canceled")
     network, x = make_network(**options).train(training), rows()
     linear_map = pca_map()
     z = network.encode(x, make_generator())
@@ -109,14 +109,14 @@ def test_gradients_through_the_radius(radius):
         pca_map(), network.code_scale.numpy(), 0.5, code_radius=radius
     )
     z = network.encode(x).detach()
-    # one row at the centre, where a length has no gradient
+    # one row at the center, where a length has no gradient
     z = torch.cat([z, torch.zeros_like(z[:1])])
     assert torch.autograd.gradcheck(
         network.decode, z[:-1].clone().requires_grad_(), check_batched_grad=False
     )
-    centre = z.clone().requires_grad_()
-    network.decode(centre).sum().backward()
-    assert centre.grad.isfinite().all()
+    center = z.clone().requires_grad_()
+    network.decode(center).sum().backward()
+    assert center.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("options", VARIANTS)

@@ -1,6 +1,7 @@
 """The documentation says what the code has: every name, parameter and default."""
 
 import inspect
+import re
 import tomllib
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from numpydoc.validate import validate
 
 import skae
 import skae.plotting
-from skae._parameters.document import PARAMETERS
+from skae._parameters.document import Parameter, document
+from skae._parameters.shared import PARAMETERS
+from skae._utils.sklearn_compat import StrOptions
+from skae._utils.validation import integers_from, reals
 
 ROOT = Path(__file__).parents[1]
 ESTIMATORS = public_estimators(skae)
@@ -78,10 +82,11 @@ def test_docstrings_of_methods(path):
     assert errors_of(path, _ERRORS) == []
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", [cls for _, cls in public_classes()])
 def test_docstrings_are_filled(estimator):
-    assert "{parameters}" not in estimator.__doc__
-    assert "{attributes}" not in estimator.__doc__
+    methods = [method for _, method in inspect.getmembers(estimator, callable)]
+    for documented in (estimator, *methods):
+        assert not re.search(r"^ *\{\w+\}$", inspect.getdoc(documented) or "", re.M)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -106,12 +111,44 @@ def test_shared_parameters_have_one_default(name):
         for estimator in ESTIMATORS
         if name in (parameters := inspect.signature(estimator).parameters)
     }
-    assert defaults, (
-        "no estimator has it: take its text out of skae/_parameters/document.py"
-    )
+    assert defaults, "no estimator has it: take it out of skae/_parameters/shared.py"
     own = _OWN_DEFAULTS.get(name, {})
     assert {estimator: defaults.pop(estimator) for estimator in own} == own
     assert len(set(defaults.values())) == 1, defaults
+
+
+_TABLE = {
+    "size": Parameter([integers_from(1), reals(0, 1, "left"), None], "Its size."),
+    "kind": Parameter([StrOptions({"b", "a", "c"})], "Its kind."),
+    "limit": Parameter([reals(0, None, "neither"), StrOptions({"auto"})], "Not here."),
+}
+
+
+def test_document_fills_a_docstring_and_sets_the_constraints():
+    @document(
+        _TABLE, "own_ : int\n    Mine.", "own_ : int\n    Theirs.", kind="My kind."
+    )
+    class Documented:
+        """Summary.
+
+        {parameters}
+
+        {attributes}
+        """
+
+        def __init__(self, kind="c", size=None): ...
+
+    assert inspect.getdoc(Documented).splitlines()[2:] == [
+        "kind : {'c', 'a', 'b'}, default='c'",
+        "    My kind.",
+        "size : int, float in [0, 1) or None, default=None",
+        "    Its size.",
+        "",
+        "own_ : int",
+        "    Mine.",
+    ]
+    constraints = Documented._parameter_constraints
+    assert constraints == {n: _TABLE[n].constraint for n in ("kind", "size")}
 
 
 def test_defaults_table_is_complete():

@@ -1,15 +1,16 @@
 """The bounds against what is known: Monte Carlo, closed forms, one another."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
 from scipy import stats
 
 from skae._estimators.variational.elbo import (
+    NegativeELBO,
+    NegativeImportanceWeightedBound,
     importance_weighted_bound,
-    negative_elbo,
-    negative_importance_weighted_bound,
 )
 from skae._functional.likelihoods import RowLikelihood
 from skae._functional.linear_maps import LinearMap, probabilistic_pca
@@ -29,7 +30,7 @@ def make_X(n=80, seed=0):
 
 
 def linear_network(X, noise_variance=None):
-    """Probabilistic PCA of centred X as a network, and the covariance of X in it."""
+    """Probabilistic PCA of centered X as a network, and the covariance of X in it."""
     linear_map = probabilistic_pca(
         X, K, np.random.RandomState(0), noise_variance=noise_variance
     )
@@ -62,14 +63,15 @@ def rows_of(X):
 
 
 def terms_of(network, X, *, beta=1.0, seed=0, n_samples=None):
-    options = {"likelihood": RowLikelihood("gaussian", identity_scaling())}
-    objective = negative_elbo
+    likelihood = RowLikelihood("gaussian", identity_scaling())
+    objective = NegativeELBO(likelihood, beta)
     if n_samples is not None:
-        objective = negative_importance_weighted_bound
-        options["n_samples"] = n_samples
+        objective = NegativeImportanceWeightedBound(
+            likelihood, beta, n_samples=n_samples
+        )
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        return objective(network, rows_of(X), generator, beta=beta, **options)
+        return objective.losses(network, rows_of(X), generator)
 
 
 def mean_terms(network, X, *, n_repeats=200, **options):
@@ -126,6 +128,24 @@ def test_beta_weighs_the_divergence_only():
     assert torch.equal(one["reconstruction"], four["reconstruction"])
     torch.testing.assert_close(4 * one["kl"], four["kl"])
     assert (terms_of(network, X, beta=0.0)["kl"] == 0).all()
+
+
+def test_beta_rises_to_its_value_during_the_warm_up():
+    likelihood = RowLikelihood("gaussian", identity_scaling())
+    options = {"beta": 2.0, "missing_share": 0.1, "warmup": 4}
+    for objective in (
+        NegativeELBO(likelihood, **options),
+        NegativeImportanceWeightedBound(likelihood, n_samples=3, **options),
+    ):
+        betas = [objective.in_epoch(epoch).beta for epoch in range(6)]
+        assert betas == [0.0, 0.5, 1.0, 1.5, 2.0, 2.0]
+        assert objective.first_full_epoch == 5
+        assert objective.in_epoch(4) is objective
+        # Nothing else changes.
+        assert replace(objective, beta=0.5, warmup=0) == objective.in_epoch(1)
+    without = NegativeELBO(likelihood, beta=2.0)
+    assert without.first_full_epoch == 1
+    assert without.in_epoch(0) is without
 
 
 # ----- the importance-weighted bound --------------------------------------------
@@ -219,13 +239,9 @@ def test_the_encoder_is_not_told_on_a_share_of_the_rows():
             seen.append(condition)
             return network.posterior(u, generator, condition)
 
-    negative_elbo(
-        Spy(),
-        Rows(x, x, None, given),
-        torch.Generator().manual_seed(0),
-        likelihood=RowLikelihood("gaussian", identity_scaling()),
-        beta=1.0,
-        missing_share=0.1,
+    likelihood = RowLikelihood("gaussian", identity_scaling())
+    NegativeELBO(likelihood, beta=1.0, missing_share=0.1).losses(
+        Spy(), Rows(x, x, None, given), torch.Generator().manual_seed(0)
     )
     hidden = seen[0].isnan()
     assert torch.equal(hidden.any(dim=1), hidden.all(dim=1))
@@ -238,22 +254,15 @@ def test_what_is_given_is_repeated_with_the_draws():
     X, network = make_X(5), conditional_network()
     given = torch.eye(3, dtype=torch.float64)[torch.arange(5) % 3]
     x = torch.from_numpy(X)
-    options = {
-        "likelihood": RowLikelihood("gaussian", identity_scaling()),
-        "beta": 1.0,
-        "n_samples": 4,
-    }
-    generator = torch.Generator().manual_seed(0)
-    together = negative_importance_weighted_bound(
-        network, Rows(x, x, None, given), generator, **options
-    )["bound"]
+    likelihood = RowLikelihood("gaussian", identity_scaling())
+    objective = NegativeImportanceWeightedBound(likelihood, beta=1.0, n_samples=4)
+    together, other = (
+        objective.losses(
+            network, Rows(x, x, None, y), torch.Generator().manual_seed(0)
+        )["bound"]
+        for y in (given, given.flip(1))
+    )
     assert together.shape == (5,)
-    other = negative_importance_weighted_bound(
-        network,
-        Rows(x, x, None, given.flip(1)),
-        torch.Generator().manual_seed(0),
-        **options,
-    )["bound"]
     same = given[:, 1] == 1  # the middle column stays where it is
     torch.testing.assert_close(together[same], other[same])
     assert not torch.isclose(together[~same], other[~same]).any()

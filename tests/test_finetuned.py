@@ -4,6 +4,7 @@ import copy
 import pickle
 import warnings
 
+import engine
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,7 +37,6 @@ from skae import (
     SparseAutoencoder,
     StackedAutoencoder,
 )
-from skae._engine.initialization import network_to_train
 from skae._training.state import FlatParameters
 
 # Small and really trained.
@@ -102,7 +102,7 @@ def small(cls, X, y):
 def test_every_autoencoder_has_an_encoder_to_train(cls, digits):
     X, y = digits
     classifier = AutoencoderClassifier(small(cls, X, y), random_state=0)
-    classifier.partial_fit(X, y, np.unique(y))
+    classifier.partial_fit(X, y, classes=np.unique(y))
     # One step to give the codes weights, one for gradients to reach the encoder.
     classifier.partial_fit(X, y)
     before = own_codes(classifier.autoencoder_, X)
@@ -113,7 +113,7 @@ def test_every_autoencoder_has_an_encoder_to_train(cls, digits):
         # A decoder would get none.
         assert parameter.grad.abs().sum() > 0, name
     fitted = classifier.autoencoder_
-    with_decoder = network_to_train(fitted, fitted.network_).state_dict()
+    with_decoder = engine.network_to_train(fitted).state_dict()
     assert set(network.encoder.state_dict()) < set(with_decoder)
 
 
@@ -248,7 +248,7 @@ def test_rows_of_x_val_are_not_learnt_from(digits):
     X, y = digits
     classifier = fitted_with(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
     assert classifier.autoencoder_.n_samples_ == 200
-    assert len(classifier.validation_scores_) == classifier.n_iter_
+    assert len(classifier.validation_scores_) == classifier.n_iter_ + 1
 
 
 def test_weights_reach_the_autoencoder(digits):
@@ -352,10 +352,8 @@ def test_search_over_parameters_of_the_autoencoder(digits):
     assert search.best_estimator_.autoencoder_.n_components_ == 12
 
 
-def test_parameters_of_no_autoencoder():
+def test_the_autoencoder_and_its_parameters_are_set_at_once():
     classifier = AutoencoderClassifier()
-    with pytest.raises(ValueError, match="'autoencoder__n_components' is .* is None"):
-        classifier.set_params(autoencoder__n_components=3)
     classifier.set_params(autoencoder=clone(DENSE), autoencoder__n_components=3)
     assert classifier.autoencoder.n_components == 3
 
@@ -391,7 +389,6 @@ def test_random_states(digits):
         AutoencoderTransformer,
         AutoencoderClassifier(),
         FrozenEstimator(PCA(2)),
-        "dense",
     ],
     ids=lambda autoencoder: type(autoencoder).__name__,
 )
@@ -402,6 +399,13 @@ def test_what_is_no_autoencoder(autoencoder, digits):
     assert "The 'autoencoder' parameter of AutoencoderClassifier must be" in message
     assert "Got " in message
     assert "make_pipeline(StandardScaler(), AutoencoderClassifier(" in message
+
+
+@pytest.mark.parametrize("autoencoder", ["dense", 3], ids=str)
+def test_what_is_no_estimator(autoencoder, digits):
+    message = "'autoencoder' parameter of AutoencoderClassifier must be .* or None. Got"
+    with pytest.raises(ValueError, match=message):
+        fitted(*digits, autoencoder=autoencoder)
 
 
 def test_a_frozen_one_that_is_not_fitted(digits):
@@ -416,7 +420,7 @@ def test_a_frozen_one_cannot_be_taken_at_its_start(digits):
 
 
 def test_one_that_is_to_be_told_y(digits):
-    with pytest.raises(ValueError, match="ConditionalVAE, whose fit is to be told y"):
+    with pytest.raises(ValueError, match="ConditionalVAE, which requires y in fit"):
         fitted(*digits, autoencoder=ConditionalVAE())
 
 
@@ -594,7 +598,8 @@ def test_verbose_tells_of_both_parts(digits, capsys):
     assert [line.split("]")[0] for line in lines] == (
         ["[DenoisingAutoencoder"] * 3 + ["[AutoencoderClassifier"] * 3
     )
-    assert not classifier.autoencoder_.verbose
+    assert classifier.autoencoder_.verbose
+    assert not classifier.autoencoder.verbose
 
 
 def test_an_interrupted_pretraining_can_be_passed_on(digits):

@@ -2,15 +2,16 @@ import gc
 import warnings
 import weakref
 
+import engine
 import numpy as np
 import pytest
 import torch
 from instances import make_instances, make_predictors
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skae import AutoencoderTransformer, ConditionalVAE, VAETransformer
-from skae._engine import fit as _fitting
 from skae._training.data import Batches
 
 X = np.random.RandomState(0).randn(120, 5)
@@ -32,6 +33,7 @@ def test_a_callers_autocast_changes_nothing(cls, dtype):
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.filterwarnings("ignore:solver:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_a_callers_grad_mode_changes_nothing(method, mode):
     def fitted():
@@ -72,10 +74,7 @@ def test_an_interrupt_before_training_leaves_the_fit_before(monkeypatch):
     vae = ConditionalVAE(2, max_iter=1, random_state=0).fit(X, y)
     codes = vae.transform(X)
 
-    def interrupt(*args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(_fitting, "set_up", interrupt)
+    engine.interrupt_at(monkeypatch, "set-up")
     with pytest.raises(KeyboardInterrupt):
         vae.fit(X[:, :4], np.arange(60) % 5)
     np.testing.assert_array_equal(vae.transform(X), codes)
@@ -188,3 +187,24 @@ def test_no_batch_is_looked_at_once_its_step_is_done(estimator, monkeypatch):
             curves.append(clone(estimator).fit(X, y).loss_curve_)
         monkeypatch.setattr(Batches, "of_epoch", overwritten)
     np.testing.assert_array_equal(*curves)
+
+
+@pytest.mark.filterwarnings("ignore:solver:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("solver", ["adamw", "sgd", "lbfgs", "cg"])
+def test_a_fit_works_in_any_mode_of_torch_and_leaves_it(solver, mode):
+    X = np.random.RandomState(0).randn(60, 4)
+    plain, inside = (
+        AutoencoderTransformer(
+            2, solver=solver, linear_path=None, max_iter=3, random_state=0
+        )
+        for _ in range(2)
+    )
+    plain.fit(X)
+    with mode():
+        inside.fit(X)
+        assert not torch.is_grad_enabled()
+        assert torch.is_inference_mode_enabled() == (mode is torch.inference_mode)
+    assert len(set(inside.loss_curve_)) > 1
+    assert_array_equal(inside.transform(X), plain.transform(X))
+    assert all(p.requires_grad for p in inside.network_.parameters())

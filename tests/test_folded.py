@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from engine import fold
 
-from skae._engine.fused import fold
 from skae._functional.linear_maps import LinearMap
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.head import Decoder, Encoder, Head
-from skae._networks.layers import ACTIVATIONS
 from skae._networks.scaling import Scaling
 
 CPU = torch.device("cpu")

@@ -1,3 +1,4 @@
+import engine
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -5,14 +6,11 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
-from skae._engine.folds import Folds
-from skae._estimators.base.validation import check_samples, set_up
 
 
 def make_folds(X, sample_weight=None, **parameters):
     estimator = AutoencoderTransformer(2, random_state=0, **parameters)
-    samples, _ = check_samples(estimator, X, sample_weight=sample_weight, reset=True)
-    return Folds(estimator, samples, set_up(estimator, samples, 0))
+    return engine.CrossValidation(estimator, X, sample_weight)
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +27,14 @@ def test_start_losses_are_those_of_pca_on_rows_it_has_not_seen(iris):
         residual = iris[fold] - pca.inverse_transform(pca.transform(iris[fold]))
         unit = np.square(rest - rest.mean(axis=0)).mean()
         expected.append(np.square(residual).mean(axis=1) / unit)
-    losses = make_folds(iris).start_losses(None)
-    assert_allclose(losses.numpy(), np.concatenate(expected), rtol=1e-3, atol=1e-7)
+    losses = make_folds(iris).losses_at_the_start()
+    assert_allclose(losses, np.concatenate(expected), rtol=1e-3, atol=1e-7)
 
 
 def test_measuring_trains_each_sibling_one_epoch(iris):
     folds = make_folds(iris)
-    start = folds.start_losses(None)
-    first, second = folds.measure(None), folds.measure(None)
+    start = folds.losses_at_the_start()
+    first, second = (folds.losses_after_an_epoch() for _ in range(2))
     assert first.shape == second.shape == (len(iris),)
     assert (start != first).any() and (first != second).any()
 
@@ -45,7 +43,7 @@ def test_weights_are_in_the_order_of_the_losses(iris):
     weight = np.arange(1.0, len(iris) + 1)
     order = np.random.RandomState(0).permutation(len(iris))
     folds = make_folds(iris, weight)
-    assert_allclose(folds.weight.numpy(), weight[order] / weight.mean())
+    assert_allclose(folds.weight, weight[order] / weight.mean())
 
 
 def test_all_rows_are_trained_on_and_judged_by_folds():
@@ -81,5 +79,5 @@ def test_no_evidence_gives_the_pca_of_all_rows(iris):
     ],
 )
 def test_other_fits_of_few_rows_set_rows_apart(parameters, iris, monkeypatch):
-    monkeypatch.setattr(Folds, "__init__", None)
+    engine.refuse_cross_validation(monkeypatch)
     AutoencoderTransformer(2, max_iter=2, random_state=0, **parameters).fit(iris)

@@ -1,8 +1,8 @@
+import engine
 import numpy as np
 import pytest
 import torch
 
-from skae._engine.inference import Codec
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.head import Head
 from skae._networks.scaling import Scaling
@@ -33,7 +33,7 @@ def make_parts(link="identity", offset=0.0):
 
 def make_codec(parts=None, n_threads=None):
     parts = parts or make_parts()
-    return Codec(*parts, torch.device("cpu"), n_threads)
+    return engine.make_codec(*parts, n_threads)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -201,6 +201,15 @@ def test_functions_and_modules_are_short():
     check(size_faults(SKAE))
 
 
+def test_one_module_of_the_tests_reaches_the_engine():
+    """In strings, too, by which monkeypatch may find a module."""
+    name = ".".join(["skae", "_engine"])
+    tests = Path(__file__).parent.glob("*.py")
+    assert [path.name for path in tests if name in path.read_text("utf-8")] == [
+        "engine.py"
+    ]
+
+
 # The checks above can fail: the same functions on small trees.
 
 

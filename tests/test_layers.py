@@ -7,8 +7,10 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from skae._networks.layers import (
+from skae._networks.activations import (
     ACTIVATIONS,
+)
+from skae._networks.layers import (
     INITIALIZERS,
     MLP,
     BatchNorm,
@@ -110,7 +112,7 @@ def test_a_mirrored_mlp_uses_the_weights_in_reverse():
     torch.testing.assert_close(mirror.double()(z), z @ product)
 
 
-# ----- initialisation ----------------------------------------------------------
+# ----- initialization ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("init", sorted(STANDARD_DEVIATIONS))
@@ -165,7 +167,7 @@ def test_making_an_mlp_draws_nothing():
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-# ----- dropout and batch normalisation -----------------------------------------
+# ----- dropout and batch normalization -----------------------------------------
 
 
 def test_dropout_keeps_the_mean_and_drops_the_rate():

@@ -23,7 +23,7 @@ from skae._functional.linear_maps import (
 
 
 def centered(n=60, p=8, rank=None, seed=0):
-    """Centred data whose directions have clearly different variances."""
+    """Centered data whose directions have clearly different variances."""
     rng = np.random.RandomState(seed)
     X = rng.randn(n, p) * np.linspace(3, 0.5, p)
     if rank is not None:

@@ -95,9 +95,9 @@ def test_weights_and_pairs_of_early_samples_are_kept(digits):
 def test_once_there_are_enough_samples_the_start_stays(digits):
     X = digits[0]
     stream = AutoencoderTransformer(4, **SMALL).partial_fit(X[:60])
-    assert stream._early_rows is not None
+    assert stream._early_samples is not None
     stream.partial_fit(X[60:200])
-    assert stream._early_rows is None
+    assert stream._early_samples is None
     axes, head = stream.components_, stream._head
     stream.partial_fit(X[200:400])
     assert_array_equal(stream.components_, axes)
@@ -235,8 +235,8 @@ def test_early_samples_share_no_memory_with_the_arguments(digits):
     regressor = AutoencoderRegressor(max_iter=1, unlabeled_label=np.nan, **FAST)
     y = np.where(np.arange(60) < 9, np.nan, np.arange(60.0))
     regressor.partial_fit(X, y, sample_weight=weight)
-    data = regressor._early_rows.data
-    kept = [*stream._early_rows[:4], after_fit._early_rows.X, data.labels]
+    data = regressor._early_samples.data
+    kept = [*stream._early_samples.data, after_fit._early_samples.data.X, data.labels]
     kept += [*data.samples, data.unlabeled.X]
     for array in kept:
         for argument in (X, target, weight, y):
@@ -291,7 +291,7 @@ def test_samples_without_weights_have_the_weight_one_in_a_predictor(cls, digits)
         model.partial_fit(X[:40], y[:40], sample_weight=weight, **labels)
     mixed.partial_fit(X[40:], y[40:])
     explicit.partial_fit(X[40:], y[40:], sample_weight=np.ones(20))
-    kept = mixed._early_rows.data.samples.weight
+    kept = mixed._early_samples.data.samples.weight
     assert_array_equal(kept, np.r_[weight, np.ones(20)])
     assert_array_equal(mixed.predict(X), explicit.predict(X))
 
@@ -329,10 +329,10 @@ def test_samples_of_weight_zero_are_not_counted(digits):
     stream.partial_fit(X, sample_weight=weight)
     without.partial_fit(X[:40])
     assert stream._n_at_start == without._n_at_start == 40
-    assert len(stream._early_rows.X) == stream.n_samples_ == 40
+    assert len(stream._early_samples.data.X) == stream.n_samples_ == 40
     regressor = AutoencoderRegressor(max_iter=1, **FAST)
     regressor.partial_fit(X, digits[1][:200], sample_weight=weight)
-    assert regressor._early_rows.data.n_samples == 40
+    assert regressor._early_samples.data.n_samples == 40
 
 
 def test_partial_fit_keeps_the_starts_of_the_fit(digits):

@@ -1,58 +1,53 @@
 from types import SimpleNamespace
 
+import engine
 import pytest
 import torch
 from torch import nn
 
-from skae._engine.config import batch_size_for, make_optimizer, make_plan
+from skae import AutoencoderTransformer, ConvolutionalAutoencoder, VAETransformer
 from skae._training.full_batch import METHODS
 from skae._training.optimizers import OPTIMIZERS, Adam
 from skae._training.schedules import SCHEDULES
 from skae._training.state import FlatParameters
 
 
-def parameters(**given):
-    """The parameters of an estimator that a plan reads."""
-    defaults = {
-        "alpha": "auto",
-        "l1_ratio": 0.0,
-        "solver": "adam",
-        "learning_rate": "constant",
-        "learning_rate_init": 0.01,
-        "max_iter": 7,
-        "batch_size": "auto",
-        "shuffle": True,
-        "max_norm": None,
-        "precision": "float32",
-        "_anneal": None,
-        "_decay_without_path": 1.0,
-    }
-    return SimpleNamespace(**{**defaults, **given})
+def make_estimator(cls=AutoencoderTransformer, **parameters):
+    defaults = {"solver": "adam", "learning_rate_init": 0.01, "max_iter": 7}
+    return cls(**{**defaults, **parameters})
 
 
-def plan_of(count=50.0, first_epoch=3, **given):
-    return make_plan(parameters(**given), None, 10, count, first_epoch)
+def plan_of(count=50.0, first_epoch=3, **parameters):
+    return engine.plan_of(make_estimator(**parameters), count, first_epoch)
 
 
-def optimizer_of(unexplained=None, count=50.0, **given):
-    """The optimizer of a network whose linear path leaves a share unexplained."""
-    network = SimpleNamespace(
-        linear_path=unexplained is not None, contains_linear_path=True
+def network_of(unexplained):
+    """A network whose linear path, if any, leaves a share of the variance."""
+    if unexplained is None:
+        return SimpleNamespace(linear_path=False, contains_linear_path=True)
+    scale = torch.tensor(unexplained).sqrt()
+    return SimpleNamespace(
+        linear_path=True, contains_linear_path=True, correction_scale=scale
     )
-    if unexplained is not None:
-        network.correction_scale = torch.tensor(unexplained).sqrt()
-    make = make_optimizer(parameters(**given), network, count)
+
+
+def optimizer_of(unexplained=None, count=50.0, *, rough=False, **parameters):
+    estimator = make_estimator(**parameters)
+    network = network_of(unexplained)
+    make = engine.optimizer_of(estimator, network, count, rough=rough)
     return None if make is None else make(FlatParameters(nn.Linear(2, 2)))
 
 
-def decay_of(unexplained=None, count=50.0, **given):
-    return optimizer_of(unexplained, count, solver="adamw", **given).decoupled_decay
+def decay_of(unexplained=None, count=50.0, **parameters):
+    return optimizer_of(
+        unexplained, count, solver="adamw", **parameters
+    ).decoupled_decay
 
 
 @pytest.mark.parametrize("n_samples", [1, 5, 10_000])
 @pytest.mark.parametrize("batch_size", ["auto", 1, 64, 10**6])
 def test_a_batch_has_at_least_one_row_and_no_more_than_there_are(batch_size, n_samples):
-    size = batch_size_for(parameters(batch_size=batch_size), n_samples)
+    size = engine.batch_size_of(make_estimator(batch_size=batch_size), n_samples)
     assert 1 <= size <= n_samples
     if batch_size != "auto":
         assert size == min(batch_size, n_samples)
@@ -90,16 +85,13 @@ def test_decay_by_default_grows_with_what_the_linear_path_explains():
     assert 0 <= decays[0] < decays[-1] <= 1
 
 
-def test_an_estimator_may_have_no_decay_without_a_linear_path():
-    assert decay_of(_decay_without_path=0.0) == 0
-    assert decay_of(0.1, _decay_without_path=0.0) == decay_of(0.1) > 0
+@pytest.mark.parametrize("cls", [VAETransformer, ConvolutionalAutoencoder])
+def test_some_estimators_have_no_decay_without_a_linear_path(cls):
+    assert decay_of(cls=cls) == 0 < decay_of()
 
 
-def test_a_plan_anneals_as_its_estimator_does():
-    def anneal(objective, epoch):
-        return objective, epoch
-
-    assert plan_of(_anneal=anneal).in_epoch(2).objective == (None, 2)
+def test_a_linear_path_has_the_same_decay_in_every_estimator():
+    assert decay_of(0.1, cls=VAETransformer) == decay_of(0.1) > 0
 
 
 @pytest.mark.parametrize("unexplained", [None, 0.1, 0.9])
@@ -137,12 +129,8 @@ def test_only_bfloat16_is_mixed_precision(precision):
         assert torch.is_autocast_enabled("cpu") == (precision == "bfloat16")
 
 
-def test_a_rough_start_has_no_decay_by_default():
-    network = SimpleNamespace(
-        linear_path=True, contains_linear_path=True, correction_scale=torch.tensor(0.1)
-    )
-    flat = FlatParameters(nn.Linear(2, 2))
-    for alpha, decays in [("auto", False), (1.0, True)]:
-        given = parameters(solver="adamw", alpha=alpha)
-        optimizer = make_optimizer(given, network, 50.0, rough=True)(flat)
-        assert (optimizer.decoupled_decay > 0) == decays
+@pytest.mark.parametrize(("alpha", "decays"), [("auto", False), (1.0, True)])
+def test_a_rough_start_has_no_decay_by_default(alpha, decays):
+    given = {"solver": "adamw", "alpha": alpha}
+    assert (optimizer_of(0.1, rough=True, **given).decoupled_decay > 0) == decays
+    assert optimizer_of(0.1, **given).decoupled_decay > 0

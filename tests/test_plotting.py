@@ -293,7 +293,7 @@ def test_images_of_the_shape_they_were_fitted_to(image_shape):
     if image_shape[0] == 1:
         assert display.image_ is None
         return
-    height, width, *colours = image_shape
+    height, width, *colors = image_shape
     mosaic = display.image_.get_array()
     assert mosaic.shape[:2] == (3 * height + 2, width)
     assert_allclose(
@@ -377,7 +377,7 @@ def test_reconstruction_errors_are_clear(pca):
     for n_images in [0, -1, 2.5, True, None]:
         with pytest.raises(ValueError, match=r"'n_images'.*at least 1. Got "):
             ReconstructionDisplay.from_estimator(pca, TEST, n_images=n_images)
-    with pytest.raises(ValueError, match="differ in shape"):
+    with pytest.raises(ValueError, match="must have the same shape"):
         ReconstructionDisplay.from_estimator(pca, TEST, X_target=TEST[1:])
     with pytest.raises(ValueError, match="contains NaN"):
         ReconstructionDisplay.from_reconstructions(TEST, {"nan": TEST * np.nan})
@@ -411,7 +411,7 @@ def test_classes_get_a_legend(pca, y):
     names = [text.get_text() for text in display.legend_.get_texts()]
     assert names == [str(label) for label in np.unique(y)]
     assert display.legend_.get_title().get_text() == getattr(y, "name", "")
-    # Each point has the colour that the legend gives its class.
+    # Each point has the color that the legend gives its class.
     display.figure_.draw_without_rendering()
     handles = display.legend_.legend_handles
     expected = [
@@ -586,7 +586,7 @@ def test_filters_of_the_encoder_in_units_of_the_data(autoencoder):
 def test_filters_need_dense_layers(autoencoder):
     other = deepcopy(autoencoder)
     other.network_.f = torch.nn.Identity()
-    with pytest.raises(TypeError, match="AutoencoderTransformer: give its filters to"):
+    with pytest.raises(TypeError, match="AutoencoderTransformer: pass its filters to"):
         FiltersDisplay.from_estimator(other, layer="encoder")
 
 
@@ -706,9 +706,9 @@ def test_manifold_has_low_values_at_the_left_and_at_the_bottom():
 def test_manifold_of_one_label(label):
     pipeline = make_pipeline(MaxAbsScaler(), Generator(2)).fit(TRAIN)
     plain = LatentManifoldDisplay.from_estimator(pipeline, n_images=3)
-    labelled = LatentManifoldDisplay.from_estimator(pipeline, n_images=3, y=label)
+    labeled = LatentManifoldDisplay.from_estimator(pipeline, n_images=3, y=label)
     shift = np.ravel(label)[-1] * pipeline[0].scale_
-    assert_allclose(labelled.images, plain.images + shift)
+    assert_allclose(labeled.images, plain.images + shift)
 
 
 def test_manifold_of_search_and_frame():
@@ -722,12 +722,14 @@ def test_manifold_of_search_and_frame():
 
 @pytest.mark.parametrize("kind", [LatentManifoldDisplay, LatentTraversalDisplay])
 def test_errors_of_decoded_codes_are_clear(pca, kind):
-    with pytest.raises(ValueError, match="'X' parameter is needed, as PCA has no"):
+    with pytest.raises(
+        ValueError, match="'X' parameter is required, because PCA has no"
+    ):
         kind.from_estimator(pca)
     scaled = make_pipeline(Generator(2), StandardScaler()).fit(TRAIN)
-    with pytest.raises(ValueError, match="as StandardScaler has no"):
+    with pytest.raises(ValueError, match="because StandardScaler has no"):
         kind.from_estimator(scaled)
-    with pytest.raises(ValueError, match="at least two rows.*Got 1"):
+    with pytest.raises(ValueError, match="at least two samples.*Got 1"):
         kind.from_estimator(pca, TEST[:1])
     with pytest.raises(TypeError, match="'y' parameter.*Got PCA: leave y out"):
         kind.from_estimator(pca, TEST, y=3)
@@ -743,7 +745,7 @@ def test_errors_of_decoded_codes_are_clear(pca, kind):
 def test_manifold_needs_codes_that_vary(pca):
     X = np.tile(TEST[0], (30, 1))
     X[0] += 1  # less than a share of the quantiles
-    message = r"At all 5 quantiles code 2 is -?\d.*LatentTraversalDisplay"
+    message = r"All 5 quantiles of code 2 are -?\d.*LatentTraversalDisplay"
     with pytest.raises(ValueError, match=message):
         LatentManifoldDisplay.from_estimator(pca, X, components=(2, 0), n_images=5)
     one = LatentManifoldDisplay.from_estimator(pca, X, n_images=1)

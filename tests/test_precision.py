@@ -1,7 +1,6 @@
 """Training in bfloat16: of the layers' products alone, not of what is judged."""
 
 import warnings
-from functools import partial
 
 import numpy as np
 import pytest
@@ -12,9 +11,10 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 import skae
-from skae._estimators.base.reconstruction import reconstruction_error
+from skae._training.criterion import SquaredError
 from skae._training.data import Rows
 from skae._training.loop import Plan, row_losses
+from skae._training.objective import ReconstructionObjective
 from skae._training.schedules import SCHEDULES
 
 _FINETUNED = {"autoencoder": skae.AutoencoderTransformer(max_iter=3)}
@@ -77,7 +77,7 @@ def test_rows_that_judge_are_computed_as_inference_computes_them():
     u = estimator._scaling(torch.from_numpy(X).double()).float()
     plans = [
         Plan(
-            partial(reconstruction_error, criterion=lambda o, t: (o - t).square()),
+            ReconstructionObjective(SquaredError()),
             batch_size=10,
             schedule=SCHEDULES["constant"](1e-3, max_iter=1),
             mixed_precision=mixed,

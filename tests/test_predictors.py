@@ -64,7 +64,7 @@ def test_further_scikit_learn_checks(cls, check):
 
 
 @pytest.fixture(scope="module")
-def labelled():
+def labeled():
     X, y = load_digits(return_X_y=True)
     return X[:200] / 16, y[:200] % 3
 
@@ -75,20 +75,20 @@ def quantities():
     return X[:200] / X.std(), y[:200]
 
 
-def data_for(estimator, labelled, quantities):
-    X, y = labelled if is_classifier(estimator) else quantities
+def data_for(estimator, labeled, quantities):
+    X, y = labeled if is_classifier(estimator) else quantities
     return X.copy(), y.copy()
 
 
 @pytest.mark.parametrize("check", PREDICTOR_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("estimator", make_predictors(), ids=str)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_predictor_checks(estimator, check, labelled, quantities):
-    check(clone(estimator), *data_for(estimator, labelled, quantities))
+def test_predictor_checks(estimator, check, labeled, quantities):
+    check(clone(estimator), *data_for(estimator, labeled, quantities))
 
 
 @pytest.mark.parametrize("estimator", make_predictors(), ids=str)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_pickles(estimator, labelled, quantities, tmp_path):
-    data = data_for(estimator, labelled, quantities)
+def test_pickles(estimator, labeled, quantities, tmp_path):
+    data = data_for(estimator, labeled, quantities)
     check_pickle_round_trip(clone(estimator), *data, tmp_path)

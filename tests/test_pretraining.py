@@ -1,23 +1,15 @@
 """Greedy pretraining of layers, by denoising autoencoders and by machines."""
 
 from contextlib import contextmanager, nullcontext
-from types import SimpleNamespace
 
+import engine
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from skae._engine.initialization import Criterion
-from skae._engine.pretraining.denoising_layer import LayerSpec, denoising_layer
-from skae._engine.pretraining.greedy import (
-    METHODS,
-    corruption_levels,
-    pretrain,
-    pretrain_layers,
-)
-from skae._engine.pretraining.rbm_layer import rbm_layer
-from skae._networks.layers import ACTIVATIONS
+from skae import StackedAutoencoder
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.scaling import Scaling
 from skae._training.data import Rows
 
@@ -39,7 +31,7 @@ def make_estimator(**parameters):
         "shuffle": True,
         "precision": "float32",
     }
-    return SimpleNamespace(**(defaults | parameters))
+    return StackedAutoencoder(**(defaults | parameters))
 
 
 def scaled(X, weight=None, dtype=torch.float64):
@@ -56,7 +48,7 @@ def no_monitors(layer):
 
 def run(estimator, X=DIGITS, sizes=(20, 10), activation="logistic", monitors=None):
     rows, scaling = scaled(X)
-    return pretrain(
+    stack = engine.pretrain(
         estimator,
         sizes,
         [activation] * len(sizes),
@@ -65,9 +57,11 @@ def run(estimator, X=DIGITS, sizes=(20, 10), activation="logistic", monitors=Non
         torch.Generator().manual_seed(0),
         monitors or no_monitors,
     )
+    layers, curves = zip(*stack, strict=True)
+    return layers, curves
 
 
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", engine.PRETRAINING_METHODS)
 def test_each_layer_has_its_width_and_gets_better(method):
     layers, curves = run(make_estimator(pretraining=method))
     shapes = [tuple(layer.weight.shape) for layer in layers]
@@ -79,7 +73,7 @@ def test_each_layer_has_its_width_and_gets_better(method):
     assert curves[0][-1] < curves[0][0]
 
 
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", engine.PRETRAINING_METHODS)
 def test_a_seed_gives_equal_bits(method):
     first, second = (run(make_estimator(pretraining=method)) for _ in range(2))
     assert first[1] == second[1]
@@ -87,7 +81,7 @@ def test_a_seed_gives_equal_bits(method):
         assert all(map(torch.equal, ours, theirs))
 
 
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", engine.PRETRAINING_METHODS)
 def test_the_layers_below_stay_as_they_are(method):
     alone, _ = run(make_estimator(pretraining=method), sizes=(20,))
     stacked, _ = run(make_estimator(pretraining=method), sizes=(20, 10))
@@ -119,7 +113,7 @@ def test_without_noise_and_activation_a_layer_finds_the_principal_subspace():
 
 
 def spec(index=0, activation="logistic", below=None, level=0.2, width=8):
-    return LayerSpec(index, width, activation, below, level)
+    return engine.layer_spec(index, width, activation, below, level)
 
 
 @pytest.mark.parametrize("below", ["tanh", None])
@@ -129,14 +123,14 @@ def test_what_was_learnt_of_scaled_codes_is_of_the_codes_themselves(below):
     draw = torch.Generator().manual_seed(0)
     layer, rows = spec(1, "tanh", below), Rows(x, x)
     criterion = None if below is None else object()
-    task = denoising_layer(make_estimator(), layer, rows, None, draw, criterion)
+    task = engine.denoising_task(make_estimator(), layer, rows, None, draw, criterion)
     task.network.double()
     clean = task.network(task.rows.x * (1.0 if below is None else 0.8))
-    learnt = task.learnt(task.network)
+    learnt = task.learned(task.network)
     codes = torch.tanh(x @ learnt.weight.T + learnt.bias)
     restored = codes @ learnt.decoder_weight.T + learnt.decoder_bias
     if below is None:
-        # The task's own rows are those, centred and scaled.
+        # The task's own rows are those, centered and scaled.
         slope = x[:, 0].std() / task.rows.x[:, 0].std()
         clean = clean * slope + x.mean(dim=0)
     else:
@@ -150,7 +144,9 @@ def test_weights_of_rows_are_those_of_repeated_rows():
     tasks = []
     for rows, _ in (scaled(X, weight), scaled(np.repeat(X, weight.astype(int), 0))):
         moved = Rows(rows.x + 1, rows.x + 1, rows.weight)
-        tasks.append(denoising_layer(make_estimator(), layer, moved, None, draw, None))
+        tasks.append(
+            engine.denoising_task(make_estimator(), layer, moved, None, draw, None)
+        )
     ours, theirs = (task.rows.x for task in tasks)
     repeated = np.repeat(ours.numpy(), weight.astype(int), 0)
     np.testing.assert_allclose(repeated, theirs.numpy(), rtol=1e-6, atol=1e-9)
@@ -166,7 +162,7 @@ def test_weights_of_rows_are_those_of_repeated_rows_to_a_machine():
         rows, scaling = scaled(data) if w is None else scaled(data, w)
         draw = torch.Generator().manual_seed(0)
         estimator = make_estimator(pretraining="rbm")
-        task = rbm_layer(estimator, spec(), rows, scaling, draw, None)
+        task = engine.rbm_task(estimator, spec(), rows, scaling, draw, None)
         biases.append(task.network.visible_bias.detach().numpy())
     np.testing.assert_allclose(*biases, rtol=1e-4, atol=1e-4)
 
@@ -179,12 +175,12 @@ def learnt_machine(X, link="identity", loss="squared_error", **parameters):
     target = rows.x if link == "identity" else torch.from_numpy(X)
     rows = Rows(rows.x, target)
     draw = torch.Generator().manual_seed(0)
-    criterion = Criterion(loss, scaling)
-    task = rbm_layer(estimator, spec(), rows, scaling, draw, criterion)
+    criterion = engine.criterion_of(loss, scaling)
+    task = engine.rbm_task(estimator, spec(), rows, scaling, draw, criterion)
     machine = task.network.double()
     for parameter in machine.parameters():
         torch.nn.init.normal_(parameter.data, std=0.3, generator=draw)
-    learnt = task.learnt(machine)
+    learnt = task.learned(machine)
     codes = torch.sigmoid(rows.x @ learnt.weight.T + learnt.bias)
     output = codes @ learnt.decoder_weight.T + learnt.decoder_bias
     return machine, task, codes, scaling.to_data(output)
@@ -236,7 +232,7 @@ def test_another_link_than_the_units_own_is_read_by_least_squares():
 def test_the_kind_of_visible_units(visible_units, X, kind):
     rows, scaling = scaled(X)
     estimator = make_estimator(visible_units=visible_units)
-    task = rbm_layer(estimator, spec(), rows, scaling, torch.Generator(), None)
+    task = engine.rbm_task(estimator, spec(), rows, scaling, torch.Generator(), None)
     bounded = task.rows.x.min() >= 0 and task.rows.x.max() <= 1
     assert ("bernoulli" if bounded else "gaussian") == kind
 
@@ -246,7 +242,7 @@ def test_bernoulli_units_need_values_in_the_unit_interval():
     estimator = make_estimator(visible_units="bernoulli")
     message = r"'visible_units' parameter is 'bernoulli'.*from -?0 to 16\. Scale X"
     with pytest.raises(ValueError, match=message):
-        rbm_layer(estimator, spec(), rows, scaling, torch.Generator(), None)
+        engine.rbm_task(estimator, spec(), rows, scaling, torch.Generator(), None)
 
 
 @pytest.mark.parametrize("unit", [1e-200, 1e200])
@@ -254,7 +250,7 @@ def test_machines_take_data_in_any_unit(unit):
     """Beyond the range of float32, too."""
     rows, scaling = scaled(unit * (DIGITS - 0.5), dtype=torch.float32)
     estimator = make_estimator(visible_units="auto")
-    task = rbm_layer(estimator, spec(), rows, scaling, torch.Generator(), None)
+    task = engine.rbm_task(estimator, spec(), rows, scaling, torch.Generator(), None)
     assert task.rows.x.isfinite().all() and task.rows.x.min() < -0.5
 
 
@@ -282,7 +278,7 @@ def test_machines_need_activations_that_are_means(activation):
 )
 def test_one_level_or_one_a_layer(corruption, level, levels):
     estimator = make_estimator(corruption=corruption, corruption_level=level)
-    assert corruption_levels(estimator, 2) == levels
+    assert engine.corruption_levels(estimator, 2) == levels
 
 
 @pytest.mark.parametrize("level", [1.5, (0.1,), (0.1, 0.2, 0.3), (0.1, -1), ("a", 1)])
@@ -301,7 +297,7 @@ def test_a_loss_that_is_not_finite_is_told_by_layer():
 
 def test_layers_come_one_by_one():
     rows, scaling = scaled(DIGITS)
-    stack = pretrain_layers(
+    stack = engine.pretrain(
         make_estimator(),
         (20, 10),
         ["relu", "relu"],

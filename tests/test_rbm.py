@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from engine import ContrastiveDivergence
 from numpy.testing import assert_allclose
 from sklearn.neural_network import BernoulliRBM
 
-from skae._engine.pretraining.rbm_layer import contrastive_divergence
 from skae._networks.rbm import UNITS, RestrictedBoltzmannMachine
 from skae._training.data import Rows
 from skae._training.optimizers import Adam
@@ -131,7 +131,7 @@ def test_a_long_chain_samples_the_model():
 def test_the_objective_has_the_statistics_of_contrastive_divergence_as_gradient():
     rbm = make_rbm()
     v = states(N_VISIBLE)[[3, 5, 5, 14]]
-    terms = contrastive_divergence(rbm, Rows(v, v), generator())
+    terms = ContrastiveDivergence().losses(rbm, Rows(v, v), generator())
     model = rbm.reconstruct(v, generator()).detach()
     weight, visible, hidden = gradients(rbm, terms["reconstruction"].mean())
     h_data, h_model = (torch.sigmoid(rbm.hidden_parameter(x)) for x in (v, model))
@@ -143,7 +143,7 @@ def test_the_objective_has_the_statistics_of_contrastive_divergence_as_gradient(
 def test_its_value_is_the_reconstruction_error():
     rbm = make_rbm()
     v = states(N_VISIBLE)
-    terms = contrastive_divergence(rbm, Rows(v, v), generator())
+    terms = ContrastiveDivergence().losses(rbm, Rows(v, v), generator())
     error = (rbm.reconstruct(v, generator()) - v).square().mean(dim=1)
     torch.testing.assert_close(terms["reconstruction"], error)
 
@@ -155,9 +155,10 @@ def test_contrastive_divergence_raises_the_likelihood(n_steps):
     before = log_likelihood(rbm, rows).item()
     parameters, draw = FlatParameters(rbm), generator()
     optimizer = Adam(parameters)
+    objective = ContrastiveDivergence(n_steps)
     for _ in range(500):
         parameters.gradient.zero_()
-        terms = contrastive_divergence(rbm, Rows(rows, rows), draw, n_steps=n_steps)
+        terms = objective.losses(rbm, Rows(rows, rows), draw)
         terms["reconstruction"].mean().backward()
         optimizer.step(parameters, 0.02)
     # Of four pairs of states, and of the best model, whose entropy is 1.33 nats.

@@ -1,5 +1,6 @@
 """Several starts of a fit: when they are made, and which is kept."""
 
+import engine
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -9,9 +10,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer, DenoisingAutoencoder, VAETransformer
-from skae._engine import restarts as _restarts
-from skae._engine.trainer import Trainer
-from skae._training.early_stopping import DivergedError
 
 CLASSES = [AutoencoderTransformer, DenoisingAutoencoder, VAETransformer]
 SMALL = {"max_iter": 3, "hidden_layer_sizes": (16,), "random_state": 0}
@@ -95,8 +93,8 @@ def test_auto_makes_one_start_where_pca_is_left_clearly():
 
 @pytest.mark.parametrize("few, many, n_starts", [(1e6, 1e6, 3), (1, 1e6, 2), (1, 1, 1)])
 def test_auto_makes_more_starts_for_few_codes(few, many, n_starts, monkeypatch):
-    monkeypatch.setattr(_restarts, "_FEW_VALUES", few)
-    monkeypatch.setattr(_restarts, "_MANY_VALUES", many)
+    engine.set_constant(monkeypatch, "values for a rough start", few)
+    engine.set_constant(monkeypatch, "values for a textbook start", many)
     X = load_digits().data
     model = AutoencoderTransformer(2, random_state=0, max_iter=12).fit(X)
     assert model.n_init_ == n_starts
@@ -106,7 +104,7 @@ def test_auto_makes_more_starts_for_few_codes(few, many, n_starts, monkeypatch):
 
 
 def test_a_start_without_the_linear_path_keeps_its_axes(monkeypatch):
-    monkeypatch.setattr(_restarts, "_further_kinds", lambda *_: ["textbook"])
+    engine.set_further_starts(monkeypatch, ["textbook"])
     X = make_swiss_roll(1500, random_state=1)[0]
     tasks = Tasks()
     model = AutoencoderTransformer(2, random_state=0, max_iter=40)
@@ -267,10 +265,7 @@ def test_an_interrupt_keeps_the_best_start_so_far(after, n_starts):
 
 
 def test_an_interrupt_between_starts_keeps_the_first(monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Trainer, "restart", interrupt)
+    engine.interrupt_at(monkeypatch, "further start")
     X = load_digits().data[:300]
     model = AutoencoderTransformer(4, linear_path=None, n_init=3, **SMALL)
     with pytest.raises(KeyboardInterrupt):
@@ -280,14 +275,7 @@ def test_an_interrupt_between_starts_keeps_the_first(monkeypatch):
 
 @pytest.mark.parametrize("failing", [[0], [1], [0, 2], [0, 1, 2]])
 def test_a_start_that_diverges_costs_only_itself(failing, monkeypatch):
-    run = Trainer.run
-
-    def diverge(trainer, report):
-        if trainer.index - 1 in failing:
-            raise DivergedError(f"start {trainer.index}")
-        run(trainer, report)
-
-    monkeypatch.setattr(Trainer, "run", diverge)
+    engine.let_starts_diverge(monkeypatch, failing)
     X = load_digits().data[:300]
     model = AutoencoderTransformer(4, linear_path=None, n_init=3, **SMALL)
     if len(failing) == 3:

@@ -156,7 +156,7 @@ def test_weights_equal_repetitions(link):
     weighted = Scaling.fit(X, link, counts.astype(float))
     repeated = Scaling.fit(np.repeat(X, counts, axis=0), link)
     for name, buffer in weighted.named_buffers():
-        # What rounding left of the centre is rounding: compare it with the rest.
+        # What rounding left of the center is rounding: compare it with the rest.
         if not name.startswith("center"):
             torch.testing.assert_close(buffer, repeated.get_buffer(name))
     torch.testing.assert_close(

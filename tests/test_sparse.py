@@ -2,6 +2,7 @@
 
 import warnings
 
+import engine
 import numpy as np
 import pytest
 import scipy.sparse
@@ -17,13 +18,13 @@ from benchmarks import mnist, sparse
 from benchmarks.__main__ import main
 from benchmarks.datasets import Split
 from skae import SparseAutoencoder
-from skae._estimators.dense.sparsity import kl_penalty, top_k_error
-from skae._functional.losses import elementwise_loss
+from skae._estimators.dense.sparsity import KLPenalty, TopKObjective
 from skae._networks.sparse import (
     RectifiedAutoencoder,
     TopKAutoencoder,
     keep_largest,
 )
+from skae._training.criterion import SquaredError
 from skae._training.data import Rows
 from skae._training.optimizers import Adam
 from skae._training.state import FlatParameters
@@ -47,10 +48,6 @@ def make_network(k=3, **options):
     network = TopKAutoencoder(6, 10, (), "silu", k=k, **options)
     network.initialize("xavier_uniform", torch.Generator().manual_seed(0))
     return network
-
-
-def squared_error(output, target):
-    return elementwise_loss("squared_error", "identity", output, target)
 
 
 # ----- top k ---------------------------------------------------------------
@@ -145,13 +142,13 @@ def test_idle_units_are_counted_in_training_alone():
     network = make_network()
     rows = Rows(*2 * [torch.randn(40, 6)])
     network.eval()
-    top_k_error(network, rows, None, criterion=squared_error, revival=1.0)
+    TopKObjective(SquaredError(), revival=1.0).losses(network, rows, None)
     assert network.rows_since_active.sum() == 0
     network.train()
     with torch.no_grad():
         network.f.layers[0].bias[2] = -100.0
     for _ in range(2):
-        top_k_error(network, rows, None, criterion=squared_error, revival=1.0)
+        TopKObjective(SquaredError(), revival=1.0).losses(network, rows, None)
     assert network.rows_since_active.tolist() == [80.0 * (i == 2) for i in range(10)]
 
 
@@ -160,7 +157,7 @@ def test_only_idle_units_learn_from_the_revival():
     rows = Rows(*2 * [torch.randn(80, 6)])
     with torch.no_grad():
         network.f.layers[0].bias[2] = -100.0
-    terms = top_k_error(network, rows, None, criterion=squared_error, revival=1.0)
+    terms = TopKObjective(SquaredError(), revival=1.0).losses(network, rows, None)
     assert list(terms) == ["reconstruction", "revival"]
     terms["revival"].mean().backward()
     slopes = network.f.layers[0].weight.grad.abs().sum(dim=1)
@@ -177,10 +174,9 @@ def test_dead_units_come_back():
             network.f.layers[0].bias[:5] = -6.0
         parameters = FlatParameters(network)
         optimizer = Adam(parameters)
+        objective = TopKObjective(SquaredError(), revival)
         for _ in range(1000):
-            terms = top_k_error(
-                network, rows, None, criterion=squared_error, revival=revival
-            )
+            terms = objective.losses(network, rows, None)
             parameters.gradient.zero_()
             sum(terms.values()).mean().backward()
             optimizer.step(parameters, 0.01)
@@ -267,8 +263,8 @@ def test_weights_count_in_the_means():
     weight = torch.tensor([2.0, 1.0, 1.0, 0.0], dtype=torch.float64)
     repeated = codes[[0, 0, 1, 2]]
     torch.testing.assert_close(
-        kl_penalty(codes, weight, target=0.1),
-        kl_penalty(repeated, None, target=0.1),
+        KLPenalty(target=0.1).losses(codes, weight),
+        KLPenalty(target=0.1).losses(repeated, None),
     )
 
 
@@ -351,7 +347,7 @@ def coder():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sparse_codes_are_the_dense_ones(coder, dtype, monkeypatch):
-    monkeypatch.setattr("skae._engine.inference._SPARSE_CHUNK", 700)
+    engine.set_constant(monkeypatch, "sparse rows at a time", 700)
     codes = coder.transform(X.astype(dtype))
     assert isinstance(codes, scipy.sparse.csr_matrix)
     assert codes.dtype == dtype

@@ -230,7 +230,7 @@ def test_unlabeled_rows_of_the_length_of_X_are_sliced(digits, n_unlabeled, n_see
 
 def test_without_any_label(digits):
     X, y = digits
-    with pytest.raises(ValueError, match=r"No row of y has a label: .*-1"):
+    with pytest.raises(ValueError, match=r"No sample of y has a label: .*-1"):
         fitted(X, np.full(300, -1), unlabeled_label=-1)
 
 
@@ -300,8 +300,8 @@ def test_validation_scores_are_those_of_the_model(digits):
     X, y = digits
     classifier = StackedDAEClassifier(**QUICK)
     classifier.fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
-    assert len(classifier.validation_scores_) == classifier.n_iter_
-    best = classifier.validation_scores_[classifier.best_epoch_ - 1]
+    assert len(classifier.validation_scores_) == classifier.n_iter_ + 1
+    best = classifier.validation_scores_[classifier.best_epoch_]
     assert classifier.score(X[200:], y[200:]) == pytest.approx(best)
     assert fitted(X, y, early_stopping=False).validation_scores_ is None
 
@@ -413,9 +413,9 @@ def test_validation_rows_without_labels_do_not_count(digits):
     second = StackedDAEClassifier(unlabeled_label=-1, **QUICK)
     second.fit(X, y, X_val=X[known], y_val=y[known])
     assert first.validation_scores_ == second.validation_scores_
-    with pytest.raises(ValueError, match="No row of y_val has a label"):
+    with pytest.raises(ValueError, match="No sample of y_val has a label"):
         first.fit(X, y, X_val=X, y_val=np.full(300, -1))
-    with pytest.raises(ValueError, match="No row of y has a label"):
+    with pytest.raises(ValueError, match="No sample of y has a label"):
         first.score(X, np.full(300, -1))
 
 
@@ -650,4 +650,4 @@ def test_validation_rows_through_a_pipeline(digits):
         stackeddaeclassifier__X_val=X[:50],
         stackeddaeclassifier__y_val=y[:50],
     )
-    assert len(pipeline[-1].validation_scores_) == pipeline[-1].n_iter_
+    assert len(pipeline[-1].validation_scores_) == pipeline[-1].n_iter_ + 1

@@ -2,6 +2,7 @@
 
 import pickle
 
+import engine
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,11 +19,7 @@ from benchmarks import deep_autoencoder, mnist
 from benchmarks.__main__ import main
 from benchmarks.datasets import Split
 from skae import StackedAutoencoder
-from skae._engine.initialization import make_start
-from skae._engine.pretraining import greedy as _pretraining
-from skae._engine.pretraining.denoising_layer import LearntLayer
-from skae._estimators.base.validation import check_samples, set_up
-from skae._networks.layers import ACTIVATIONS
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.unrolled import UnrolledAutoencoder
 
 X, y = load_digits(return_X_y=True)
@@ -33,18 +30,11 @@ RBM = {"pretraining": "rbm", "activation": "logistic"}
 
 def start_of(X, **parameters):
     """Return the `Start` of a fit to X, and the layers that it was unrolled from."""
-    estimator, layers = StackedAutoencoder(6, **{**SMALL, **parameters}), []
-    kept = _pretraining._train_layer
-
-    def keep(*args):
-        layers.append(kept(*args))
-        return layers[-1]
-
+    estimator = StackedAutoencoder(6, **{**SMALL, **parameters})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_pretraining, "_train_layer", keep)
-        samples, _ = check_samples(estimator, X, reset=True)
-        start = make_start(estimator, samples, set_up(estimator, samples, 0))
-    return start, [layer for layer, _ in layers]
+        layers = engine.watch_layers(patch)
+        samples, _ = engine.check_samples(estimator, X)
+        return engine.initialize(estimator, samples), layers
 
 
 def composed(layers, x, activation):
@@ -112,7 +102,7 @@ def _visible_bias(layer, scaling):
 def test_the_decoder_begins_as_the_transpose():
     network = UnrolledAutoencoder(5, 2, (4,), "tanh")
     weights = [torch.randn(4, 5), torch.randn(2, 4)]
-    layers = [LearntLayer(w, torch.ones(len(w)), w.T, torch.zeros(())) for w in weights]
+    layers = [engine.layer_of(w, w.T) for w in weights]
     network.unroll(layers[:1])
     assert torch.equal(network.f.layers[0].weight, weights[0])
     assert torch.equal(network.g.layers[1].weight, weights[0].T)
@@ -261,10 +251,7 @@ def test_an_interrupted_refit_keeps_the_model_before():
 
 
 def test_an_interrupted_partial_fit_leaves_nothing(monkeypatch):
-    def interrupt(*args):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(_pretraining, "_train_layer", interrupt)
+    engine.interrupt_at(monkeypatch, "layer")
     estimator = StackedAutoencoder(6, **SMALL)
     with pytest.raises(KeyboardInterrupt):
         estimator.partial_fit(X)

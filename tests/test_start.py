@@ -1,23 +1,13 @@
+import engine
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
-from skae._engine import initialization as _start
-from skae._engine.initialization import (
-    Criterion,
-    Samples,
-    ScaledRows,
-    Setup,
-    default_hidden_layer_sizes,
-    make_rows,
-    make_start,
-)
 from skae._functional.losses import LINKS, LOSSES
 from skae._networks.scaling import Scaling
 
-CPU = torch.device("cpu")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -34,12 +24,12 @@ def data_for(link, n=60, p=7, seed=0):
 def samples_for(link, weighted=False, target=None):
     X = data_for(link)
     weight = np.random.RandomState(1).uniform(0.5, 3, len(X)) if weighted else None
-    return Samples(X, X if target is None else target, weight)
+    return engine.samples_of(X, target, weight)
 
 
-def start_of(samples, link="identity", n_components=3, **parameters):
-    estimator = AutoencoderTransformer(hidden_layer_sizes=(5,), **parameters)
-    return make_start(estimator, samples, Setup(link, n_components, seed=0))
+def start_of(samples, **parameters):
+    estimator = AutoencoderTransformer(3, hidden_layer_sizes=(5,), **parameters)
+    return engine.initialize(estimator, samples)
 
 
 def reconstruct(start, X):
@@ -64,7 +54,9 @@ def test_the_start_reconstructs_as_pca_does(precision, activation):
 def test_the_start_is_the_pca_of_the_weighted_rows():
     counts = np.random.RandomState(1).randint(1, 4, size=60)
     X = data_for("identity")
-    start = start_of(Samples(X, X, counts.astype(float)), precision="float64")
+    start = start_of(
+        engine.samples_of(X, weight=counts.astype(float)), precision="float64"
+    )
     pca = PCA(3).fit(np.repeat(X, counts, axis=0))
     expected = pca.inverse_transform(pca.transform(X))
     np.testing.assert_allclose(reconstruct(start, X), expected, atol=1e-8)
@@ -98,11 +90,11 @@ def test_the_criterion_of_the_data_itself_is_the_least(loss):
     link = LOSSES[loss].link
     samples = samples_for(link)
     scaling = Scaling.fit(samples.X, link)
-    criterion = Criterion(loss, scaling)
-    rows = make_rows(scaling, samples, torch.float64, CPU)
-    least = criterion(rows.x, rows.target).mean()
+    criterion = engine.criterion_of(loss, scaling)
+    rows = engine.training_rows(scaling, samples)
+    least = criterion.losses(rows.x, rows.target).mean()
     for step in (-0.3, 0.3):
-        assert criterion(rows.x + step, rows.target).mean() > least
+        assert criterion.losses(rows.x + step, rows.target).mean() > least
 
 
 @pytest.mark.parametrize("link", sorted(set(LINKS) - {"tanh"}))
@@ -110,14 +102,14 @@ def test_predicting_the_mean_costs_one_whatever_the_unit(link):
     X = data_for(link)
     for unit in (1.0, 1e-3) if link == "logistic" else (1.0, 1e-3, 1e3):
         scaling = Scaling.fit(unit * X, link)
-        samples = Samples(unit * X, unit * X, None)
-        rows = make_rows(scaling, samples, torch.float64, CPU)
-        criterion = Criterion("squared_error", scaling)
+        samples = engine.samples_of(unit * X)
+        rows = engine.training_rows(scaling, samples)
+        criterion = engine.criterion_of("squared_error", scaling)
         mean = torch.from_numpy(unit * X.mean(axis=0, keepdims=True))
         # The network's output whose image under the link is the mean.
         output = {"identity": lambda t: t, "logistic": torch.logit, "exp": torch.log}
         linked = (output[link](mean) - scaling.center) - scaling.center_rest
-        value = criterion(linked / scaling.scale, rows.target).mean()
+        value = criterion.losses(linked / scaling.scale, rows.target).mean()
         assert float(value) == pytest.approx(1)
 
 
@@ -125,13 +117,13 @@ def test_predicting_the_mean_costs_one_whatever_the_unit(link):
 def test_rows_are_in_the_network_space_with_weights_of_mean_one(dtype):
     samples = samples_for("identity", weighted=True)
     scaling = Scaling.fit(samples.X, "identity", samples.weight)
-    rows = make_rows(scaling, samples, dtype, CPU)
+    rows = engine.training_rows(scaling, samples, dtype)
     assert rows.x.dtype == rows.weight.dtype == dtype
     assert rows.target is rows.x
     assert float(rows.weight.mean()) == pytest.approx(1)
     share = samples.weight / samples.weight.sum()
     np.testing.assert_allclose(rows.weight / len(rows), share, rtol=1e-5)
-    # Centred and scaled with the same weights.
+    # Centered and scaled with the same weights.
     np.testing.assert_allclose(share @ rows.x.double().numpy(), 0, atol=1e-6)
 
 
@@ -139,7 +131,7 @@ def test_paired_rows_keep_their_own_target():
     target = data_for("identity", seed=5)
     samples = samples_for("identity", target=target)
     scaling = Scaling.fit(target, "identity")
-    rows = make_rows(scaling, samples, torch.float64, CPU)
+    rows = engine.training_rows(scaling, samples)
     torch.testing.assert_close(rows.target, scaling.to_network(target, torch.float64))
     torch.testing.assert_close(rows.x, scaling.to_network(samples.X, torch.float64))
 
@@ -160,7 +152,7 @@ def test_samples_keep_their_fields_aligned_and_count_their_weights():
 
 @pytest.mark.parametrize("n_features", [1, 10, 1000])
 def test_the_default_network_narrows_towards_the_code(n_features):
-    sizes = default_hidden_layer_sizes(n_features)
+    sizes = engine.default_hidden_layer_sizes(n_features)
     assert len(sizes) >= 1
     assert list(sizes) == sorted(sizes, reverse=True)
 
@@ -177,18 +169,23 @@ def test_much_data_in_float32_starts_in_float32(
     dtype, precision, expected, monkeypatch
 ):
     X = np.random.RandomState(0).randn(60, 5).astype(dtype)
-    samples = Samples(X, X)
     scaling = Scaling.fit(X, "identity")
-    assert ScaledRows(scaling, samples, precision).x.dtype == torch.float64
-    monkeypatch.setattr(_start, "_MANY_NUMBERS", 1)
-    assert ScaledRows(scaling, samples, precision).x.dtype == expected
+    assert (
+        engine.rows_of_the_start(scaling, X, getattr(torch, precision)).dtype
+        == torch.float64
+    )
+    engine.set_constant(monkeypatch, "values for float32 starts", 1)
+    assert (
+        engine.rows_of_the_start(scaling, X, getattr(torch, precision)).dtype
+        == expected
+    )
 
 
 def test_a_start_in_float32_is_that_in_float64(monkeypatch):
     X = np.random.RandomState(0).randn(300, 5).astype("float32") * [1, 2, 3, 4, 5]
     X = X.astype("float32")
     fits = [AutoencoderTransformer(2, max_iter=1, random_state=0).fit(X)]
-    monkeypatch.setattr(_start, "_MANY_NUMBERS", 1)
+    engine.set_constant(monkeypatch, "values for float32 starts", 1)
     fits.append(AutoencoderTransformer(2, max_iter=1, random_state=0).fit(X))
     codes = [fit.network_.encode(torch.ones(1, 5)) for fit in fits]
     torch.testing.assert_close(*codes, rtol=1e-4, atol=1e-5)

@@ -5,6 +5,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from objectives import FunctionObjective
 from torch import nn
 
 from skae._networks.dense import DenseAutoencoder
@@ -27,7 +28,7 @@ def rows(n=40):
     return Rows(x, x)
 
 
-def objective(network, rows, generator):
+def squared_error(network, rows, generator):
     output = network(rows.x, generator)
     return {"reconstruction": (output - rows.target).square().mean(dim=1)}
 
@@ -43,7 +44,13 @@ def make_state(optimizer="adam", average=True, **options):
 
 
 def train_for(state, n_epochs):
-    train(state, rows(), Plan(objective, 7, Constant(0.01, 10)), n_epochs, [])
+    train(
+        state,
+        rows(),
+        Plan(FunctionObjective(squared_error), 7, Constant(0.01, 10)),
+        n_epochs,
+        [],
+    )
 
 
 # ----- flat parameters ---------------------------------------------------------

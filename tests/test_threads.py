@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_info
 from skae import AutoencoderClassifier, AutoencoderTransformer
 from skae._functional import linear_maps as linear
 from skae._networks.scaling import Scaling
+from skae._utils import thread_counts
 from skae._utils import threads as _threads
 from skae._utils.thread_counts import BlasLimit
 from skae._utils.threads import (
@@ -283,6 +284,14 @@ def test_an_inner_estimator_has_no_more_threads_than_the_outer(
 
 
 # ----- free processors -------------------------------------------------------
+
+
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="torch without MKL")
+def test_without_the_path_of_torchs_library_its_public_function_sets_threads(
+    monkeypatch,
+):
+    monkeypatch.delattr(torch._C, "__file__")
+    assert thread_counts._torch_libraries.__wrapped__() is None
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
-"""What an estimator's training parameters mean in numbers."""
+"""The settings of a fit: every parameter of training, with 'auto' resolved."""
 
 import functools
+from dataclasses import dataclass, replace
+
+import torch
 
 from skae._networks.cost import multiplications
 from skae._training.loop import Plan
@@ -9,81 +12,242 @@ from skae._training.schedules import SCHEDULES
 from skae._utils.device import resolve_device
 from skae._utils.threads import choose_n_threads, flops_per_step
 
-# Measured, with Adam; other solvers have no decay by default.
+# Chosen with Adam on the sets of benchmarks/README.md.
 _LARGEST_DEFAULT_ALPHA = 1000.0
 _LARGEST_DEFAULT_BATCH = 64
+# Parameters that the configuration holds as they are.
+_UNCHANGED = (
+    "average",
+    "dropout",
+    "early_stopping",
+    "init",
+    "learning_rate",
+    "learning_rate_init",
+    "max_iter",
+    "max_norm",
+    "n_iter_no_change",
+    "shuffle",
+    "solver",
+    "tol",
+    "validation_fraction",
+)
+# All parameters that `resolve_config` reads; the last two not of every estimator.
+PARAMETERS = (
+    *_UNCHANGED,
+    *("alpha", "batch_size", "device", "n_threads", "precision", "verbose"),
+    *("l1_ratio", "n_init"),
+)
 
 
-def batch_size_for(estimator, n_samples):
-    """Return the number of rows of a batch."""
-    if estimator.batch_size == "auto":
-        return min(_LARGEST_DEFAULT_BATCH, n_samples)
-    return min(estimator.batch_size, n_samples)
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained. Nothing in it changes during a fit.
+
+    Attributes
+    ----------
+    name : str
+        Name of the estimator's class, for messages.
+    seed : int
+    device : torch.device
+    dtype : torch.dtype
+        Of the weights in training.
+    mixed_precision : bool
+    n_threads : int
+        Threads of the training steps.
+    max_threads : int or None
+        The parameter `n_threads`, for work of other sizes.
+    batch_size, max_iter, n_iter_no_change : int
+    solver, learning_rate, init : str
+    learning_rate_init, tol, l1_ratio, dropout, validation_fraction : float
+    alpha : float or None
+        None is the share of the variance that the linear path explains, or
+        `decay_without_path`, times the number of samples, at most 1000.
+    max_norm : float or None
+    average, shuffle, verbose : bool
+    n_init : int or None
+        Number of starts; None lets the first one decide.
+    validation_strategy : {"given", "holdout", "cross-validation", "none"}
+    early_stopping : bool or str
+        The parameter, for messages.
+    correction_seed : int
+        Seed of the first fit of the model, which drew its correction.
+    has_linear_path : bool
+    loss_is_of_residuals : bool
+        Whether zero is the smallest loss, unlike that of a likelihood.
+    sums_over_features : bool
+        Whether the loss of a sample is a sum over the features, not a mean.
+    decay_without_path : float
+        Decay of a network without a linear path, relative to that of a network whose
+        linear path explains all of the variance.
+    """
+
+    name: str
+    seed: int
+    device: torch.device
+    dtype: torch.dtype
+    mixed_precision: bool
+    n_threads: int
+    max_threads: int | None
+    batch_size: int
+    max_iter: int
+    n_iter_no_change: int
+    solver: str
+    learning_rate: str
+    init: str
+    learning_rate_init: float
+    tol: float
+    l1_ratio: float
+    dropout: float
+    validation_fraction: float
+    alpha: float | None
+    max_norm: float | None
+    average: bool
+    shuffle: bool
+    verbose: bool
+    n_init: int | None
+    validation_strategy: str
+    early_stopping: bool | str
+    correction_seed: int
+    has_linear_path: bool = False
+    loss_is_of_residuals: bool = False
+    sums_over_features: bool = False
+    decay_without_path: float = 1.0
+
+    @property
+    def trains_without_evidence(self):
+        """Whether a network with a linear path is trained without validation data."""
+        return self.early_stopping is False
+
+    @property
+    def is_stochastic(self):
+        """Whether the solver takes mini-batches."""
+        return self.solver in OPTIMIZERS
 
 
-def resources(estimator, network, n_samples):
-    """Return the device and the number of threads that the work calls for."""
-    batch_size = batch_size_for(estimator, n_samples)
+def resolve_config(
+    name,
+    parameters,
+    network,
+    n_samples,
+    seed,
+    *,
+    validation_strategy="none",
+    correction_seed=None,
+    **facts,
+):
+    """Return the `TrainingConfig` of an estimator's parameters.
+
+    Parameters
+    ----------
+    name : str
+        Name of the estimator's class.
+    parameters : dict
+        Values of `PARAMETERS`.
+    network : nn.Module
+        One of the size that is to be trained.
+    n_samples, seed : int
+    validation_strategy : str
+    correction_seed : int or None
+        None is `seed`.
+    **facts : bool or float
+        Further attributes of the configuration.
+    """
+    batch_size = resolve_batch_size(parameters["batch_size"], n_samples)
     step = flops_per_step(multiplications(network), batch_size)
-    whole = step * estimator.max_iter * n_samples / batch_size
-    device = resolve_device(estimator.device, whole)
-    if device.type == "mps" and estimator.precision == "float64":
-        raise ValueError(
-            "device='mps' has no float64. Use precision='float32' or device='cpu'."
-        )
-    return device, choose_n_threads(estimator.n_threads, step)
-
-
-def make_plan(estimator, objective, batch_size, count, first_epoch):
-    """Return the `Plan` of a fit to rows whose weights sum to `count`."""
-    alpha = 0.0 if estimator.alpha == "auto" else estimator.alpha / count
-    l1_ratio = estimator.l1_ratio
-    if estimator.solver == "adamw":
-        # Its optimiser has the squared part, as decay outside the gradient.
-        alpha, l1_ratio = alpha * l1_ratio, 1.0
-    return Plan(
-        objective=objective,
-        anneal=estimator._anneal,
+    work = step * parameters["max_iter"] * n_samples / batch_size
+    device = resolve_device(parameters["device"], work)
+    precision = parameters["precision"]
+    _check_precision(device, precision)
+    alpha, n_init = parameters["alpha"], parameters.get("n_init", 1)
+    return TrainingConfig(
+        name=name,
+        seed=seed,
+        device=device,
+        dtype=training_dtype(precision),
+        mixed_precision=precision == "bfloat16",
+        n_threads=choose_n_threads(parameters["n_threads"], step),
+        max_threads=parameters["n_threads"],
         batch_size=batch_size,
-        schedule=make_schedule(estimator, first_epoch),
-        shuffle=estimator.shuffle,
-        alpha=alpha,
-        l1_ratio=l1_ratio,
-        max_norm=estimator.max_norm,
-        mixed_precision=estimator.precision == "bfloat16",
+        alpha=None if alpha == "auto" else float(alpha),
+        l1_ratio=parameters.get("l1_ratio", 0.0),
+        n_init=None if n_init == "auto" else n_init,
+        verbose=bool(parameters["verbose"]),
+        validation_strategy=validation_strategy,
+        correction_seed=seed if correction_seed is None else correction_seed,
+        **{key: parameters[key] for key in _UNCHANGED},
+        **facts,
     )
 
 
-def make_schedule(estimator, first_epoch):
+def _check_precision(device, precision):
+    if device.type == "mps" and precision == "float64":
+        raise ValueError(
+            "device='mps' has no float64. Use precision='float32' or device='cpu'."
+        )
+
+
+def resolve_batch_size(batch_size, n_samples):
+    """Return the number of samples of a batch."""
+    wanted = _LARGEST_DEFAULT_BATCH if batch_size == "auto" else batch_size
+    return min(wanted, n_samples)
+
+
+def training_dtype(precision):
+    """Return the dtype of the weights in training."""
+    return torch.float64 if precision == "float64" else torch.float32
+
+
+def make_plan(config, objective, n_samples, count, first_epoch):
+    """Return the `Plan` of training on samples whose weights sum to `count`."""
+    alpha, l1_ratio = (config.alpha or 0.0) / count, config.l1_ratio
+    if config.solver == "adamw":
+        # Its optimizer has the squared part, as decay outside the gradient.
+        alpha, l1_ratio = alpha * l1_ratio, 1.0
+    return Plan(
+        objective=objective,
+        batch_size=min(config.batch_size, n_samples),
+        schedule=make_schedule(config, first_epoch),
+        shuffle=config.shuffle,
+        alpha=alpha,
+        l1_ratio=l1_ratio,
+        max_norm=config.max_norm,
+        mixed_precision=config.mixed_precision,
+    )
+
+
+def make_schedule(config, first_epoch):
     """Return the schedule of the learning rate, `first_epoch` epochs after a start."""
-    schedule = SCHEDULES[estimator.learning_rate]
-    return schedule(estimator.learning_rate_init, estimator.max_iter, first_epoch)
+    schedule = SCHEDULES[config.learning_rate]
+    return schedule(config.learning_rate_init, config.max_iter, first_epoch)
 
 
-def make_optimizer(estimator, network, count, *, rough=False):
-    """Return a function of `FlatParameters`, or None for a full-batch solver.
-
-    The large weights of a `rough` start do not decay by default: that would undo what
-    they are for (benchmarks/README.md).
-    """
-    if estimator.solver not in OPTIMIZERS:
-        return None
-    if estimator.solver != "adamw":
-        return OPTIMIZERS[estimator.solver]
-    alpha = estimator.alpha
-    if alpha == "auto":
-        alpha = 0.0 if rough else _default_alpha(estimator, network, count)
-    decay = min(1.0, alpha * (1 - estimator.l1_ratio) / count)
+def make_optimizer(config, alpha, count):
+    """Return a function of `FlatParameters`, or None for a full-batch solver."""
+    if config.solver != "adamw":
+        return OPTIMIZERS.get(config.solver)
+    decay = min(1.0, alpha * (1 - config.l1_ratio) / count)
     return functools.partial(OPTIMIZERS["adamw"], decoupled_decay=decay)
 
 
-def _default_alpha(estimator, network, count):
-    """Return what ``alpha="auto"`` stands for with ``solver="adamw"``.
+def resolve_alpha(config, network, count, *, rough=False):
+    """Return the weight decay of training a network, in the unit of `alpha`.
 
-    Decay draws the correction towards zero, the network towards its linear path:
-    the stronger, the more of the variance that path explains (measured).
+    Decay draws the correction towards zero and the network towards its linear path: the
+    default is the stronger, the more of the variance that path explains. The large
+    weights of a `rough` start do not decay by default, as that would undo what they
+    are for (benchmarks/README.md). Solvers other than 'adamw' have no decay by default.
     """
-    explained = estimator._decay_without_path
+    if config.alpha is not None:
+        return config.alpha
+    if config.solver != "adamw" or rough:
+        return 0.0
+    explained = config.decay_without_path
     if network.linear_path and network.contains_linear_path:
         explained = max(0.0, 1.0 - float(network.correction_scale) ** 2)
     return explained * min(_LARGEST_DEFAULT_ALPHA, count)
+
+
+def at_constant_rate(plan, config):
+    """Return the plan with the initial learning rate throughout (`partial_fit`)."""
+    schedule = SCHEDULES["constant"](config.learning_rate_init, max_iter=1)
+    return replace(plan, schedule=schedule)

@@ -1,7 +1,8 @@
-"""What a fit leaves on the estimator."""
+"""The fitted attributes of an autoencoder."""
+
+import math
 
 import numpy as np
-import torch
 
 from skae._engine.code_statistics import code_statistics
 from skae._engine.inference import Codec
@@ -9,107 +10,137 @@ from skae._networks.array_state import sample_tensor
 from skae._utils.threads import limit_threads_for
 
 
-def fitted_attributes(estimator, result, samples, *, warm=False, keep_head=False):
-    """Return all fitted attributes as a dictionary.
+def fitted_attributes(result, samples, form, *, before=None, keep_head=False):
+    """Return the fitted attributes as a dictionary.
 
     Parameters
     ----------
-    estimator : BaseAutoencoder
-        Its parameters, and its curves so far if `warm`, are read.
     result : FitResult
     samples : Samples
-        The training rows, validation rows included.
-    warm : bool
-        Whether to append to the estimator's curves.
+        The training samples, validation samples included.
+    form : {"principal", "white", "ordered", "raw"}
+        Of the codes, as in `code_statistics`.
+    before : dict or None
+        Fitted attributes of the fit that goes on; None for a new fit.
     keep_head : bool
-        Whether codes keep the form that the estimator gives them now.
+        Whether codes keep the form of `before`.
+
+    Returns
+    -------
+    attributes : dict
+    code_mean : ndarray of shape (n_components,)
+        Mean of the network's codes on the training samples.
     """
     network, scaling = result.network, result.scaling
-    with limit_threads_for(estimator.n_threads, samples.X):
-        statistics = code_statistics(
-            samples,
-            scaling,
-            network,
-            form=estimator._code_form(),
-            head=estimator._head if keep_head else None,
-        )
+    config = result.config
+    head = before["_head"] if keep_head else None
+    with limit_threads_for(config.max_threads, samples.X):
+        statistics = code_statistics(samples, scaling, network, form=form, head=head)
     head = statistics.head
-    mean = estimator.mean_ if keep_head else statistics.mean
+    mean, paired = statistics.mean, samples.paired
+    if keep_head:
+        # The mean stays that of the targets, whatever the samples of this call are.
+        mean, paired = before["mean_"], paired or before["_fitted_to_pairs"]
     n_components = len(statistics.explained_variance)
     attributes = {
         "n_components_": n_components,
-        "n_samples_": len(samples.X),
         "mean_": mean,
+        "_fitted_to_pairs": paired,
         "explained_variance_": statistics.explained_variance,
         "explained_variance_ratio_": statistics.explained_variance_ratio,
         "noise_variance_": _noise_variance(
             statistics.residual_variance, samples.X.shape, n_components
         ),
-        "n_iter_": max(result.n_epochs, 1),
-        "best_epoch_": result.best_epoch,
-        **curves(result, estimator, warm),
+        **network_attributes(result, head),
+        **training_attributes(result, before),
+    }
+    if config.has_linear_path:
+        attributes["components_"] = _components(result, head, before)
+    if result.pretraining is not None:
+        attributes["pretraining_loss_curves_"] = result.pretraining.loss_curves
+    return attributes, statistics.code_mean
+
+
+def network_attributes(result, head):
+    """Return the network, and what surrounds it, as attributes of any estimator."""
+    network, scaling = result.network, result.scaling
+    return {
         "network_": network,
         "_scaling": scaling,
         "_head": head,
-        "_codec": make_codec(scaling, network, head, estimator.n_threads),
+        "_codec": make_codec(scaling, network, head, result.config.max_threads),
     }
-    attributes |= _of_the_start(estimator, result, head, warm, keep_head)
-    statistics = {"code_mean": statistics.code_mean}
-    attributes |= estimator._own_attributes(attributes | statistics, samples)
-    if result.pretraining is not None:
-        attributes["pretraining_loss_curves_"] = result.pretraining.loss_curves
-    return attributes
 
 
-@torch.inference_mode(False)
+def training_attributes(result, before):
+    """Return the attributes about the training, curves appended to those of `before`.
+
+    Entry 0 of each curve is the loss before the first epoch, each further entry that
+    after an epoch.
+    """
+    curve, validation_curve = result.loss_curve, result.validation_loss_curve
+    if before is not None:
+        validation_curve = joined_curves(
+            before["validation_loss_curve_"],
+            validation_curve,
+            len(before["loss_curve_"]),
+            len(curve),
+        )
+        # The first entry is the last one of the fit before.
+        curve = before["loss_curve_"] + curve[1:]
+    config = result.config
+    return {
+        "n_iter_": result.n_epochs,
+        "best_epoch_": result.best_epoch,
+        "loss_curve_": curve,
+        "validation_loss_curve_": validation_curve,
+        "best_loss_": _best_loss(result, curve, validation_curve),
+        "alpha_": result.alpha,
+        "batch_size_": config.batch_size,
+        "device_": str(config.device),
+        "n_threads_": config.n_threads,
+        "validation_strategy_": config.validation_strategy,
+        "_loss_scale": result.loss_scale,
+        "_start_kind": result.kind,
+    }
+
+
+def _best_loss(result, curve, validation_curve):
+    if result.validation_loss_curve is not None:
+        return float(np.nanmin(validation_curve))
+    # Epochs before the first full one minimize less than the whole loss, and the loss
+    # of a start that was not kept has no dropout.
+    kept = curve[result.first_full_epoch :] if result.best_epoch else curve[:1]
+    return min(kept or curve[-1:])
+
+
+def joined_curves(before, curve, n_before, n_now):
+    """Return a validation curve of all fits, NaN where there was no validation.
+
+    `n_before` and `n_now` are the lengths of the training curves.
+    """
+    if before is None and curve is None:
+        return None
+    before = [math.nan] * n_before if before is None else before
+    curve = [math.nan] * n_now if curve is None else curve
+    return before + curve[1:]
+
+
 def make_codec(scaling, network, head, n_threads):
     """Return the `Codec` on the network's device."""
     device = sample_tensor(network).device
     return Codec(scaling, network, head, device, n_threads)
 
 
-def curves(result, estimator, warm):
-    """Return the loss curves and scale, appended to the estimator's if `warm`."""
-    curve, validation_curve = result.loss_curve, result.validation_loss_curve
-    if warm:
-        # The first entry is the last one of the fit before.
-        curve = estimator.loss_curve_ + curve[1:]
-        if None not in (validation_curve, estimator.validation_loss_curve_):
-            validation_curve = estimator.validation_loss_curve_ + validation_curve[1:]
-    # Epochs before the first that is judged minimise less than the whole loss, and the
-    # loss of a start that was not kept has no dropout.
-    kept = curve[estimator._first_judged_epoch() :] if result.best_epoch else curve[:1]
-    return {
-        "loss_curve_": curve,
-        "validation_loss_curve_": validation_curve,
-        "best_loss_": min(validation_curve or kept or curve[-1:]),
-        "_loss_scale": result.loss_scale,
-        "_start_kind": result.kind,
-    }
-
-
-def _of_the_start(estimator, result, head, warm, keep_head):
-    """Return the attributes that the linear path and several starts add."""
-    attributes = {}
-    if estimator.linear_path is not None:
-        goes_on = warm or keep_head
-        attributes["components_"] = _components(estimator, result, head, goes_on)
-    # An epoch of `partial_fit` makes no start: those of `fit` stay.
-    if "n_init" in estimator.get_params(deep=False) and not keep_head:
-        attributes["n_init_"] = len(result.start_losses)
-        attributes["start_losses_"] = np.array(result.start_losses)
-    return attributes
-
-
-def _components(estimator, result, head, warm):
+def _components(result, head, before):
     """Return the axes of the linear path, rotated as the codes are.
 
-    Those of the first start where another one without the linear path was kept.
+    They are the first start's where another one, without the linear path, was kept.
     """
     if result.linear_decoder is not None:
         return result.linear_decoder.T.numpy()
-    if warm and not result.network.contains_linear_path:
-        return estimator.components_
+    if before is not None and not result.network.contains_linear_path:
+        return before["components_"]
     return head.rotate(result.network.exactly("linear_decoder")).T.numpy()
 
 

@@ -16,8 +16,9 @@ import functools
 import torch
 import torch.nn.functional as F
 
+from skae._networks.activations import ACTIVATIONS, IN_PLACE
 from skae._networks.dense import DenseAutoencoder
-from skae._networks.layers import ACTIVATIONS, IN_PLACE, within
+from skae._networks.layers import within
 
 _IN_PLACE = ACTIVATIONS | IN_PLACE | {"silu": functools.partial(F.silu, inplace=True)}
 

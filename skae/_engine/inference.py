@@ -11,8 +11,9 @@ from skae._networks.array_state import in_float64
 from skae._networks.cost import multiplications, rows_at_once
 from skae._networks.head import Decoder, Encoder
 from skae._networks.scaling import as_tensor
-from skae._utils.device import inference_device, own_defaults
-from skae._utils.threads import choose_n_threads, limit_threads, public_threads
+from skae._utils.context import own_context
+from skae._utils.device import inference_device
+from skae._utils.threads import choose_n_threads, limit_threads
 
 _CHUNK = 1024
 # Of rows whose codes are dense for a moment.
@@ -47,8 +48,7 @@ class Codec:
         self.n_features = len(scaling.mean)
         self.n_components = len(head.scale)
 
-    @limit_threads(1)
-    @torch.inference_mode(False)
+    @own_context()
     def modules(self, dtype=torch.float32):
         """Return the encoder and the decoder of a dtype."""
         if dtype not in self._modules:
@@ -56,7 +56,6 @@ class Codec:
             self._modules[dtype] = Encoder(*parts), Decoder(*parts)
         return self._modules[dtype]
 
-    @torch.inference_mode(False)
     def _functions_of(self, dtype):
         """Return what does what the modules do, in fewer operations if there is any."""
         if dtype not in self._functions:
@@ -104,18 +103,23 @@ class Codec:
         """Return the rows of an array encoded and decoded, in its dtype."""
         return self._map(self._functions_of, _reconstruct, self.n_features, X, {})
 
-    def squared_residuals(self, X, unit=1.0):
-        """Return each row's sum of squared residuals in units of `unit` squared."""
+    def squared_residuals(self, X, unit=1.0, target=None):
+        """Return each row's sum of squared residuals in units of `unit` squared.
 
-        def squares(encoder, decoder, x):
-            residual = _reconstruct(encoder, decoder, x).sub_(x).div_(unit)
-            missing = x.isnan()
+        The reconstruction of X is compared with `target`; None is X itself.
+        """
+
+        def squares(encoder, decoder, x, target=None):
+            target = x if target is None else target
+            residual = _reconstruct(encoder, decoder, x).sub_(target).div_(unit)
+            missing = target.isnan()
             if missing.any():
                 # What is not to be looked at.
                 residual.masked_fill_(missing, 0)
             return residual.square_().sum(dim=1, keepdim=True)
 
-        return self._map(self._functions_of, squares, 1, X, {})[:, 0]
+        given = {} if target is None else {"target": target}
+        return self._map(self._functions_of, squares, 1, X, given)[:, 0]
 
     def map(self, function, width, array, **given):
         """Apply a function to the rows of an array, chunk by chunk.
@@ -147,28 +151,26 @@ class Codec:
         is_exact_enough = array.dtype == np.float32 and has_room
         return torch.float32 if is_exact_enough else torch.float64
 
-    @own_defaults()
-    @torch.inference_mode()
     def _map(self, parts, function, width, array, given):
         """Do so with what ``parts(dtype)`` returns, an encoder and a decoder."""
         dtype = self._dtype_for(array)
         device = inference_device(self._device, dtype)
         result = np.empty((len(array), width), dtype=array.dtype)
         flops = self.flops_per_row * min(len(array), self._chunk)
-        with (
-            public_threads(self.n_threads),
-            limit_threads(choose_n_threads(self.n_threads, flops)),
-        ):
+        with own_context(self.n_threads):
+            # Not in inference mode: modules may be returned to the user.
             encoder, decoder = parts(dtype)
-            for start in range(0, len(array), self._chunk):
-                chunk = slice(start, start + self._chunk)
-                rows = as_tensor(array[chunk]).to(device, dtype)
-                further = {
-                    name: as_tensor(values[chunk]).to(device, dtype)
-                    for name, values in given.items()
-                }
-                values = function(encoder, decoder, rows, **further)
-                result[chunk] = values.cpu().numpy()
+            n_threads = choose_n_threads(self.n_threads, flops)
+            with limit_threads(n_threads), torch.inference_mode():
+                for start in range(0, len(array), self._chunk):
+                    chunk = slice(start, start + self._chunk)
+                    further = {
+                        name: as_tensor(values[chunk]).to(device, dtype)
+                        for name, values in given.items()
+                    }
+                    rows = as_tensor(array[chunk]).to(device, dtype)
+                    values = function(encoder, decoder, rows, **further)
+                    result[chunk] = values.cpu().numpy()
         return result
 
 
@@ -176,7 +178,7 @@ def _reconstruct(encoder, decoder, x):
     network = getattr(encoder, "network", None)
     if network is None or hasattr(network, "decode"):
         return decoder(encoder(x))
-    # More passes the code than goes through it.
+    # U-Net: skip connections bypass the code, so there is no separate decoder.
     return decoder.scaling.to_data(network(encoder.scaling(x)))
 
 

@@ -1,43 +1,71 @@
-"""The parts of a fit, told to callbacks and to the user."""
+"""Reporting of a fit and its stages to callbacks and to the user."""
 
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 
-from skae._training.callbacks import VerboseMonitor, part_of_fit
+from skae._training.callbacks import CallbackMonitor, VerboseMonitor, stage_of_fit
 
 
-class Report:
-    """Tells scikit-learn's callbacks, and the user, of the parts of a fit.
+class ProgressReporter:
+    """Reports the stages and epochs of a fit to scikit-learn's callbacks.
+
+    Used as a context manager, it ends the current stage when the block ends.
 
     Parameters
     ----------
-    estimator : object
-        Its `verbose` and `pretraining_max_iter` are read.
+    name : str
+        Name of the estimator's class.
+    verbose : bool
     context : CallbackContext or None
-        Of the fit; without one, as in `partial_fit`, callbacks are told nothing.
-    task : dict
+        That of the fit; without one, as in `partial_fit`, nothing is reported.
+    task : dict or None
         Keyword arguments of the callbacks' hooks.
     """
 
-    def __init__(self, estimator, context=None, task=None):
-        self.estimator, self.context, self.task = estimator, context, task
+    def __init__(self, name, verbose, context=None, task=None):
+        self.name, self.verbose = name, verbose
+        self.context, self.task = context, task
+        self._stages = ExitStack()
 
-    def part(self, name, max_iter, fitted_attributes=None):
-        """Return a context manager that gives the monitor of a part's epochs."""
+    def __enter__(self):
+        if self.context is not None:
+            self.context.call_on_fit_task_begin(**self.task)
+        return self
+
+    def __exit__(self, *error):
+        return self._stages.__exit__(*error)
+
+    def end(self, attributes):
+        """Report the end of the fit and the fitted attributes."""
+        self.context.call_on_fit_task_end(
+            **self.task, reconstruction_attributes=attributes
+        )
+
+    def epochs(self, fitted_attributes):
+        """Return the monitor of epochs that are the tasks directly below the fit."""
+        return CallbackMonitor(self.context, self.task, fitted_attributes)
+
+    def next_stage(self, name, max_iter, fitted_attributes):
+        """End the current stage; return the monitor of the next one's epochs."""
+        self._stages.close()
+        stage = self.stage(name, max_iter, fitted_attributes)
+        return self._stages.enter_context(stage)
+
+    def stage(self, name, max_iter, fitted_attributes=None):
+        """Return a context manager that yields the monitor of a stage's epochs."""
         if self.context is None:
-            return nullcontext(_ask_nothing)
-        return part_of_fit(self.context, self.task, name, max_iter, fitted_attributes)
+            return nullcontext(_never_stop)
+        return stage_of_fit(self.context, self.task, name, max_iter, fitted_attributes)
 
     @contextmanager
-    def pretraining(self, layer):
-        """Give the monitors of the pretraining of a layer, a `LayerSpec`."""
+    def pretraining(self, layer, max_iter):
+        """Yield the monitors of the pretraining of a layer, a `LayerSpec`."""
         name = f"pretraining layer {layer.index + 1}"
-        with self.part(name, self.estimator.pretraining_max_iter) as monitor:
+        with self.stage(name, max_iter) as monitor:
             monitors = [monitor]
-            if self.estimator.verbose:
-                label = f"{type(self.estimator).__name__}, {name}"
-                monitors.append(VerboseMonitor(label))
+            if self.verbose:
+                monitors.append(VerboseMonitor(f"{self.name}, {name}"))
             yield monitors
 
 
-def _ask_nothing(state):
+def _never_stop(state):
     return False

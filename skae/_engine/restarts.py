@@ -1,5 +1,6 @@
 """Several starts of one fit, of which the one with the smallest loss is kept."""
 
+from skae._engine.run import run
 from skae._training.early_stopping import DivergedError
 
 # A first start that lowers PCA's validation loss by less than this share in its first
@@ -15,23 +16,24 @@ _FEW_COMPONENTS = 3
 _FEW_VALUES, _MANY_VALUES = 2**19, 2**22
 
 
-def largest_n_init(estimator):
-    """Return the largest number of starts that a new fit of the estimator trains."""
-    if estimator.n_init != "auto":
-        return estimator.n_init
-    return 3 if _chooses_starts(estimator) else 1
+def largest_n_init(config, model):
+    """Return the largest number of starts that a new fit trains."""
+    if config.n_init is not None:
+        return config.n_init
+    return 3 if _chooses_starts(config, model) else 1
 
 
-def train_starts(estimator, trainer, monitors):
+def train_starts(config, model, trainer, monitors):
     """Train from as many starts as `n_init` asks for; return the best `FitResult`.
 
     Parameters
     ----------
-    estimator : BaseAutoencoder
+    config : TrainingConfig
+    model : Model
     trainer : Trainer
         At the first start. The others have the same samples and validation samples.
     monitors : callable
-        ``monitors(trainer)`` returns the monitors that report to the outside.
+        ``monitors(trainer)`` returns monitors that report to callbacks.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def train_starts(estimator, trainer, monitors):
     """
     best, failure = trainer, _run(trainer, monitors, [])
     losses, last = [trainer.stopping.best_loss], trainer
-    for index, kind in enumerate(_further_kinds(estimator, trainer), start=2):
+    for index, kind in enumerate(_further_kinds(config, model, trainer), start=2):
         if last.interrupted is not None or last.stopped_from_outside:
             break
         try:
@@ -63,48 +65,49 @@ def _run(trainer, monitors, losses):
     """Train from a start; return the error that left it without a usable network."""
     trainer.losses_before = list(losses)
     try:
-        trainer.run(monitors)
+        run(trainer, monitors)
     except DivergedError as error:
         return error
     return None
 
 
-def _chooses_starts(estimator):
+def _chooses_starts(config, model):
     """Whether further starts depend on the outcome of the first."""
     return (
-        estimator.n_init == "auto"
-        and estimator.init == "auto"
-        and estimator.linear_path is not None
-        and estimator.early_stopping is not False
-        and not estimator._linear_path_is_optimal()
+        config.n_init is None
+        and config.init == "auto"
+        and config.has_linear_path
+        and not config.trains_without_evidence
+        and not model.linear_path_is_optimal
     )
 
 
-def _further_kinds(estimator, first):
+def _further_kinds(config, model, first):
     """Return the kinds of the starts after the first, which has been trained."""
-    if estimator.n_init != "auto":
-        if estimator.init != "auto" or estimator.linear_path is None:
-            return ["plain"] * (estimator.n_init - 1)
-        return ["rough" if i % 2 == 0 else "plain" for i in range(estimator.n_init - 1)]
+    if config.n_init is not None:
+        n_further = config.n_init - 1
+        if config.init != "auto" or not config.has_linear_path:
+            return ["plain"] * n_further
+        return ["rough" if i % 2 == 0 else "plain" for i in range(n_further)]
     kinds = []
-    if not _chooses_starts(estimator) or first.judge is None:
+    if not _chooses_starts(config, model) or first.evaluator is None:
         return kinds
-    arguments = first.start.network.arguments
+    arguments = first.initial.network.arguments
     has_few_codes = arguments["n_components"] <= _FEW_COMPONENTS
     n_values = first.n_samples * arguments["n_features"]
     is_small = has_few_codes and n_values <= _FEW_VALUES
-    if is_small or _gained_little(estimator, first):
+    if is_small or _gained_little(config, first):
         kinds.append("rough")
     if has_few_codes and n_values <= _MANY_VALUES:
         kinds.append("textbook")
     return kinds
 
 
-def _gained_little(estimator, trainer):
+def _gained_little(config, trainer):
     """Whether the first epochs improved so little on the start that it may be stuck."""
     before = trainer.first_validation_loss
     after = min(trainer.stopping.curve[:_FIRST_EPOCHS], default=before)
-    if estimator._loss_is_of_residuals():
+    if config.loss_is_of_residuals:
         return after > (1 - _SMALL_GAIN) * before
-    n_terms = len(trainer.start.scaling.mean) if estimator._sums_over_features else 1
+    n_terms = len(trainer.initial.scaling.mean) if config.sums_over_features else 1
     return before - after < _SMALL_GAIN_IN_NATS * n_terms

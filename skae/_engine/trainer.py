@@ -1,165 +1,130 @@
-"""From an estimator's parameters to a run of the training loop."""
+"""The training of one network from one start."""
 
 import copy
 import functools
 import math
 from dataclasses import replace
 
-from sklearn.exceptions import ConvergenceWarning
-
 from skae._engine.config import (
-    batch_size_for,
+    at_constant_rate,
     make_optimizer,
     make_plan,
     make_schedule,
-    resources,
+    resolve_alpha,
 )
+from skae._engine.dataset import Samples, make_rows
 from skae._engine.early_samples import NEGLIGIBLE_SHARE
+from skae._engine.evaluation import HoldoutEvaluator, mean_loss
 from skae._engine.fit_result import FitResult, Progress
-from skae._engine.initialization import (
-    Samples,
-    make_rows,
-    redrawn,
-    seed_of_start,
-    training_dtype,
-)
-from skae._engine.judge import Judge
-from skae._training.callbacks import VerboseMonitor
-from skae._training.data import weighted_mean
-from skae._training.early_stopping import (
-    DivergedError,
-    EarlyStopping,
-    NotFinite,
-    standard_errors_of_start,
-)
-from skae._training.full_batch import METHODS, minimize
-from skae._training.loop import Loop, row_losses, weight_penalty
-from skae._training.schedules import SCHEDULES
+from skae._engine.initialization import redrawn, seed_of_start
+from skae._training.early_stopping import EarlyStopping, standard_errors_of_start
+from skae._training.loop import Loop, weight_penalty
 from skae._training.state import TrainingState
 from skae._utils.random import make_generator
-from skae._utils.threads import limit_blas, limit_threads, limit_threads_for
-from skae._utils.warnings import warn_caller
+from skae._utils.threads import limit_threads_for
 
-# Of rows in units of `loss_scale`; batches of the same data differ by less.
+# Of samples in units of `loss_scale`; batches of the same data differ by less.
 _LARGEST_LOSS = 4.0
 
 _NO_PROGRESS = Progress()
 
 
 class Trainer:
-    """Trains a model on samples with an estimator's parameters.
+    """Trains a model on samples.
+
+    `Trainer.prepare` makes one from samples.
 
     Parameters
     ----------
-    estimator : BaseAutoencoder
-    start : Start
+    config : TrainingConfig
+    initial : InitialModel
         The model to begin from.
-    samples : Samples
-    validation : Samples, Folds or None
-        What judges the epochs; without it the training loss does.
-    seed : int
+    rows : Rows
+        The training samples as tensors.
+    plan : Plan
     previous : Progress
         Of earlier fits of the same model.
+    count : float
+        Sum of the samples' weights.
 
     Attributes
     ----------
-    judge : Judge, Folds or None
-        What judges the epochs.
+    evaluator : HoldoutEvaluator, CrossValidatedEvaluator or None
+        Evaluates the epochs on validation samples; None for the training samples.
     index, kind : int, str
-        Number of the start, counted from 1, and what `redrawn` calls its kind.
+        Number of the start, counted from 1, and its kind, as in `redrawn`.
     losses_before : list of float or None
         The best losses of the starts before.
     linear_decoder : Tensor of shape (n_features, n_components) or None
         Of the linear path that the other starts have, and this one does not.
-    n_samples : int
     stopped_from_outside : bool
         Whether a callback asked to stop.
+    interrupted : KeyboardInterrupt or None
     stopping : EarlyStopping
         Knows the best epoch and its network.
     start_loss, first_validation_loss : float
-        Of the training and of the validation samples before the first epoch; the
-        second only with validation samples.
+        Mean loss of the training and of the validation samples before the first epoch;
+        the second only with validation samples.
     """
 
-    def __init__(
-        self, estimator, start, samples, validation, seed, previous=_NO_PROGRESS
-    ):
-        self.estimator = estimator
-        self.index, self.kind = 1, previous.kind
-        self.losses_before = self.linear_decoder = None
+    def __init__(self, config, initial, rows, plan, previous, count):
+        self.config, self.initial, self.previous = config, initial, previous
+        self.rows, self.plan, self.count = rows, plan, count
+        self.seed, self.index, self.kind = config.seed, 1, previous.kind
+        self.evaluator = self.losses_before = self.linear_decoder = None
+        self.first_losses = self.interrupted = None
         self.stopped_from_outside = False
-        self.start = start
-        self.previous = previous
-        pretraining = start.pretraining
-        self.interrupted = None if pretraining is None else pretraining.interrupted
-        self._seed, self._count = seed, samples.count
-        self.n_samples = len(samples.X)
-        batch_size = batch_size_for(estimator, len(samples.X))
-        device, self._n_threads = resources(estimator, start.network, len(samples.X))
-        self._device = device
-        start.network.to(device)
-        dtype = training_dtype(estimator.precision)
-        self._rows = self._make_rows(samples, dtype, device)
-        scaling = copy.deepcopy(start.scaling).to(device, dtype)
-        objective = estimator._make_objective(
-            estimator._make_criterion(scaling), start.corruption
-        )
-        self._plan = make_plan(
-            estimator, objective, batch_size, samples.count, previous.n_epochs
-        )
-        self.start_loss = self._mean_loss(start.network)
-        if isinstance(validation, Samples):
-            rows = self._make_rows(validation, dtype, device)
-            validation = Judge(rows, self._plan, seed)
-        self.judge, self._first_losses = validation, None
-        if previous.state is not None:
-            # A copy: a fit that fails must leave the estimator's own as it was.
-            self._go_on_with(previous.state.copy_to(device))
-        else:
-            self._go_on_with(self._begin())
 
-    def nothing_to_learn(self):
-        """Whether the start leaves only rounding errors."""
-        is_of_residuals = self.estimator._loss_is_of_residuals()
-        return is_of_residuals and self.start_loss < NEGLIGIBLE_SHARE
-
-    def run(self, report):
-        """Train until the epochs are over, a monitor stops or the user does.
+    @classmethod
+    def prepare(
+        cls, config, objective, initial, samples, validation, previous=_NO_PROGRESS
+    ):
+        """Return the trainer of a model on samples.
 
         Parameters
         ----------
-        report : callable
-            ``report(trainer)`` returns further monitors.
-
-        Raises
-        ------
-        ValueError
-            If the loss is not finite before anything good was reached.
+        config : TrainingConfig
+        objective : callable
+            ``objective(scaling, corruption)`` returns the `Objective`.
+        initial : InitialModel
+        samples : Samples
+        validation : Samples, CrossValidatedEvaluator or None
+        previous : Progress
         """
-        if self.interrupted is not None:
-            return
-        monitors = [self.stopping]
-        if self.estimator.verbose:
-            name = type(self.estimator).__name__
-            if self.index > 1:
-                name += f", start {self.index}"
-            has_validation = self.judge is not None
-            monitors.append(VerboseMonitor(name, self.stopping, has_validation))
-        self._suit_loss_scale()
-        reporters = []
-        try:
-            # The part of the start before ends here, and may interrupt.
-            reporters = report(self)
-            with limit_threads(self._n_threads):
-                self._run_solver([*monitors, *reporters])
-        except NotFinite:
-            self._report_not_finite()
-        except KeyboardInterrupt as interrupt:
-            self.interrupted = interrupt
-        self.stopped_from_outside = any(
-            getattr(monitor, "asked_to_stop", False) for monitor in reporters
+        initial.network.to(config.device)
+        scaling = copy.deepcopy(initial.scaling).to(config.device, config.dtype)
+        plan = make_plan(
+            config,
+            objective(scaling, initial.corruption),
+            len(samples.X),
+            samples.count,
+            previous.n_epochs,
         )
-        self.state.network.eval()
+        rows = _as_rows(config, initial.scaling, samples)
+        trainer = cls(config, initial, rows, plan, previous, samples.count)
+        if initial.pretraining is not None:
+            trainer.interrupted = initial.pretraining.interrupted
+        if isinstance(validation, Samples):
+            rows = _as_rows(config, initial.scaling, validation)
+            validation = HoldoutEvaluator(rows, plan, config.seed)
+        trainer.evaluator = validation
+        trainer.start_loss = trainer.mean_loss(initial.network)
+        if previous.state is not None:
+            # A copy: a fit that fails must leave the estimator's own as it was.
+            trainer._continue_with(previous.state.copy_to(config.device))
+        else:
+            trainer._continue_with(trainer._begin())
+        return trainer
+
+    @property
+    def n_samples(self):
+        """Number of training samples."""
+        return len(self.rows)
+
+    def nothing_to_learn(self):
+        """Whether the start leaves only rounding errors."""
+        is_of_residuals = self.config.loss_is_of_residuals
+        return is_of_residuals and self.start_loss < NEGLIGIBLE_SHARE
 
     def restart(self, index, kind):
         """Return a trainer of the same samples at weights of its own.
@@ -172,228 +137,193 @@ class Trainer:
             As in `redrawn`.
         """
         again = copy.copy(self)
-        vars(again).pop("_loop", None)
+        vars(again).pop("loop", None)
         again.index, again.kind = index, kind
-        if self.estimator.n_init != "auto":
+        if self.config.n_init is not None:
             # The kind alone makes the starts of 'auto' differ.
-            again._seed = seed_of_start(self._seed, index)
-        again.start = redrawn(self.start, kind, self.estimator.init, again._seed)
+            again.seed = seed_of_start(self.seed, index)
+        again.initial = redrawn(self.initial, kind, self.config.init, again.seed)
         # A schedule changes in the course of its fit.
-        schedule = make_schedule(self.estimator, self.previous.n_epochs)
-        again._plan = replace(self._plan, schedule=schedule)
-        if self.estimator.linear_path is None:
-            again.start_loss = again._mean_loss(again.start.network)
-        if hasattr(self.judge, "restart"):
-            again.judge = self.judge.restart(index, kind)
+        schedule = make_schedule(self.config, self.previous.n_epochs)
+        again.plan = replace(self.plan, schedule=schedule)
+        if not self.config.has_linear_path:
+            again.start_loss = again.mean_loss(again.initial.network)
+        if hasattr(self.evaluator, "restart"):
+            again.evaluator = self.evaluator.restart(index, kind)
         if kind == "textbook":
-            again.linear_decoder = self.start.network.exactly("linear_decoder")
-        again._go_on_with(again._begin())
+            again.linear_decoder = self.initial.network.exactly("linear_decoder")
+        again._continue_with(again._begin())
         return again
 
-    def take_epoch(self):
-        """Take one pass over the rows."""
-        with limit_threads(self._n_threads):
-            self._loop.run(1, [])
+    @functools.cached_property
+    def loop(self):
+        """The epochs of mini-batches."""
+        return Loop(self.state, self.rows, self.plan)
 
     def start_losses(self):
-        """Return the validation rows' losses at the start."""
-        with limit_threads(self._n_threads):
-            return self.judge.start_losses(self.start.network)
+        """Return the validation samples' losses at the start."""
+        return self.evaluator.start_losses(self.initial.network)
 
-    def held_out_losses(self):
-        """Return the validation rows' losses now."""
-        with limit_threads(self._n_threads):
-            return self.judge.measure(self.state)
+    def validation_losses(self):
+        """Return the validation samples' losses now."""
+        return self.evaluator.measure(self.state)
 
     def run_one_epoch(self):
         """Take one pass at the initial rate; its outcome is the result."""
-        rate = self.estimator.learning_rate_init
-        self._plan.schedule = SCHEDULES["constant"](rate, max_iter=1)
+        self.plan = at_constant_rate(self.plan, self.config)
         unit = self.state.loss_scale
-        # Of this epoch alone: one batch of outliers must not slow down all later ones.
-        self._suit_loss_scale()
-        self.take_epoch()
+        # For this epoch alone: one batch of outliers must not slow down later ones.
+        self.suit_loss_scale()
+        self.loop.run(1, [])
         self.state.loss_scale = unit
         if not math.isfinite(self.state.history["loss"][-1]):
-            raise ValueError(self._describe_not_finite())
+            raise ValueError(self.describe_not_finite())
         self.stopping.keep(self.state)
 
     def result(self, network=None):
         """Return the outcome as a `FitResult`, of `network` or of the best epoch."""
         losses = self.state.history.get("loss", [])[self._history_before :]
         validation_curve = None
-        if self.judge is not None:
+        if self.evaluator is not None:
             validation_curve = [self.first_validation_loss, *self.stopping.curve]
         return FitResult(
-            self.start.scaling,
+            self.initial.scaling,
             (network or self._best_network()).eval(),
             self.stopping.best_epoch or self.previous.best_epoch,
             self.state.epoch,
-            [self._penalised_start, *losses],
+            [self._penalized_start, *losses],
             validation_curve,
-            self.state,
-            self.state.loss_scale,
-            self.interrupted,
-            self.start.pretraining,
+            config=self.config,
+            alpha=self.alpha,
+            first_full_epoch=self.plan.objective.first_full_epoch,
+            state=self.state,
+            loss_scale=self.state.loss_scale,
+            interrupted=self.interrupted,
+            pretraining=self.initial.pretraining,
             # Of the starts so far, where several are compared.
-            [*self.losses_before, self.stopping.best_loss]
+            start_losses=[*self.losses_before, self.stopping.best_loss]
             if self.losses_before is not None
             else [],
-            self.linear_decoder,
-            self.kind,
+            linear_decoder=self.linear_decoder,
+            kind=self.kind,
         )
 
     def _best_network(self):
         """Return the network to keep; the start's where no epoch was better."""
         if self.stopping.best_network is not None:
             return self.stopping.best_network
-        if self._has_usable_start():
-            return self.start.network
-        # Interrupted within the first epoch: what there is, is the best.
+        if self.has_usable_start():
+            return self.initial.network
+        # Interrupted during the first epoch: keep the current weights.
         return self.state.keep_result()()
 
-    def _has_usable_start(self):
+    def has_usable_start(self):
         """Whether the start is a result, not a random network."""
         return (
-            self.estimator.linear_path is not None
-            or self.start.pretraining is not None
+            self.config.has_linear_path
+            or self.initial.pretraining is not None
             or self.previous.n_epochs > 0
         )
 
-    def _mean_loss(self, network):
-        """Return the mean loss of a network over the training rows."""
-        with limit_threads(self._n_threads):
-            losses = row_losses(network, self._rows, self._plan, self._seed)
-        return float(weighted_mean(losses, self._rows.weight))
+    def mean_loss(self, network):
+        """Return the mean loss of a network over the training samples."""
+        return mean_loss(network, self.rows, self.plan, self.seed)
 
-    @functools.cached_property
-    def _loop(self):
-        return Loop(self.state, self._rows, self._plan)
-
-    def _make_rows(self, samples, dtype, device):
-        with limit_threads_for(self.estimator.n_threads, samples.X):
-            return make_rows(self.start.scaling, samples, dtype, device)
-
-    def _go_on_with(self, state):
+    def _continue_with(self, state):
         """Set the state to train and the rule that ends its training."""
         self.state = state
         self._history_before = len(state.history.get("loss", []))
-        self._penalised_start = self.start_loss
-        if self._plan.alpha > 0:
-            self._penalised_start += weight_penalty(state, self._plan)
+        self._penalized_start = self.start_loss
+        if self.plan.alpha > 0:
+            self._penalized_start += weight_penalty(state, self.plan)
         self.stopping = self._make_stopping()
+
+    @property
+    def alpha(self):
+        """Weight decay of this start, in the unit of the parameter `alpha`."""
+        network, rough = self.initial.network, self.kind == "rough"
+        return resolve_alpha(self.config, network, self.count, rough=rough)
 
     def _begin(self):
         """Return a new `TrainingState` at the start."""
+        config = self.config
         state = TrainingState.begin(
-            copy.deepcopy(self.start.network),
-            make_optimizer(
-                self.estimator,
-                self.start.network,
-                self._count,
-                rough=self.kind == "rough",
-            ),
-            make_generator(self._seed, self._device),
+            copy.deepcopy(self.initial.network),
+            make_optimizer(config, self.alpha, self.count),
+            make_generator(self.seed, config.device),
             loss_scale=self._loss_scale(),
-            average=self.estimator.average,
+            average=config.average,
         )
         state.epoch = self.previous.n_epochs
         return state
 
     def _loss_scale(self):
-        """Return what the loss is divided by, so that small residuals are learnt."""
+        """Return what the loss is divided by, so that small residuals are learned."""
         if self.previous.loss_scale is not None:
             return self.previous.loss_scale
-        estimator = self.estimator
-        if estimator.linear_path is None or not estimator._loss_is_of_residuals():
+        config = self.config
+        if not (config.has_linear_path and config.loss_is_of_residuals):
             return 1.0
         return 1.0 if self.nothing_to_learn() else self.start_loss
 
-    def _suit_loss_scale(self):
-        """Raise the unit of the loss where the rows are harder than the start's.
+    def suit_loss_scale(self):
+        """Raise the unit of the loss where the samples are harder than the start's.
 
         Otherwise their gradients would be so large that plain descent diverges.
         """
-        if self.estimator.linear_path and self.estimator._loss_is_of_residuals():
+        if self.config.has_linear_path and self.config.loss_is_of_residuals:
             least = self.start_loss / _LARGEST_LOSS
             self.state.loss_scale = max(self.state.loss_scale, least)
 
     def _make_stopping(self):
+        config = self.config
         baseline, scale, weight = None, self.start_loss, None
         measure = _training_loss
-        if self.judge is not None:
+        if self.evaluator is not None:
             # Every start has to beat the linear path.
-            if self._first_losses is None or self.estimator.linear_path is None:
-                self._first_losses = self.start_losses()
-            losses, weight = self._first_losses, self.judge.weight
-            scale = self.first_validation_loss = float(weighted_mean(losses, weight))
+            if self.first_losses is None or not config.has_linear_path:
+                self.first_losses = self.start_losses()
+            losses, weight = self.first_losses, self.evaluator.weight
+            scale = self.first_validation_loss = self.evaluator.mean(losses)
             # With a linear path, or a fitted model, the start is what to beat.
-            baseline = losses if self._has_usable_start() else None
-            measure = self.judge.measure
+            baseline = losses if self.has_usable_start() else None
+            measure = self.evaluator.measure
         # Dropout makes the losses of training larger than that of the start.
-        comparable = self._has_usable_start() and self.estimator.dropout == 0
-        best_loss = self._penalised_start if comparable else math.inf
-        if self.judge is None and self._goes_on_from_average():
-            # The epochs' own losses are of weights that are not averaged: like with
-            # like, the average's.
-            judge = Judge(self._rows, self._plan, self._seed)
-            measure, best_loss = judge.mean_loss, self.start_loss
+        comparable = self.has_usable_start() and config.dropout == 0
+        best_loss = self._penalized_start if comparable else math.inf
+        if self.evaluator is None and self._goes_on_from_average():
+            # The epochs' own losses are of weights that are not averaged: compare the
+            # average's with the average's.
+            evaluator = HoldoutEvaluator(self.rows, self.plan, self.seed)
+            measure, best_loss = evaluator.mean_loss, self.start_loss
         return EarlyStopping(
             measure,
             weight=weight,
             baseline=baseline,
-            n_iter_no_change=self.estimator.n_iter_no_change,
-            tol=self.estimator.tol * abs(scale),
-            on_plateau=self._plan.schedule.reduce,
+            n_iter_no_change=config.n_iter_no_change,
+            tol=config.tol * abs(scale),
+            on_plateau=self.plan.schedule.reduce,
             best_loss=best_loss,
-            first_epoch=self.estimator._first_judged_epoch(),
+            first_epoch=self.plan.objective.first_full_epoch,
             standard_errors=standard_errors_of_start(self.index),
         )
 
     def _goes_on_from_average(self):
         return self.previous.n_epochs > 0 and self.state.average is not None
 
-    def _run_solver(self, monitors):
-        estimator = self.estimator
-        if estimator.solver not in METHODS:
-            self._loop.run(estimator.max_iter, monitors)
-            return
-        with limit_blas(self._n_threads):
-            converged = minimize(
-                self.state,
-                self._rows,
-                self._plan,
-                estimator.solver,
-                estimator.max_iter,
-                estimator.tol,
-                monitors,
-            )
-        if not converged:
-            warn_caller(
-                f"solver={estimator.solver!r} stopped at max_iter="
-                f"{estimator.max_iter} before the gradient was below tol="
-                f"{estimator.tol}. Increase max_iter or tol.",
-                ConvergenceWarning,
-            )
-
-    def _report_not_finite(self):
-        """Warn where the best weights so far are usable, raise where none are."""
-        if self.stopping.best_network is None and not self._has_usable_start():
-            raise DivergedError(self._describe_not_finite())
-        kept = "result" if self.index == 1 else "result of this start"
-        warn_caller(
-            f"{self._describe_not_finite()} The {kept} is that of epoch "
-            f"{self.stopping.best_epoch}.",
-            ConvergenceWarning,
-        )
-
-    def _describe_not_finite(self):
+    def describe_not_finite(self):
+        """Return the message of a loss that is not finite."""
         return (
             f"{'' if self.index == 1 else f'Start {self.index}: '}"
             f"The loss was not finite in epoch {self.state.epoch} with "
-            f"learning_rate_init={self.estimator.learning_rate_init}. Lower "
+            f"learning_rate_init={self.config.learning_rate_init}. Lower "
             "learning_rate_init, set max_norm, or check the scale of the data."
         )
+
+
+def _as_rows(config, scaling, samples):
+    with limit_threads_for(config.max_threads, samples.X):
+        return make_rows(scaling, samples, config.dtype, config.device)
 
 
 def _training_loss(state):

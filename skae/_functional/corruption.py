@@ -1,13 +1,13 @@
-r"""Corruptions of the input, in the network's own centred and scaled space.
+r"""Corruptions of the input, in the centered and scaled space of the network.
 
-Each takes a batch and returns a corrupted copy; the second half of the file
-gives their first two moments. For centred columns with covariance C every
-corruption here has
+Each corruption takes a batch and returns a corrupted copy; the second half of the file
+gives the first two moments. For centered columns with covariance C every corruption
+satisfies
 
 .. math:: E[\tilde x x^T] = a C, \quad
           E[(\tilde x - b)(\tilde x - b)^T] = a^2 C + \mathrm{diag}(d),
 
-which is what the best linear denoiser in closed form needs.
+from which the best linear denoiser follows in closed form.
 """
 
 from typing import NamedTuple
@@ -17,24 +17,24 @@ import torch
 
 from skae._utils.warnings import warn_caller
 
-# Standard deviation of noise, in units of the data's, beside which they vanish.
+# Standard deviation of noise, in units of that of the data, that hides the data.
 _DROWNING_LEVEL = 10.0
 
 
 class ColumnRange(NamedTuple):
-    """Smallest and largest value of each column, of shape (n_features,)."""
+    """Smallest and largest value of each column, tensors of shape (n_features,)."""
 
     low: torch.Tensor
     high: torch.Tensor
 
 
 def warn_of_drowning(corruption, levels):
-    """Warn if one of several levels is of noise in which the data are lost."""
+    """Warn if the noise of one of several levels is much larger than the data."""
     largest = max(levels, default=0)
     if corruption == "gaussian" and largest > _DROWNING_LEVEL:
         warn_caller(
             f"The 'corruption_level' parameter is {largest:g} with "
-            "corruption='gaussian', of which it is the standard deviation in units of "
+            "corruption='gaussian', the standard deviation of the noise in units of "
             "the root mean square of the centered data. Noise so much larger than the "
             "data leaves nothing to learn. Levels of 0.1 to 1 are usual.",
             UserWarning,
@@ -42,7 +42,7 @@ def warn_of_drowning(corruption, levels):
 
 
 def at_level(corruption, level, column_range):
-    """Return a corruption of `CORRUPTIONS` as a function of (rows, generator)."""
+    """Return a corruption of `CORRUPTIONS` as a function of (x, generator)."""
     return _AtLevel(CORRUPTIONS[corruption], level, column_range)
 
 
@@ -51,7 +51,7 @@ class _AtLevel:
         self._corrupt = corrupt
         self._level = level
         self._range = column_range
-        # By device and dtype: not to be sent to a GPU with each batch.
+        # Kept by device and dtype, so that no batch sends them to a GPU again.
         self._ranges = {}
 
     def __call__(self, x, generator):
@@ -87,9 +87,9 @@ def salt_and_pepper(x, level, generator, column_range):
 
 
 def swap(x, level, generator, column_range=None):
-    """Replace each value, with probability `level`, by one of its column's.
+    """Replace each value, with probability `level`, by another of its column.
 
-    The value comes from another row of the batch, drawn for each cell.
+    The other value comes from a row of the batch that is drawn for each cell.
     """
     n_rows = x.shape[0]
     if n_rows == 1:
@@ -109,7 +109,7 @@ CORRUPTIONS = {
 
 
 class CorruptionMoments(NamedTuple):
-    """First two moments of a corruption, as in the module's equation.
+    """First two moments of a corruption, as in the equation of this module.
 
     `gain` is a, `diagonal` d and `offset` b, the last two of shape (n_features,).
     """
@@ -127,9 +127,9 @@ def corruption_moments(name, level, variance, low, high):
     name : str
         A key of `CORRUPTIONS`.
     level : float
-        The share of values changed, or the noise's standard deviation.
+        The share of values changed, or the standard deviation of the noise.
     variance, low, high : ndarray of shape (n_features,)
-        Of the centred columns.
+        Variance, smallest and largest value of the centered columns.
     """
     offset = np.zeros_like(variance)
     if name == "gaussian":

@@ -10,10 +10,10 @@ from scipy.sparse.linalg import eigsh
 from skae._functional.linear_maps import LinearMap
 
 _MOST_ITERATIONS, _FEWEST_ITERATIONS = 1000, 20
-# Rows of a matrix whose eigenvectors take about a millisecond.
+# Size of a matrix whose eigenvectors take about a millisecond to compute.
 _SMALL = 100
-# Gain in the log likelihood of all rows, in nats, below which iterations end, as in
-# scikit-learn: further ones fit the noise of few rows.
+# Gain in the log likelihood of all rows, in nats, below which iterations stop, as in
+# scikit-learn. With few rows, more iterations fit noise.
 _TOLERANCE = 1e-2
 
 
@@ -24,8 +24,9 @@ def factor_analysis(
 
     Given :math:`\Psi`, the likelihood is largest for :math:`W = \Psi^{1/2} V
     (\Lambda - I)^{1/2}`, where V and :math:`\Lambda` are the leading eigenvectors and
-    eigenvalues of :math:`\Psi^{-1/2} S \Psi^{-1/2}`; given W it is for the residual
-    variances, and both in turn converge [1]_. The encoder is the posterior's mean,
+    eigenvalues of :math:`\Psi^{-1/2} S \Psi^{-1/2}`. Given W, it is largest for the
+    residual variances. Alternating both steps converges [1]_. The encoder is the mean
+    of the posterior,
     :math:`E[z | x] = \Lambda^{-1} W^T \Psi^{-1} x`; its covariance is
     :math:`\Lambda^{-1}`, diagonal.
 
@@ -34,15 +35,15 @@ def factor_analysis(
     X : ndarray of shape (n_samples, n_features)
         Centered (with `sample_weight`, if there is one).
     n_components : int
-        Components that carry nothing have an encoder and a decoder of zeros.
+        Unused components have an encoder and a decoder of zeros.
     sample_weight : ndarray of shape (n_samples,) or None
     floor : float
-        Least noise variance, as a share of the feature's variance. Constant features
-        get the mean variance divided by n_samples: n_samples equal values do not rule
-        out a smaller variance.
+        Minimum noise variance, as a share of the variance of the feature. Constant
+        features get the mean variance divided by n_samples, since n_samples equal
+        values are compatible with a variance of that size.
     only_evident : bool
-        Whether a component has to raise the log likelihood by more than its number of
-        loadings, Akaike's criterion; the others carry nothing.
+        Whether to use only components that raise the log likelihood by more than their
+        number of loadings (Akaike's criterion).
 
     Returns
     -------
@@ -80,7 +81,7 @@ def factor_analysis(
 
 
 def _iterate(rows, n_components, count, least):
-    """Return loadings, the eigenvalues that belong to them, and noise variances."""
+    """Return loadings, their eigenvalues, and noise variances."""
     variances = np.square(rows).sum(axis=0)
     eigen = _eigen_of_columns(rows) if len(rows) > len(rows.T) else _eigen_of_rows(rows)
     most = _MOST_ITERATIONS * (_SMALL / max(min(rows.shape), _SMALL)) ** 2
@@ -101,7 +102,7 @@ def _iterate(rows, n_components, count, least):
 
 
 def _eigen_of_columns(rows):
-    """Return a function of scales of the columns that gives eigenpairs."""
+    """Return a function that maps scales of the columns to eigenpairs."""
     covariance = rows.T @ rows
 
     def eigen(scale, n_components):
@@ -112,7 +113,7 @@ def _eigen_of_columns(rows):
 
 
 def _eigen_of_rows(rows):
-    """Return the same from matrices of n_samples x n_samples."""
+    """Return the same function, with matrices of n_samples x n_samples."""
 
     def eigen(scale, n_components):
         scaled = rows * scale
@@ -127,7 +128,7 @@ def _leading(matrix, n_components):
     """Return the largest eigenvalues, in descending order, and their vectors."""
     size = len(matrix)
     if size > max(_SMALL, 10 * n_components):
-        # The start is set: by default it is drawn anew at each call.
+        # A fixed start makes the result reproducible; the default start is random.
         values, vectors = eigsh(matrix, n_components, v0=matrix.sum(axis=0))
         return values[::-1], vectors[:, ::-1]
     first = max(size - n_components, 0)

@@ -1,4 +1,4 @@
-"""Singular vectors of rows whose columns have very different scales."""
+"""Singular vectors of matrices whose columns have very different scales."""
 
 import numpy as np
 from scipy import linalg
@@ -6,14 +6,15 @@ from scipy.linalg import lapack
 from sklearn.decomposition import PCA
 from sklearn.utils.extmath import randomized_svd
 
-# Ratio of sizes from which on they are called graded: the covariance of the columns,
-# whose eigenvectors are computed to a share of the largest, has too few digits left.
+# Ratio of column norms below which a matrix is called graded. Errors of eigenvectors of
+# the covariance are relative to the largest eigenvalue, so that small columns would
+# keep too few digits.
 GRADED = 1e-3
-# The same of singular values of columns with similar norms.
+# The same ratio for singular values of columns with similar norms.
 _GRADED_VALUES = 1e-7
-# Multiple of the norm of a column up to which a remainder of it is rounding error.
+# Remainders up to this multiple of the norm of their column are rounding error.
 _REMAINDER_ERROR = 10 * np.finfo(np.float64).eps
-# Multiplications up to which all singular vectors are computed at once.
+# Maximum number of multiplications for which all singular vectors are computed.
 _FEW_MULTIPLICATIONS = 2**25
 _ROWS_IN_CACHE = 256
 
@@ -22,7 +23,8 @@ def right_singular_vectors(X):
     """Return right singular vectors as rows, and singular values, in float64.
 
     If the columns have similar norms, errors are relative to the largest singular
-    value. Otherwise one-sided Jacobi makes them relative to each singular value [1]_.
+    value. Otherwise, by the one-sided Jacobi method, they are relative to each singular
+    value [1]_.
 
     Parameters
     ----------
@@ -31,7 +33,7 @@ def right_singular_vectors(X):
     Returns
     -------
     vectors : ndarray of shape (min(n_samples, n_features), n_features)
-        With signs that make the largest element of each positive.
+        The largest element of each vector is positive.
     singular_values : ndarray of shape (min(n_samples, n_features),)
 
     References
@@ -51,8 +53,8 @@ def right_singular_vectors(X):
 def leading_right_singular_vectors(X, n_components):
     """Return the leading `n_components` right singular vectors, and singular values.
 
-    With half the digits if the columns have similar norms (computed from the Gram
-    matrix, which is faster).
+    If the columns have similar norms, the vectors come from the Gram matrix, which is
+    faster and gives half the digits.
     """
     if not is_graded(X):
         return _leading_vectors(X, n_components)
@@ -75,8 +77,8 @@ def _leading_vectors(X, n_components):
 def leading_principal_axes(X, n_components, rng):
     """Return the leading `n_components` principal axes, and singular values.
 
-    They are those of PCA unless PCA computes them with too few digits: axes whose
-    singular values are far below the largest are found by `deflate`.
+    They are those of PCA unless PCA computes them with too few digits: axes with
+    singular values far below the largest are computed by `deflate`.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def leading_principal_axes(X, n_components, rng):
 
     def solve(rows, count, is_last):
         if not is_last and len(rows) < 10 * rows.shape[1]:
-            # Smaller columns follow: fewer iterations converge than PCA takes.
+            # Smaller columns follow, so fewer iterations suffice than in PCA.
             _, values, axes = randomized_svd(rows, count, n_iter=3, random_state=rng)
             return axes, values
         pca = PCA(count, random_state=rng).fit(rows)
@@ -100,18 +102,17 @@ def leading_principal_axes(X, n_components, rng):
 def deflate(X, n_components, solve):
     """Return the leading right singular vectors and values, group by group.
 
-    A group holds singular values of similar size. Once it is found, it is projected
-    out, and what remains has its own largest column: each group is as accurate as
-    if there were no larger ones. Vectors of singular values that are rounding error
-    are left out.
+    A group consists of singular values of similar size. It is projected out before the
+    next group is computed, so that each group is as accurate as if there were no larger
+    ones. Vectors whose singular values are rounding error are omitted.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
     n_components : int
     solve : callable
-        ``solve(rows, count, is_last)`` returns the leading vectors and values of some
-        rows, in the last group or an earlier one. Their errors may be relative to the
+        ``solve(rows, count, is_last)`` returns the leading vectors and values of rows.
+        `is_last` says whether this may be the last group. Errors may be relative to the
         largest value.
     """
     sizes = norms = _norms(X)
@@ -132,10 +133,10 @@ def deflate(X, n_components, solve):
 
 
 def _project_out(X, left, axes):
-    """Return X without its last group, whose left vectors are given, and the axes.
+    """Return X with its last group, with vectors `left`, and all `axes` projected out.
 
-    From the left, rounding errors are relative to each column. Then from the right,
-    since errors of large columns are along the axes.
+    The projection from the left has rounding errors relative to each column. The one
+    from the right then removes errors of large columns, which are along the axes.
     """
     coefficients = left.T @ X
     remainder = np.empty_like(X)
@@ -147,7 +148,7 @@ def _project_out(X, left, axes):
 
 
 def _refine(X, axes):
-    """Return left and right singular vectors, and values, from rounded axes.
+    """Return left and right singular vectors, and values, from inaccurate axes.
 
     Errors of the elements of a right vector are relative to the norms of the columns.
     """
@@ -155,7 +156,7 @@ def _refine(X, axes):
     right = X.T @ left
     values = np.linalg.norm(right, axis=0)
     right /= values
-    # Cholesky factors mix vectors, but no columns of X, as Householder's method would.
+    # Unlike Householder's method, Cholesky factors mix vectors but no columns of X.
     factor = linalg.cholesky(right.T @ right, lower=True)
     right = linalg.solve_triangular(factor, right.T, lower=True)
     signs = largest_signs(right)
@@ -163,7 +164,7 @@ def _refine(X, axes):
 
 
 def is_small(X):
-    """Whether all singular vectors of X take little time."""
+    """Whether all singular vectors of X can be computed in little time."""
     return min(X.shape) * X.size <= _FEW_MULTIPLICATIONS
 
 
@@ -181,13 +182,13 @@ def _are_graded(norms):
 
 
 def _jacobi(X):
-    """Return the same by the Jacobi method, None where it fails."""
+    """Return vectors and values by the Jacobi method, None and None if it fails."""
     if len(X) == X.shape[1]:
         values, _, right, work, _, info = lapack.dgejsv(
             X, joba=0, jobu=3, jobv=0, jobt=0, jobp=0
         )
     else:
-        # Of rows of different scales, those of the transpose.
+        # The transpose has rows of different scales.
         values, right, _, work, _, info = lapack.dgejsv(
             X.T, joba=2, jobu=0, jobv=3, jobt=0, jobp=0
         )

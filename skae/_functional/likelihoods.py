@@ -1,7 +1,7 @@
-r"""Likelihoods of a row given its code: log density, mean and draws, side by side.
+r"""Likelihoods of a row given its code: log density, mean and draws.
 
-A decoder's output o, one number a feature, and a dispersion d, shared by all rows,
-make a distribution of a value x:
+The output o of a decoder, one number per feature, and a dispersion d, shared by all
+rows, determine the distribution of a value x:
 
 ==================  ========================================  =================
 likelihood          distribution                              mean
@@ -13,8 +13,8 @@ negative_binomial   Gamma-Poisson of mean m = exp(o) and
                     variance m + m^2 / exp(d)                 exp(o)
 ==================  ========================================  =================
 
-The Bernoulli's log probability, x o - softplus(o), is taken for every x in [0, 1], as
-is usual for grey pixels; counts may be any numbers >= 0.
+The log probability of the Bernoulli, x o - softplus(o), is also used for x between 0
+and 1, as is usual for gray pixels; counts may be any numbers >= 0.
 """
 
 import math
@@ -26,19 +26,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Of a negative binomial: with means below 100 the variance is then within a few per
-# cent of Poisson's. In float32 the gamma functions of larger ones round to nats.
+# Largest log size of a negative binomial. With means below 100 its variance is then
+# within a few percent of Poisson's. For larger sizes, rounding errors of the gamma
+# functions reach nats in float32.
 _LARGEST_LOG_SIZE = 8.0
 
 
 class Likelihood(NamedTuple):
     """A distribution of the features given the decoder's output.
 
-    `log_density(output, target, dispersion)` is elementwise, and so is `gradient` of
-    the same, which returns its derivatives by output and dispersion, the second None
-    without one; `draw(rng, mean, dispersion)` works on arrays in X's units;
-    `dispersion` is the logarithm of the parameter, or None for a likelihood without
-    one. It is not learnt beyond `largest_log_dispersion`.
+    ``log_density(output, target, dispersion)`` is elementwise.
+    ``gradient(output, target, dispersion)`` returns its elementwise derivatives with
+    respect to output and dispersion. ``draw(rng, mean, dispersion)`` works on arrays in
+    X's units. `dispersion` is the logarithm of the parameter, at most
+    `largest_log_dispersion`; it is None, as is its derivative, for a likelihood without
+    such a parameter.
     """
 
     link: str
@@ -129,7 +131,7 @@ LIKELIHOODS = {
 
 
 class RowLikelihood:
-    """Log density of rows in nats of X's own units, scaling and link applied.
+    """Log density of rows in nats, with respect to X's own units.
 
     Parameters
     ----------
@@ -141,15 +143,15 @@ class RowLikelihood:
     def __init__(self, name, scaling):
         self.likelihood = LIKELIHOODS[name]
         self.scaling = scaling
-        # Not of the module's own scale, which in float32 may be 0 or infinite.
+        # From the exact scale: the buffer may be 0 or infinite in float32.
         self._log_scale = math.log(scaling.arguments["scale"])
         self._n_features = len(scaling.mean)
 
     def __call__(self, output, target, dispersion):
         """Return the sum over the features, shape (n_rows,).
 
-        `output` is the network's, `target` as `Rows` holds it: in the
-        network's space for the Gaussian, otherwise in X's.
+        `output` is that of the network. `target` is that of `Rows`: in the space of the
+        network for the Gaussian, otherwise in X's.
         """
         output = output.to(target.dtype)
         if self.likelihood.link != "identity":

@@ -1,14 +1,14 @@
 r"""The best linear maps in closed form, from which the networks start.
 
-All functions work on centred numpy arrays and return a `LinearMap` in float64. Axes of
-rows in float32 are found in float32, as `sklearn.decomposition.PCA` finds them.
+All functions take centered numpy arrays and return a `LinearMap` in float64. Axes of
+float32 data are computed in float32, as `sklearn.decomposition.PCA` does.
 
-Columns may have any scales beside each other. What counts as rounding is therefore
-measured along each axis v, by the columns of X that the axis reads,
+Columns may have very different scales. The threshold for rounding errors is therefore
+relative to the columns of X that an axis v reads,
 
 .. math:: \rho(v)^2 = \sum_j v_j^2 \|x_j\|^2,
 
-and not by the largest column: the length of X v is computed to a share of rho(v).
+and not to the largest column: the error of the length of X v is relative to rho(v).
 """
 
 from typing import NamedTuple
@@ -27,14 +27,14 @@ from skae._functional.graded import (
     right_singular_vectors,
 )
 
-# Share of what an axis reads (see above) below which its codes count as rounding: of
-# regressions, which have a ridge, and of rows in float32.
+# Codes below this share of rho(v) (see above) are rounding errors: the first of
+# regressions, which have a ridge, the second of float32 data.
 _RANK_TOLERANCE, _FLOAT32_ERROR = 1e-7, 1e-6
-# Codes below this multiple of the data's rounding error count as zero. It is about
+# Codes below this multiple of the rounding error of the data count as zero. It is about
 # forty times the expected error, to allow for errors of earlier computations.
 _DATA_ERRORS = 4
 _ROWS_IN_CACHE = 1024
-# Share of each column's variance.
+# Ridge, as a share of the variance of each column.
 _RIDGE = 1e-6
 
 
@@ -43,8 +43,8 @@ class LinearMap(NamedTuple):
 
     `encoder` has shape (n_components, n_features), `decoder` (n_features,
     n_components), `offset` (n_features,); for principal axes the decoder is the
-    encoder's transpose and the offset 0. `noise_variance` is that of a probabilistic
-    model around its reconstructions.
+    encoder's transpose and the offset 0. `noise_variance` is the variance of a
+    probabilistic model around its reconstructions.
     """
 
     encoder: np.ndarray
@@ -54,9 +54,9 @@ class LinearMap(NamedTuple):
 
 
 def resolve_n_components(X, n_components, random_state, sample_weight=None):
-    """Return the number of components PCA takes for a share or "mle".
+    """Return the number of components of PCA for a share of the variance or "mle".
 
-    Weights count in a share of the variance; "mle" goes by the number of rows.
+    Sample weights affect a share of the variance, but not "mle".
     """
     if n_components != "mle":
         n_components = float(n_components)
@@ -66,32 +66,32 @@ def resolve_n_components(X, n_components, random_state, sample_weight=None):
 
 
 def _fit_pca(pca, X):
-    # Of constant data the share of variance is 0 / 0, which is no one's fault.
+    # For constant data the share of variance is 0 / 0; the user need not be warned.
     with np.errstate(invalid="ignore"):
         return pca.fit(X)
 
 
 def principal_axes(X, n_components, rng, sample_weight=None, *, rounding=None):
-    """Return the `LinearMap` of PCA on centred data, with rows beyond the rank.
+    """Return the `LinearMap` of PCA on centered data, completed beyond the rank.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        Centred (with `sample_weight`, if there is one).
+        Centered (with `sample_weight`, if there is one).
     n_components : int
-        May exceed the rank: the encoder's further rows are unit vectors drawn
-        at random, orthogonal to the span where there is room, and the decoder's
-        further columns are zero.
+        It may exceed the rank. Further rows of the encoder are then random unit
+        vectors, orthogonal to the span where possible, and further columns of the
+        decoder are zero.
     rng : numpy.random.RandomState
     sample_weight : ndarray of shape (n_samples,) or None
     rounding : ndarray of shape (n_features,), default=None
-        By how much the values of each column may be rounded; by default that of the
-        largest centered value in the dtype of X.
+        Rounding error of the values of each column. The default is that of the largest
+        centered value in the dtype of X.
     """
     axes, singular_values = _weighted_pca(X, n_components, rng, sample_weight)
     if rounding is None:
         rounding = np.finfo(X.dtype).eps * np.abs(X).max(axis=0, initial=0.0)
-    count = len(X) if sample_weight is None else 2.0  # as `_weigh` hands them to PCA
+    count = len(X) if sample_weight is None else 2.0  # as returned by `_weigh`
     negligible = _DATA_ERRORS * read_size(axes, rounding) * np.sqrt(count)
     axes = axes[singular_values > negligible]
     return _complete_map(axes, axes.T, np.zeros(X.shape[1]), n_components, rng)
@@ -100,7 +100,7 @@ def principal_axes(X, n_components, rng, sample_weight=None, *, rounding=None):
 def read_size(axes, sizes):
     r"""Return :math:`\sqrt{\sum_j v_j^2 s_j^2}` of each axis v, a row of `axes`.
 
-    `sizes` of shape (n_features,) holds a size of each column, s.
+    `sizes` of shape (n_features,) holds the size s of each column.
     """
     return np.linalg.norm(axes * sizes, axis=1)
 
@@ -108,36 +108,36 @@ def read_size(axes, sizes):
 def probabilistic_pca(
     X, n_components, rng, sample_weight=None, *, noise_variance=None, floor=0.0
 ):
-    r"""Return probabilistic PCA on centred data as a `LinearMap` [1]_.
+    r"""Return probabilistic PCA on centered data as a `LinearMap` [1]_.
 
     With x = W z + e, z ~ N(0, I) and e ~ N(0, s^2 I) the likelihood is largest for
     :math:`W = V (\Lambda - s^2 I)^{1/2}`, where V are the principal axes and
-    :math:`\Lambda` the variances along them, and s^2 the mean variance of the
-    dimensions left out. The encoder is the posterior's mean,
+    :math:`\Lambda` the variances along them, and s^2 is the mean variance of the
+    remaining dimensions. The encoder is the mean of the posterior,
     :math:`E[z | x] = \Lambda^{-1} W^T x`; its covariance is
     :math:`s^2 \Lambda^{-1}`, diagonal.
 
     Parameters
     ----------
     X, n_components, rng, sample_weight
-        As in `principal_axes`. Components beyond the rank carry nothing: their
-        rows of the encoder and columns of the decoder are zero.
+        As in `principal_axes`. Components beyond the rank are unused: their rows of
+        the encoder and columns of the decoder are zero.
     noise_variance : float, default=None
-        s^2 where it is given. An axis of less variance carries nothing.
+        A given s^2. Axes with a smaller variance are unused.
     floor : float
-        Least s^2.
+        Minimum s^2.
 
     References
     ----------
     .. [1] M. E. Tipping and C. M. Bishop, "Probabilistic principal component
        analysis", JRSS B 61, 1999.
     """
-    # The noise is a small difference of sums.
+    # In float64, since the noise is a small difference of sums.
     X = X.astype(np.float64, copy=False)
     n_features = X.shape[1]
     axes, singular_values = _weighted_pca(X, n_components, rng, sample_weight)
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
-    # `_weigh` hands PCA each row twice, with weights of sum one.
+    # `_weigh` returns each row twice, with weights of sum one.
     count = len(X) if sample_weight is None else 2.0
     variances = np.square(singular_values) / count
     if noise_variance is None:
@@ -175,12 +175,12 @@ def _weighted_pca(X, n_components, rng, sample_weight):
 
 
 def _pca_of_rows(X, n_components, rng):
-    """Return axes and singular values of little data, or of data in float32."""
+    """Return axes and singular values of small data, or of float32 data."""
     pca = _fit_pca(PCA(n_components, random_state=rng), X)
     axes, singular_values = pca.components_, pca.singular_values_
     has_digits = singular_values.min() >= GRADED * singular_values.max()
     if is_small(X) and not has_digits:
-        # A covariance holds the square of that, to a share of the largest.
+        # A covariance has the squares, with errors relative to the largest.
         axes, singular_values = right_singular_vectors(_centered(X))
         return axes[:n_components], singular_values[:n_components]
     return (axes, singular_values) if X.dtype == np.float64 else _in_float64(X, axes)
@@ -194,16 +194,16 @@ def _centered(X):
 def _in_float64(X, rounded):
     """Return orthonormal axes and singular values from the axes in float32."""
     basis, triangle = np.linalg.qr(rounded.astype(np.float64).T)
-    # PCA's own are the root of the rounding error of a covariance.
+    # The values from PCA's covariance are accurate to the root of the rounding error.
     singular_values = np.linalg.norm((X @ rounded.T).astype(np.float64), axis=0)
     singular_values[singular_values < _FLOAT32_ERROR * singular_values.max()] = 0.0
     return (basis * np.sign(np.diag(triangle))).T, singular_values
 
 
 def _weigh(X, sample_weight):
-    """Return rows with the covariance of centred, weighted rows, and mean zero.
+    """Return rows with mean zero and the covariance of the weighted rows.
 
-    PCA centres what it is given: so they are the weighted rows and their negatives.
+    PCA centers its input, so these are the scaled rows and their negatives.
     """
     shares = np.sqrt(sample_weight / sample_weight.sum()).astype(X.dtype)
     scaled = X * shares[:, np.newaxis]
@@ -221,7 +221,7 @@ def linear_denoiser(X, n_components, moments, rng, sample_weight=None):
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        Clean, centred.
+        Clean, centered data.
     n_components : int
     moments : CorruptionMoments
     rng : numpy.random.RandomState
@@ -235,7 +235,7 @@ def linear_denoiser(X, n_components, moments, rng, sample_weight=None):
     X = X.astype(np.float64, copy=False)
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
     rows = X * np.sqrt(weight / weight.sum())[:, np.newaxis]
-    # In units of the columns, so that none is lost beside one of a larger scale.
+    # In units of each column, so that large columns do not hide small ones.
     sizes = _column_units(X, sample_weight)
     diagonal = np.maximum(moments.diagonal, 0.0) / sizes**2 + _RIDGE
     solve = _denoise_few_rows if len(rows) < rows.shape[1] else _denoise_few_columns
@@ -249,7 +249,7 @@ def linear_denoiser(X, n_components, moments, rng, sample_weight=None):
 def _denoise_few_columns(rows, gain, diagonal):
     """Return H with H^T H = P Q^{-1} P^T, and the function U -> U^T P Q^{-1}.
 
-    U is given by its columns as rows. By matrices of n_features x n_features.
+    The function takes U transposed. All matrices are n_features x n_features.
     """
     covariance = gain * (rows.T @ rows)
     noisy = gain * covariance
@@ -260,7 +260,7 @@ def _denoise_few_columns(rows, gain, diagonal):
 
 
 def _denoise_few_rows(rows, gain, diagonal):
-    """Return the same by matrices of n_samples x n_samples."""
+    """Return the same, with matrices of n_samples x n_samples."""
     # Woodbury: R (a^2 R^T R + D)^{-1} = (I + a^2 R D^{-1} R^T)^{-1} R D^{-1}.
     weighted = rows / diagonal
     system = gain**2 * weighted @ rows.T
@@ -276,15 +276,15 @@ def _denoise_few_rows(rows, gain, diagonal):
 def paired_denoiser(X_noisy, X_clean, n_components, rng, sample_weight=None):
     """Return the best map of rank n_components from noisy to clean rows.
 
-    Ridge regression, then the principal axes of its predictions; for noise that
-    is known only by examples.
+    It consists of a ridge regression and the principal axes of its predictions, and
+    suits noise that is known by examples only.
     """
     X_noisy, X_clean = (X.astype(np.float64, copy=False) for X in (X_noisy, X_clean))
     offset = np.average(X_noisy, axis=0, weights=sample_weight)
     noisy = X_noisy - offset
     count = len(noisy) if sample_weight is None else sample_weight.sum()
     sizes = _column_units(noisy, sample_weight)
-    # In units of the columns, so that none is lost beside one of a larger scale.
+    # In units of each column, so that large columns do not hide small ones.
     ridge = Ridge(alpha=_RIDGE * count * noisy.shape[1], fit_intercept=False)
     coef = ridge.fit(noisy / sizes, X_clean, sample_weight=sample_weight).coef_
     coef = coef.reshape(X_clean.shape[1], -1) / sizes
@@ -313,7 +313,7 @@ def _column_units(X, sample_weight):
 
 
 def _complete_map(encoder, decoder, offset, n_components, rng):
-    """Return a `LinearMap` of n_components, whose codes beyond the rank are inert."""
+    """Return a `LinearMap` of n_components; codes beyond the rank are not decoded."""
     rank, n_features = encoder.shape
     basis = np.linalg.qr(encoder.T)[0].T if rank else encoder
     drawn = _random_complement(basis, n_components - rank, rng)

@@ -1,12 +1,11 @@
-r"""Reconstruction losses: value, link and start, side by side.
+r"""Elementwise losses, their gradients and their links.
 
-A loss compares a network's **output** o with a **target** t, element by
-element. Residual losses work on (link(o) - t) / scale, where scale is the root
-mean square of the centred data, so that 1 is the loss of predicting the mean
-(squared error) whatever the unit of X. Likelihood losses work on logits or
-log-rates, which keeps them stable, and are in nats. Rates are in units of the
-data's mean (see `skae._networks.scaling`), so that their losses do not depend on the
-unit of X either:
+A loss compares a network's **output** o with a **target** t, element by element.
+Residual losses are functions of r = (link(o) - t) / scale, where scale is the root mean
+square of the centered data. The squared error of predicting the mean is then 1,
+whatever the unit of X. Likelihood losses are in nats, and functions of logits or
+log-rates for numerical stability. Rates are in units of the mean of the data (see
+`skae._networks.scaling`), so that their losses do not depend on the unit of X either:
 
 =================  =========================================  ==========
 loss               value                                      link
@@ -30,17 +29,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# How far data are drawn into the interior before a link is inverted: the logit
-# of 0 and the logarithm of 0 are infinite.
+# How far data are moved into the interior before a link is inverted, since the logit
+# and the logarithm of 0 are infinite.
 _SHRINKAGE = 0.02
 
 
 class Link(NamedTuple):
     """A map from outputs to X's units, and its inverse on the interior of `domain`.
 
-    Data are drawn towards `anchor`, a function of the columns' means, before the
-    inverse is taken; None where the inverse is finite everywhere. `slope` is the
-    derivative of `apply`, a function of what it returned.
+    Before the inverse is applied, data are moved towards `anchor`, a function of the
+    means of the columns. It is None if the inverse is finite everywhere. `slope` is the
+    derivative of `apply` as a function of the value of `apply`.
     """
 
     apply: Callable[[Tensor], Tensor]
@@ -50,14 +49,14 @@ class Link(NamedTuple):
     slope: Callable[[Tensor], Tensor]
 
     def invert_shrunk(self, x: Tensor, mean: Tensor) -> Tensor:
-        """Map data to outputs; values outside the domain as its nearest."""
+        """Map data to outputs; values outside the domain are clipped to it."""
         if self.anchor is None:
             return self.invert(x)
         inside = x.clamp(*self.domain)
         return self.invert(torch.lerp(inside, self.anchor(mean), _SHRINKAGE))
 
     def restore(self, output: Tensor, mean: Tensor) -> Tensor:
-        """Undo `invert_shrunk`: data as they were, within the domain."""
+        """Return the data from the result of `invert_shrunk`, clipped to the domain."""
         if self.anchor is None:
             return self.apply(output)
         shrunk = self.apply(output) - _SHRINKAGE * self.anchor(mean)
@@ -65,12 +64,12 @@ class Link(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """An elementwise loss and the link that belongs to it.
+    """An elementwise loss and its canonical link.
 
     `from_residual` is a function of the scaled residual, `from_output` one of
-    (output, target); exactly one of them is set. `gradient` takes the same and a
-    factor, a number or one a row, and gives the derivative by the residual or the
-    output times the factor. It may write into a residual.
+    (output, target); exactly one of them is set. `gradient` takes the same arguments
+    and a factor, a number or one per row. It returns the factor times the derivative
+    with respect to the residual or the output, and may overwrite a residual.
     """
 
     link: str
@@ -84,7 +83,7 @@ def _identity(x):
 
 
 def _positive(mean):
-    # Above zero, so that a column of zeros stays finite.
+    # Positive, so that the logarithm of a column of zeros is finite.
     return torch.where(mean > 0, mean, 1e-6)
 
 
@@ -164,7 +163,7 @@ def resolve_link(loss, out_activation):
     Raises
     ------
     ValueError
-        If a likelihood loss is combined with a link that is not its own.
+        If a likelihood loss is combined with a link other than its canonical one.
     """
     own = LOSSES[loss].link
     if out_activation in ("auto", own):
@@ -185,10 +184,9 @@ def elementwise_loss(loss, link, output, target, residual_scale=1.0):
     loss, link : str
         Keys of `LOSSES` and `LINKS`.
     output, target : Tensor of shape (n_rows, n_features)
-        The network's output before the link; the data in the link's range.
+        The network's output before the link, and the data in the range of the link.
     residual_scale : float
-        What residuals are divided by; 1 where target and output are already
-        in scaled units.
+        Divisor of the residuals; 1 if target and output are in scaled units already.
     """
     if LOSSES[loss].from_output is not None:
         return LOSSES[loss].from_output(output, target)
@@ -201,9 +199,9 @@ def elementwise_loss(loss, link, output, target, residual_scale=1.0):
 def elementwise_with_gradient(
     loss, link, output, target, residual_scale=1.0, *, factor=1.0
 ):
-    """Return `elementwise_loss` and its derivative by the output times `factor`.
+    """Return `elementwise_loss`, and `factor` times its derivative by the output.
 
-    `factor` is a number, or one a row, of shape (n_rows, 1).
+    `factor` is a number, or a Tensor of shape (n_rows, 1).
     """
     kind = LOSSES[loss]
     if kind.from_output is not None:
@@ -228,7 +226,7 @@ def softmax_log_loss(output, y):
     Parameters
     ----------
     output, y : Tensor of shape (n_rows, n_classes)
-        Logits; zeros but for a one at the row's class.
+        Logits, and the class of each row in one-hot encoding.
 
     Returns
     -------
@@ -238,7 +236,7 @@ def softmax_log_loss(output, y):
 
 
 def softmax_log_loss_with_gradient(output, y, factor=1.0):
-    """Return `softmax_log_loss` and its gradient by the logits times `factor`."""
+    """Return `softmax_log_loss`, and `factor` times its gradient by the logits."""
     log_probabilities = F.log_softmax(output, dim=1)
     value = -(y * log_probabilities).sum(dim=1)
     return value, log_probabilities.exp_().sub_(y).mul_(factor)

@@ -1,12 +1,12 @@
-r"""Penalties.
+r"""Penalties on weights, codes and posteriors.
 
-On the weights, `elastic_net` is
+`elastic_net` penalizes the weights by
 
 .. math:: \frac{\alpha}{n} \sum_W \Big( \rho \|W\|_1
           + \frac{1 - \rho}{2} \|W\|_2^2 \Big)
 
-over the weight matrices (not the biases), with alpha divided by the sum of the
-sample weights n as in scikit-learn's multilayer perceptrons, and rho the
+where W runs over the weight matrices (not the biases), alpha is divided by the sum n of
+the sample weights as in scikit-learn's multilayer perceptrons, and rho is the
 `l1_ratio` of ElasticNet.
 """
 
@@ -24,12 +24,12 @@ def kl_to_standard_normal(mean, log_variance):
 
 
 def kl_to_standard_normal_gradient(mean, log_variance):
-    """Return the derivatives by mean and log variance, elementwise."""
+    """Return the derivatives with respect to mean and log variance, elementwise."""
     return mean, 0.5 * (log_variance.exp() - 1)
 
 
 def elastic_net(weights, alpha, l1_ratio):
-    """Return the penalty's value for the flat tensor `weights`, a scalar.
+    """Return the penalty on the flat tensor `weights`, a scalar.
 
     `alpha` is already divided by the number of samples.
     """
@@ -40,7 +40,7 @@ def elastic_net(weights, alpha, l1_ratio):
 
 
 def elastic_net_gradient(weights, alpha, l1_ratio):
-    """Return the gradient (0 taken at the kink), same shape as `weights`."""
+    """Return the gradient (0 at the kink), same shape as `weights`."""
     gradient = weights * (alpha * (1 - l1_ratio))
     if l1_ratio > 0:
         gradient = gradient.add_(weights.sign(), alpha=alpha * l1_ratio)
@@ -60,8 +60,8 @@ def jacobian_norm_of_layer(slopes, weight):
 def jacobian_norm(function, x):
     r"""Return :math:`\|J\|_F^2` of each row, J the derivative of ``function(x)``.
 
-    Exact, by a backward pass for each column of what `function` returns, in which no
-    row may depend on another. Differentiable where gradients are enabled.
+    The norm is exact and takes one backward pass for each output of `function`, which
+    must map each row on its own. It is differentiable if gradients are enabled.
     """
     return _squared_products(function, x, _identity_of)
 
@@ -71,11 +71,11 @@ def _identity_of(outputs):
 
 
 def estimate_jacobian_norm(function, x, n_projections, generator):
-    r"""Return an unbiased estimate of what `jacobian_norm` returns.
+    r"""Return an unbiased estimate of `jacobian_norm`.
 
     .. math:: \|J\|_F^2 = E \|J^T v\|^2 \qquad \text{for } E[v v^T] = I,
 
-    the mean over `n_projections` vectors v of random signs, drawn for each row.
+    as the mean over `n_projections` vectors v of random signs, drawn for each row.
     """
 
     def draw(outputs):
@@ -87,7 +87,7 @@ def estimate_jacobian_norm(function, x, n_projections, generator):
 
 
 def _squared_products(function, x, vectors_for):
-    """Return the sum of ``||J^T v||^2`` over the vectors for the function's outputs."""
+    """Return the sum of ``||J^T v||^2`` over the vectors that `vectors_for` returns."""
     is_differentiated = torch.is_grad_enabled()
     with torch.enable_grad():
         x = x.detach().requires_grad_()
@@ -125,7 +125,7 @@ def kl_from_target_gradient(means, target):
 
 
 def _inside(means):
-    """Keep means off 0 and 1, as little as leaves quotients finite."""
+    """Move means away from 0 and 1, just enough to keep quotients finite."""
     return means.clamp(1e-30, 1 - torch.finfo(means.dtype).eps)
 
 
@@ -135,5 +135,5 @@ def l1_norm(codes):
 
 
 def l1_norm_gradient(codes):
-    """Return the gradient (0 taken at the kink), same shape as `codes`."""
+    """Return the gradient (0 at the kink), same shape as `codes`."""
     return codes.sign()

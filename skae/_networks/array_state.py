@@ -7,30 +7,30 @@ import numpy as np
 import torch
 from torch import nn
 
-from skae._utils.device import own_defaults
-from skae._utils.threads import limit_threads
+from skae._utils.context import own_context
 
 
 class ArrayStateModule(nn.Module):
-    """A module whose pickle is its constructor's arguments and numpy arrays.
+    """A module whose pickle consists of constructor arguments and numpy arrays.
 
-    Such a pickle can be memory-mapped by joblib and read on any device: it
-    always loads on the CPU. Subclasses call ``self._remember(...)`` with their
-    constructor's keyword arguments. A copy is constructed, too, often once an epoch:
-    constructors draw nothing.
+    Such a pickle can be memory-mapped by joblib and read on any device: it is always
+    loaded on the CPU. Subclasses call ``self.remember_arguments(...)`` with the keyword
+    arguments of their constructor. Copies are constructed, too, often once per epoch:
+    constructors therefore draw nothing.
 
-    Buffers that are computed in float64, and do not change in training, are set by
-    `_set_exactly`: training may need them in float32, but `in_float64` gives them back
-    all their digits.
+    Buffers that are computed in float64 and do not change in training are set by
+    `_set_exactly`: training may need them in float32, but `in_float64` restores all
+    their digits.
     """
 
-    def _remember(self, **arguments):
+    def remember_arguments(self, **arguments):
+        """Keep the arguments of the constructor, by name."""
         self.arguments = arguments
         self._exact = {}
 
     @torch.no_grad()
     def _set_exactly(self, name, value):
-        """Set a buffer; keep what it is in float64 where it is in less."""
+        """Set a buffer; keep its value in float64 if its own precision is lower."""
         buffer, value = getattr(self, name), np.asarray(value, dtype=np.float64)
         buffer.copy_(torch.as_tensor(value))
         self._exact.pop(name, None)
@@ -49,7 +49,7 @@ class ArrayStateModule(nn.Module):
         for name, value in self.state_dict().items():
             if name in self._exact and value.dtype != torch.float64:
                 continue
-            # Tied weights are one array in the pickle, too.
+            # Tied weights are a single array in the pickle, too.
             key = value.data_ptr(), value.shape
             if key not in distinct:
                 distinct[key] = value.cpu().numpy()
@@ -57,13 +57,10 @@ class ArrayStateModule(nn.Module):
         state = {"arguments": self.arguments, "arrays": arrays}
         return state | ({"exact": self._exact} if self._exact else {})
 
-    # Read under a caller's inference_mode, weights must still take gradients later.
-    @own_defaults()
-    @limit_threads(1)
-    @torch.inference_mode(False)
+    @own_context()
     def __setstate__(self, state):
         self.__init__(**state["arguments"])
-        # Copied: the arrays may be read-only memory maps, which torch lacks.
+        # Copied: the arrays may be read-only memory maps, which torch does not support.
         tensors = {k: torch.from_numpy(np.array(v)) for k, v in state["arrays"].items()}
         self.to(next(iter(tensors.values())).dtype)
         exact = state.get("exact", {})
@@ -72,18 +69,16 @@ class ArrayStateModule(nn.Module):
         self._exact = dict(exact)
         self.eval()
 
-    @own_defaults()
-    @limit_threads(1)
-    @torch.inference_mode(False)
+    @own_context()
     def __deepcopy__(self, memo):
-        # Made anew, as from a pickle, but in half the time.
+        # Constructed as from a pickle, but in half the time.
         copied = type(self)(**self.arguments)
         theirs = dict([*copied.named_parameters(), *copied.named_buffers()])
         ours = dict([*self.named_parameters(), *self.named_buffers()])
         if ours.keys() != theirs.keys():
             raise ValueError(
-                f"{type(self).__name__} was given or lost {theirs.keys() ^ ours.keys()}"
-                " after it was made, and cannot be copied."
+                f"{type(self).__name__} gained or lost {theirs.keys() ^ ours.keys()} "
+                "after its construction and cannot be copied."
             )
         for name, original in ours.items():
             values = original.detach().clone(memory_format=torch.contiguous_format)
@@ -94,11 +89,10 @@ class ArrayStateModule(nn.Module):
 
 
 def sample_tensor(module):
-    """Return one of a module's tensors: all are of its dtype and on its device."""
+    """Return a tensor of a module, all of which share one dtype and one device."""
     return next(itertools.chain(module.parameters(), module.buffers()))
 
 
-@torch.inference_mode(False)
 def in_float64(module, device):
     """Return a copy of a module for use, without gradients, in float64 on `device`."""
     copied = copy.deepcopy(module).eval().requires_grad_(False)

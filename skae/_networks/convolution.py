@@ -26,23 +26,23 @@ def halved(size):
 
 
 def factors(size):
-    """Return by what height and width are divided when they are halved: 1 by 1."""
+    """Return the divisors that halve height and width: 1 for a length of 1."""
     return tuple(min(2, length) for length in size)
 
 
 class Convolution(nn.Module):
     """A convolution that keeps the size of the map.
 
-    Unlike `torch.nn.Conv2d` it draws nothing when it is made: `initialize` does.
+    Unlike in `torch.nn.Conv2d`, the constructor draws nothing: `initialize` does.
 
     Parameters
     ----------
     n_inputs, n_outputs : int
         Channels.
     kernel_size : tuple of two ints
-        Places that would never meet a map of this size are left out.
+        Positions that never overlap a map of this size are omitted.
     size : tuple of two ints
-        Height and width of the map; of the larger one where a subclass changes them.
+        Height and width of the map; of the larger map if a subclass changes them.
 
     Attributes
     ----------
@@ -64,20 +64,20 @@ class Convolution(nn.Module):
         height, width = self.weight.shape[2:]
         padding = (height - 1) // 2, (width - 1) // 2
         if height % 2 == 0 or width % 2 == 0:
-            # One zero more at the end than at the beginning.
+            # One more zero at the end than at the beginning.
             around = [*padding[1:], width // 2, padding[0], height // 2]
             h, padding = F.pad(h, around), 0
         return F.conv2d(h, self.weight, self.bias, self.stride, padding)
 
     @property
     def multiplications(self):
-        """Number of them for a row."""
+        """Number of multiplications per row."""
         pixels = math.prod(self.size) // math.prod(self.stride)
         return self.weight.numel() * pixels
 
     @property
     def width(self):
-        """Numbers that a row is, before it or after it."""
+        """Number of values per row before or after it, whichever is larger."""
         return max(self.weight.shape[:2]) * math.prod(self.size)
 
 
@@ -90,12 +90,12 @@ class StridedConvolution(Convolution):
 
 
 class UpsamplingConvolution(Convolution):
-    """Each pixel repeated, which doubles the size, then a convolution.
+    """Repetition of each pixel, which doubles the size, and then a convolution.
 
-    Both in one convolution of the small map: the pixels that become one block of the
-    large one read the same few of the small one, by kernels whose places are sums of
-    places of `weight`. That saves the large map of all inputs (measured: with few
-    outputs a fifth of the time, with many the same).
+    A single convolution of the small map does both: the pixels of one block of the
+    large map read the same few pixels of the small map, with kernels that are sums of
+    positions of `weight`. The large map of all inputs is not computed, which takes a
+    fifth of the time with few outputs and the same time with many.
     """
 
     def __init__(self, n_inputs, n_outputs, kernel_size, size):
@@ -127,7 +127,7 @@ class TransposedConvolution(Convolution):
 
     @property
     def multiplications(self):
-        """Number of them for a row: those of the small map."""
+        """Number of multiplications per row, those of the small map."""
         return super().multiplications // math.prod(self.factor)
 
     def forward(self, h: Tensor) -> Tensor:
@@ -140,30 +140,31 @@ class TransposedConvolution(Convolution):
 
 
 def max_pooling(h, factor):
-    """Return the largest of each block of pixels; the last ones may be smaller."""
+    """Return the maximum of each block of pixels; the last blocks may be smaller."""
     return F.max_pool2d(h, factor, ceil_mode=True)
 
 
 def average_pooling(h, factor):
-    """Return the mean of each block of pixels; the last ones may be smaller."""
+    """Return the mean of each block of pixels; the last blocks may be smaller."""
     return F.avg_pool2d(h, factor, ceil_mode=True)
 
 
-# None: the convolution itself takes every second pixel.
+# None: the convolution itself has a stride of two.
 POOLINGS = {"max": max_pooling, "average": average_pooling, "stride": None}
 UPSAMPLINGS = {"nearest": UpsamplingConvolution, "transposed": TransposedConvolution}
 
 
 def _cut(h, size):
-    """Cut off what is too much of a map of twice an odd size, rounded up."""
+    """Crop a map of twice a size that was rounded up."""
     return h[:, :, : size[0], : size[1]]
 
 
 def _places(length, factor):
-    """Return which places of a kernel read one pixel, once each is repeated.
+    """Return the positions of a kernel that read the same pixel after repetition.
 
     An array of shape (factor, n_places, length): whether, for pixel a of a block,
-    place t of the kernel reads what place s of the small map's kernel reads.
+    position t of the kernel reads the same pixel as position s of the small map's
+    kernel.
     """
     before = (length - 1) // 2
     pixel, place = np.ogrid[:factor, :length]

@@ -1,4 +1,4 @@
-r"""Autoencoders of images: convolutions and poolings down to the code, and back up.
+r"""Autoencoders of images, with convolutions, pooling and upsampling.
 
 Stage s of the encoder is a convolution, an activation and a pooling that halves height
 and width,
@@ -6,8 +6,8 @@ and width,
 .. math:: h_s = \mathrm{pool}(\phi(w_s * h_{s-1} + b_s)), \qquad h_0 = u,
 
 and the decoder has a stage for each that doubles them again, the last one without an
-activation. Odd lengths are rounded up on the way down, and the row or column that is
-then too much is cut off on the way up; a length of 1 stays 1.
+activation. The encoder rounds odd lengths up, and the decoder crops the surplus row or
+column; a length of 1 stays 1.
 """
 
 import math
@@ -15,6 +15,10 @@ import math
 import torch
 from torch import Tensor, nn
 
+from skae._networks.activations import (
+    ACTIVATIONS,
+    MAXOUT_PIECES,
+)
 from skae._networks.array_state import ArrayStateModule
 from skae._networks.convolution import (
     POOLINGS,
@@ -25,9 +29,7 @@ from skae._networks.convolution import (
     halved,
 )
 from skae._networks.layers import (
-    ACTIVATIONS,
     INITIALIZERS,
-    MAXOUT_PIECES,
     Dense,
     MapBatchNorm,
     dropout,
@@ -40,7 +42,7 @@ class Activation(nn.Module):
     Parameters
     ----------
     n_channels : int
-        After the activation.
+        Number of channels after the activation.
     activation : str
     dropout : float
     batch_norm : bool
@@ -48,7 +50,7 @@ class Activation(nn.Module):
     Attributes
     ----------
     n_inputs : int
-        Channels before it, twice as many with maxout.
+        Number of channels before the activation, twice as many with maxout.
     """
 
     def __init__(self, n_channels, activation, dropout, batch_norm):
@@ -70,7 +72,7 @@ class Activation(nn.Module):
 
 
 class Stage(nn.Module):
-    """A convolution of `kind` and what follows it."""
+    """A convolution of `kind` with normalization, activation and dropout."""
 
     def __init__(self, kind, n_inputs, n_outputs, kernel_size, size, follow):
         super().__init__()
@@ -83,16 +85,16 @@ class Stage(nn.Module):
 
 
 class ImageEncoder(ArrayStateModule):
-    """Images, as flat rows of shape (height, width, channels), to codes.
+    """Map images, as flat rows of shape (height, width, channels), to codes.
 
     Parameters
     ----------
     image_shape : tuple of three ints
         Height, width and channels.
     n_components : int or None
-        Width of a dense layer for the code; None leaves the code the last map.
+        Width of a dense layer for the code; with None the code is the last map.
     channels : tuple of int
-        Of the map of each stage, from the image towards the code.
+        Channels of the map of each stage, from the image to the code.
     kernel_size : tuple of two ints
     activation, pooling, upsampling, dropout, batch_norm
         As in the estimator.
@@ -122,7 +124,7 @@ class ImageEncoder(ArrayStateModule):
         batch_norm=False,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             image_shape=image_shape,
             n_components=n_components,
             channels=channels,
@@ -167,7 +169,7 @@ class ImageEncoder(ArrayStateModule):
 
     @property
     def multiplications(self):
-        """Number of them for a row, on its way through all layers."""
+        """Number of multiplications per row in all layers."""
         dense = [m for m in self.modules() if isinstance(m, Dense)]
         return sum(c.multiplications for c in self._convolutions()) + sum(
             layer.weight.numel() for layer in dense
@@ -175,7 +177,7 @@ class ImageEncoder(ArrayStateModule):
 
     @property
     def widest(self):
-        """Numbers that a row is in the widest layer."""
+        """Number of values per row in the widest layer."""
         return max(convolution.width for convolution in self._convolutions())
 
     def _convolutions(self):
@@ -185,7 +187,7 @@ class ImageEncoder(ArrayStateModule):
         return Stage(kind, n_inputs, n_outputs, self.kernel_size, size, self._follow)
 
     def _descend(self, u, generator):
-        """Return the codes and, from the image on, the map that each stage halved."""
+        """Return the codes and the input map of each stage, from the image on."""
         h, maps = u.unflatten(1, self.image_shape).permute(0, 3, 1, 2), []
         for stage, size in zip(self.down, self.sizes, strict=False):
             if self._pool is None:
@@ -199,7 +201,7 @@ class ImageEncoder(ArrayStateModule):
         return (z if self.to_code is None else self.to_code(z)), maps
 
     def _last_map(self, z, generator):
-        """Return the map that the decoder begins with."""
+        """Return the first map of the decoder."""
         if self.to_code is not None:
             z = self.from_code(z)
         h = z.unflatten(1, (*self.map_shape[:2], -1)).permute(0, 3, 1, 2)
@@ -243,9 +245,9 @@ class ConvolutionalNetwork(ImageEncoder):
 
 
 class UNet(ImageEncoder):
-    """A network whose way up sees, at each size, the map of the way down.
+    """A network whose decoder receives the encoder's map at each size (U-Net).
 
-    There is no `decode`: a code alone is not enough to go back.
+    There is no `decode`, because a code alone does not suffice.
 
     Parameters
     ----------
@@ -259,7 +261,7 @@ class UNet(ImageEncoder):
         super().__init__(
             image_shape, n_components, channels, kernel_size, activation, **options
         )
-        # What a stride makes smaller is the map before the stage.
+        # With strides, the skipped map is the one before the stage.
         beside = channels if self._pool else (image_shape[2], *channels[:-1])
         below = *channels[1:], channels[-1]
         self.up, self.merge = nn.ModuleList(), nn.ModuleList()
@@ -272,7 +274,7 @@ class UNet(ImageEncoder):
         )
 
     def forward(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Map rows to rows."""
+        """Reconstruct rows."""
         z, maps = self._descend(u, generator)
         h = self._last_map(z, generator)
         for up, merge in zip(self.up, self.merge, strict=True):
@@ -282,5 +284,5 @@ class UNet(ImageEncoder):
 
 
 def _flat(h):
-    """Return maps as flat rows (height, width, channels), most often without a copy."""
+    """Return maps as flat rows (height, width, channels), usually without a copy."""
     return h.permute(0, 2, 3, 1).flatten(1)

@@ -1,17 +1,17 @@
-"""What a row costs a network, in time and in memory."""
+"""Cost of a row in a network, in time and in memory."""
 
 from skae._networks.linear_path import is_linear_path
 
-# Numbers in one layer of all rows that are computed at once: beyond a few megabytes
-# no cache holds them (measured on convolutions: half the time of ten times as many).
+# Numbers in one layer of all rows that are computed at once. More than a few megabytes
+# do not fit into the cache: with ten times as many, convolutions take twice as long.
 _NUMBERS_AT_ONCE = 2**21
 
 
 def multiplications(network):
-    """Return how many a row takes.
+    """Return the number of multiplications per row.
 
-    A weight is used once, unless the network itself knows better. Beside a correction
-    of a linear map the map itself is little.
+    Each weight is used once unless the network has a count of its own. A linear map is
+    negligible compared with its correction.
     """
     if hasattr(network, "multiplications"):
         return network.multiplications
@@ -21,7 +21,7 @@ def multiplications(network):
 
 
 def rows_at_once(network, most):
-    """Return how many rows to compute at once, of wide layers fewer than `most`."""
+    """Return the number of rows to compute at once, at most `most`."""
     if not hasattr(network, "widest"):
         return most
     return max(1, min(most, _NUMBERS_AT_ONCE // network.widest))

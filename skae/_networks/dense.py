@@ -5,15 +5,15 @@ With a linear path E, D (principal axes: E = V^T, D = V)
 .. math:: z = E (u - b) + r a f(\bar u), \qquad u' = D z + r c g(\overline{z / s}),
 
 where f and g are multilayer perceptrons whose last layers start at zero, s the
-standard deviations of the codes and r the root mean square of what the linear
-map leaves unexplained. At the start it *is* the linear map; r makes the first
-steps of an adaptive optimiser small against the residual, not against the data.
-The shares a of the codes and c of the columns are 1, but for those that vary by far
-less than r, which such steps would drown in noise.
+standard deviations of the codes and r the root mean square of the residual of the
+linear map. At the start the network *is* the linear map; r makes the first steps of an
+adaptive optimizer small relative to the residual instead of the data. The shares a of
+the codes and c of the columns are 1, except for those whose variation is far smaller
+than r and would be lost in the noise of such steps.
 
-The bar draws a row that is longer than a radius back to it: far from the training
-rows the corrections stay what they are at the radius, and the linear map alone
-goes on. A perceptron extrapolated to an outlier can err by any amount.
+The bar clips the length of a row to a radius: far from the training data the
+corrections are constant along a ray, and only the linear map extrapolates. The error of
+a perceptron that extrapolates to an outlier is unbounded.
 
 Without a linear path z = phi(f(u)) and u' = g(z), with an activation phi of the code.
 """
@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._networks.layers import ACTIVATIONS, MLP, apply_linear, within
+from skae._networks.activations import ACTIVATIONS
+from skae._networks.layers import MLP, apply_linear, within
 from skae._networks.linear_path import LinearPathModule
 
 
@@ -33,17 +34,17 @@ class DenseAutoencoder(LinearPathModule):
     ----------
     n_features, n_components : int
     hidden_layer_sizes : sequence of int
-        From the input towards the code; the decoder mirrors it.
+        From the input to the code; the decoder mirrors them.
     activation : str
     linear_path : bool
-        Whether there is a linear map beside the perceptrons; `set_linear_path`
-        gives it its values.
+        Whether there is a linear map in addition to the perceptrons, with the values
+        set by `set_linear_path`.
     tied_weights, dropout, batch_norm
         As in the estimators.
     code_activation : str
-        Of the code, "identity" with a linear path.
+        Activation of the code, "identity" with a linear path.
     correction : bool
-        False leaves out the perceptrons: the network is the linear map alone.
+        False omits the perceptrons: the network is the linear map.
     """
 
     decoder_parts = (
@@ -69,7 +70,7 @@ class DenseAutoencoder(LinearPathModule):
         correction=True,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             n_features=n_features,
             n_components=n_components,
             hidden_layer_sizes=tuple(hidden_layer_sizes),
@@ -152,16 +153,16 @@ class DenseAutoencoder(LinearPathModule):
     ):
         """Start from a `LinearMap` exactly, whatever the activation.
 
-        `code_scale` of shape (n_components,) holds positive standard deviations
-        of the codes, `correction_scale` is the residual's root mean square. The
-        radii bound the inputs of f and, in units of `code_scale`, of g; the shares,
+        `code_scale` of shape (n_components,) has the standard deviations of the codes,
+        all positive, and `correction_scale` is the root mean square of the residual.
+        The radii bound the inputs of f and, in units of `code_scale`, of g; the shares,
         (n_components,) and (n_features,), are those of the module's equation.
         """
         offset = linear_map.encoder @ linear_map.offset
         self._set_exactly("linear_encoder", linear_map.encoder)
         self._set_exactly("linear_decoder", linear_map.decoder)
         self._set_exactly("code_offset", offset)
-        # A scale below all numbers of float32 would be 0.
+        # A scale below the range of float32 would be 0.
         code_scale = np.maximum(code_scale, torch.finfo(torch.float32).tiny)
         for name, value in [
             ("code_scale", code_scale),
@@ -177,10 +178,11 @@ class DenseAutoencoder(LinearPathModule):
 
     @torch.no_grad()
     def _cancel_constants(self):
-        """Make f and g zero where their last weight matrices do not.
+        """Subtract the constants of f and g that their last weight matrices leave.
 
-        With tied weights g ends in f's first matrix, which is not zero, but g
-        begins with f's last, which is: g is a constant, phi(0) passed on.
+        With tied weights the last matrix of g is the first of f, which is not zero. The
+        first of g is the last of f, which is zero: g is a constant that depends on
+        phi(0).
         """
         was_training = self.training
         self.eval()

@@ -1,4 +1,4 @@
-"""From X to codes and back: scaling, network and head as one module each way."""
+"""Encoder and decoder between X and codes: scaling, network and head."""
 
 import numpy as np
 import torch
@@ -8,24 +8,24 @@ from skae._networks.array_state import ArrayStateModule
 
 
 class Head(ArrayStateModule):
-    """An affine map that gives codes the form PCA gives them.
+    """An affine map that gives codes the form of those of PCA.
 
-    ``c = (z - mean) @ rotation.T * scale``: decorrelated on the training data,
-    in order of decreasing variance, signs fixed, in X's units or whitened. It is
-    kept beside the network, whose weights stay as they were trained.
+    ``c = (z - mean) @ rotation.T * scale``: decorrelated on the training data, in order
+    of decreasing variance, with fixed signs, in units of X or whitened. It is separate
+    from the network, whose weights stay as they were trained.
 
     Parameters
     ----------
     mean : ndarray of shape (n_components,)
     rotation : ndarray of shape (n_components, n_components) or None
-        Orthogonal; row j gives code j. None leaves the codes in their order.
+        Orthogonal; row j gives code j. None keeps the order of the codes.
     scale : ndarray of shape (n_components,)
         Positive.
     """
 
     def __init__(self, mean, rotation, scale):
         super().__init__()
-        self._remember(mean=mean, rotation=rotation, scale=scale)
+        self.remember_arguments(mean=mean, rotation=rotation, scale=scale)
         for name, value in [("mean", mean), ("rotation", rotation), ("scale", scale)]:
             # Copied: an unpickled array may be a read-only memory map.
             value = None if value is None else torch.tensor(value, dtype=torch.float64)
@@ -33,7 +33,7 @@ class Head(ArrayStateModule):
 
     @classmethod
     def identity(cls, n_components):
-        """Return the head that changes nothing."""
+        """Return the identity."""
         return cls(np.zeros(n_components), None, np.ones(n_components))
 
     def forward(self, z: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ class Head(ArrayStateModule):
         return self.rotate(z - self.mean) * self.scale
 
     def rotate(self, z: Tensor) -> Tensor:
-        """Turn, or reorder, what is a vector of codes in the last dimension."""
+        """Rotate or reorder codes, which are in the last dimension."""
         return z if self.rotation is None else z @ self.rotation.T
 
     def inverse(self, c: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class Head(ArrayStateModule):
 
 
 class Encoder(nn.Module):
-    """Rows in X's units to codes, as ``transform`` gives them."""
+    """Map rows in units of X to codes, as ``transform`` returns them."""
 
     def __init__(self, scaling, network, head):
         super().__init__()
@@ -65,7 +65,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Codes to rows in X's units, as ``inverse_transform`` gives them."""
+    """Map codes to rows in units of X, as ``inverse_transform`` returns them."""
 
     def __init__(self, scaling, network, head):
         super().__init__()

@@ -1,20 +1,22 @@
-"""The autoencoder that a layer of a stack is pretrained as."""
+"""Autoencoder in which a layer of a stack is pretrained."""
 
 import torch
 from torch import Tensor, nn
 
-from skae._networks.layers import (
+from skae._networks.activations import (
     ACTIVATIONS,
-    INITIALIZERS,
     MAXOUT_PIECES,
+)
+from skae._networks.layers import (
+    INITIALIZERS,
     Dense,
 )
 
 
 class LayerAutoencoder(nn.Module):
-    """One hidden layer, and back through the activation of the layer below.
+    """One hidden layer, with the activation of the layer below on the output.
 
-    The weights are tied, but where 'maxout' makes of one matrix more than one.
+    The weights are tied, except with 'maxout', whose layers have several matrices.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ class LayerAutoencoder(nn.Module):
         return ACTIVATIONS[self.activation_below](self.decoder(h))
 
     def initialize(self, init, generator):
-        """Draw the weights that are its own; biases start at zero."""
+        """Draw the weights that are not tied; biases start at zero."""
         for layer in (self.encoder, self.decoder):
             if not layer.tied:
                 INITIALIZERS[init](layer.weight.data, generator)

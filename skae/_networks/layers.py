@@ -6,70 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-MAXOUT_PIECES = 2
-
-ACTIVATIONS = {
-    "identity": lambda h: h,
-    "logistic": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "leaky_relu": F.leaky_relu,
-    "elu": F.elu,
-    "gelu": F.gelu,
-    "silu": F.silu,
-    # Of units, (n_rows, n_units), and of maps, (n_rows, n_channels, height, width).
-    "maxout": lambda h: h.unflatten(1, (-1, MAXOUT_PIECES)).amax(2),
-}
-
-# Those whose gradient is a function of what comes out, in place of what goes in.
-IN_PLACE = {
-    "identity": lambda h: h,
-    "logistic": torch.sigmoid_,
-    "tanh": torch.tanh_,
-    "relu": torch.relu_,
-    "leaky_relu": lambda h: F.leaky_relu(h, inplace=True),
-    "elu": lambda h: F.elu(h, inplace=True),
-}
-
-_aten = torch.ops.aten
-# By the gradient of what comes out, which they write into, and what `activate` kept.
-# 'maxout' has none: it is no elementwise function.
-ACTIVATION_GRADIENTS = {
-    "identity": lambda g, h: g,
-    "logistic": lambda g, h: _sigmoid_backward(g, h, grad_input=g),
-    "tanh": lambda g, h: _tanh_backward(g, h, grad_input=g),
-    "relu": lambda g, h: _threshold_backward(g, h, 0, grad_input=g),
-    "leaky_relu": lambda g, h: _leaky_relu_backward(g, h, 0.01, True, grad_input=g),
-    "elu": lambda g, h: _elu_backward(g, 1, 1, 1, True, h, grad_input=g),
-    "gelu": lambda g, h: _gelu_backward(g, h, grad_input=g),
-    "silu": lambda g, slope: g.mul_(slope),
-}
-_sigmoid_backward = _aten.sigmoid_backward.grad_input
-_tanh_backward = _aten.tanh_backward.grad_input
-_threshold_backward = _aten.threshold_backward.grad_input
-_leaky_relu_backward = _aten.leaky_relu_backward.grad_input
-_elu_backward = _aten.elu_backward.grad_input
-_gelu_backward = _aten.gelu_backward.grad_input
-
-
-def activate(name, h):
-    """Apply an activation; return the result and what its gradient is a function of.
-
-    `h` is overwritten where the gradient needs only the result.
-    """
-    if name in IN_PLACE:
-        h = IN_PLACE[name](h)
-        return h, h
-    if name == "silu":
-        # y = h s with s = logistic(h), whose slope s + y (1 - s) takes no exponential.
-        share = torch.sigmoid(h)
-        y = h.mul_(share)
-        return y, torch.addcmul(share, y, share, value=-1).add_(y)
-    return ACTIVATIONS[name](h), h
+from skae._networks.activations import ACTIVATIONS, MAXOUT_PIECES
 
 
 def _fan_in(weight):
-    # Of a unit, or of all the places that a kernel reads.
+    # Number of inputs of a unit, or of all positions that a kernel reads.
     return 1.0 / math.sqrt(weight[0].numel())
 
 
@@ -110,20 +51,21 @@ INITIALIZERS = {
     "zeros": lambda w, g: nn.init.zeros_(w),
     "ones": lambda w, g: nn.init.ones_(w),
 }
-# An autoencoder ends lower so than by He's scheme, with rectifiers too (measured).
+# Glorot initialization reaches a lower loss than He, with rectifiers too
+# (benchmarks/README.md).
 INITIALIZERS["auto"] = INITIALIZERS["xavier_uniform"]
-# Of the weights of a rough start, in units of 1 / sqrt(fan_in), and of its biases.
-# Glorot's scheme divides by fan_in + fan_out: behind two codes its preactivations are
-# so small (0.2) that silu is linear (benchmarks/README.md).
+# Standard deviations of the weights of a rough start, in units of 1 / sqrt(fan_in), and
+# the bound of its biases. Glorot's scheme divides by fan_in + fan_out: after two codes
+# its preactivations are so small (0.2) that silu is linear (benchmarks/README.md).
 _ROUGH_FIRST, _ROUGH_HIDDEN, _ROUGH_BIAS = 2.0, 1.7, 2.0
 _RECTIFIERS = ("relu", "leaky_relu", "maxout")
 
 
 def layerwise_init(init, activation):
-    """Return the scheme of layers of which each is to pass on what it is given.
+    """Return the scheme for layers that should preserve the scale of their input.
 
-    Those of a predictor, and those that are trained one by one: "auto" is He's for
-    rectifiers.
+    These are the layers of a predictor, and layers that are trained one by one: "auto"
+    means He's scheme for rectifiers.
     """
     if init == "auto" and activation in _RECTIFIERS:
         return "kaiming_uniform"
@@ -137,16 +79,16 @@ def dropout(h, rate, generator):
 
 
 def within(rows, radius):
-    """Return rows, those longer than `radius` shortened to it."""
+    """Return rows, with lengths clipped to `radius`."""
     lengths = rows.norm(dim=1, keepdim=True)
-    # Divided in this order, an infinite radius leaves gradients finite.
+    # In this order of divisions, an infinite radius gives finite gradients.
     return rows / (lengths / radius).clamp_min(1.0)
 
 
 def apply_linear(rows, matrix):
-    """Return ``rows @ matrix.T``, within autocast too in the dtype of the rows.
+    """Return ``rows @ matrix.T`` in the dtype of the rows, also within autocast.
 
-    What a linear path leaves unexplained can be less than the rounding of bfloat16.
+    The residual of a linear path can be smaller than the rounding of bfloat16.
     """
     if not torch.is_autocast_enabled(rows.device.type):
         return rows @ matrix.T
@@ -157,7 +99,7 @@ def apply_linear(rows, matrix):
 class Dense(nn.Module):
     """An affine layer, optionally with the transposed weight of another one.
 
-    Unlike `torch.nn.Linear` it draws nothing when it is made: `initialize` does.
+    Unlike in `torch.nn.Linear`, the constructor draws nothing: `initialize` does.
     """
 
     def __init__(self, n_inputs, n_outputs, *, tied_to=None):
@@ -175,7 +117,7 @@ class Dense(nn.Module):
 
 
 class _RunningStatisticsForOne:
-    """Take the running statistics for a single value, which has no variance."""
+    """Use the running statistics for a single value, which has no variance."""
 
     def forward(self, h: Tensor) -> Tensor:
         if self.training and h.numel() == h.shape[1]:
@@ -186,11 +128,11 @@ class _RunningStatisticsForOne:
 
 
 class BatchNorm(_RunningStatisticsForOne, nn.BatchNorm1d):
-    """Batch normalisation of units that takes a single row, too."""
+    """Batch normalization of units, also for a single row."""
 
 
 class MapBatchNorm(_RunningStatisticsForOne, nn.BatchNorm2d):
-    """Batch normalisation of the channels of maps, a single pixel's, too."""
+    """Batch normalization of the channels of maps, also for a single pixel."""
 
 
 class MLP(nn.Module):
@@ -205,9 +147,9 @@ class MLP(nn.Module):
     dropout : float
         Rate after each hidden activation, in training only.
     batch_norm : bool
-        Normalise before each hidden activation.
+        Normalize before each hidden activation.
     tied_to : MLP or None
-        The mirror image whose transposed weights this one uses.
+        MLP whose transposed weights are used, in reverse order.
     """
 
     def __init__(self, sizes, activation, *, dropout, batch_norm, tied_to=None):
@@ -231,7 +173,7 @@ class MLP(nn.Module):
     def hidden(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the values of the last hidden layer."""
         activate = ACTIVATIONS[self.activation]
-        # A list: a part of a ModuleList is a module that is made anew.
+        # A list, because slicing a ModuleList creates a new module.
         for i, layer in enumerate(list(self.layers)[:-1]):
             h = layer(h)
             if self.norms:
@@ -242,7 +184,7 @@ class MLP(nn.Module):
         return h
 
     def initialize(self, init, generator, *, zero_last=False):
-        """Draw the weights that are its own; biases start at zero."""
+        """Draw the weights that are not tied; biases start at zero."""
         draw = INITIALIZERS[init]
         for layer in self.layers:
             if not layer.tied:
@@ -252,11 +194,11 @@ class MLP(nn.Module):
             nn.init.zeros_(self.layers[-1].weight)
 
     def roughen(self, generator):
-        """Redraw the hidden layers so large that the network is far from linear.
+        """Redraw the hidden layers with weights so large that the network is nonlinear.
 
         Weights are uniform with a standard deviation of 2 / sqrt(fan_in) in the first
         layer and 1.7 / sqrt(fan_in) in the other hidden layers; the biases of the
-        first layer are uniform between -2 and 2. The last layer stays as it is.
+        first layer are uniform between -2 and 2. The last layer is unchanged.
         """
         for i, layer in enumerate(list(self.layers)[:-1]):
             if not layer.tied:

@@ -11,9 +11,8 @@ _MAPS = ("linear_encoder", "linear_decoder", "code_offset")
 class LinearPathModule(ArrayStateModule):
     """A network with a linear path and a correction of it, the perceptrons f and g.
 
-    A correction that was never trained is zero. A network is made without it by the
-    argument ``correction=False`` of its constructor: f and g are then None, and what
-    remains is the linear map.
+    A correction that was never trained is zero. With ``correction=False`` in the
+    constructor f and g are None, and the network is the linear map.
 
     Attributes
     ----------
@@ -24,7 +23,7 @@ class LinearPathModule(ArrayStateModule):
     def _set_correction(self, correction, linear_path):
         if not (correction or linear_path):
             raise ValueError(
-                "Without a linear path the correction is all there is. Use "
+                "A network needs a linear path or a correction. Use "
                 "correction=True or linear_path=True."
             )
         self.linear_path = linear_path
@@ -32,7 +31,7 @@ class LinearPathModule(ArrayStateModule):
         self.f = self.g = None
 
     def without_correction(self):
-        """Return a copy of the linear path alone; f and g are taken to be zero."""
+        """Return a copy of the linear path alone; f and g are assumed to be zero."""
         network = self._like(correction=False)
         own = self.state_dict()
         network.load_state_dict({name: own[name] for name in network.state_dict()})
@@ -42,7 +41,7 @@ class LinearPathModule(ArrayStateModule):
     def with_correction(self, init, generator):
         """Return a copy on the CPU with a new correction, which is zero.
 
-        Its hidden layers are drawn as `initialize` draws them.
+        `initialize` draws its hidden layers.
         """
         network = self._like(correction=True)
         network.initialize(init, generator)
@@ -58,7 +57,7 @@ class LinearPathModule(ArrayStateModule):
 
     @torch.no_grad()
     def redraw(self, init, generator, *, rough):
-        """Draw the weights of f and g anew, large ones if `rough`; keep all else."""
+        """Redraw the weights of f and g, large ones if `rough`; keep all others."""
         self.initialize(init, generator)
         if rough:
             self.f.roughen(generator)
@@ -68,7 +67,7 @@ class LinearPathModule(ArrayStateModule):
 
     @torch.no_grad()
     def redraw_without_linear_path(self, init, generator):
-        """Become a textbook autoencoder, in which f and g alone make the codes."""
+        """Convert to a textbook autoencoder, whose codes come from f and g alone."""
         self.f.initialize(init, generator)
         self.g.initialize(init, generator)
         for name, buffer in self.named_buffers(recurse=False):
@@ -76,18 +75,18 @@ class LinearPathModule(ArrayStateModule):
                 self._set_exactly(name, np.zeros(buffer.shape))
             elif name.endswith(("_scale", "_share")):
                 buffer.fill_(1.0)
-        # The length of its codes is known only once it is trained.
+        # The length of its codes is known only after training.
         self.code_radius.fill_(torch.inf)
 
     def _like(self, correction):
-        """Return a network of the same arguments and dtype, not yet initialized."""
+        """Return an uninitialized network with the same arguments and dtype."""
         network = type(self)(**{**self.arguments, "correction": correction})
         return network.to(self.linear_encoder.dtype).eval()
 
     def _cancel_constants(self):
-        """Make f and g zero where their last weight matrices do not."""
+        """Subtract the constants of f and g that their last weight matrices leave."""
 
 
 def is_linear_path(network):
-    """Whether a network of any class is a linear path alone."""
+    """Whether a network of any class consists of a linear path alone."""
     return not getattr(network, "correction", True)

@@ -1,4 +1,4 @@
-"""Networks that predict from a code: the last hidden layer, or an encoder's."""
+"""Networks that predict from the last hidden layer or from the code of an encoder."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from skae._networks.layers import MLP, dropout
 
 
 class StackedPredictor(ArrayStateModule):
-    """Hidden layers, which encode, and an affine layer on them, which predicts.
+    """Hidden layers that encode, and an affine layer that predicts.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ class StackedPredictor(ArrayStateModule):
         Widths from the input on; the last is the number of codes.
     activation : str
     dropout : float
-        Rate after each hidden layer, in training only.
+        Dropout rate after each hidden layer, in training only.
     """
 
     linear_path = False
@@ -27,7 +27,7 @@ class StackedPredictor(ArrayStateModule):
         self, n_features, n_outputs, hidden_layer_sizes, activation, *, dropout=0.0
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             n_features=n_features,
             n_outputs=n_outputs,
             hidden_layer_sizes=tuple(hidden_layer_sizes),
@@ -62,31 +62,31 @@ class StackedPredictor(ArrayStateModule):
 
 
 class EncoderPredictor(ArrayStateModule):
-    """The encoder of an autoencoder, and a perceptron on its codes, which predicts.
+    """The encoder of an autoencoder, and a perceptron on its codes that predicts.
 
-    What the autoencoder has for decoding alone, named in its `decoder_parts`, is left
-    out.
+    The parts of the autoencoder that only decode, named in its `decoder_parts`, are
+    omitted.
 
     Parameters
     ----------
     kind : type
         Class of the autoencoder's network, an `ArrayStateModule`.
     options : dict
-        The arguments of its constructor.
+        Arguments of its constructor.
     n_codes, n_outputs : int
     hidden_layer_sizes : sequence of int
         Widths of the perceptron's hidden layers, from the codes on.
     activation : str
-        Of these layers.
+        Activation of these layers.
     dropout : float
-        Rate of the codes and after each of these layers, in training only.
+        Dropout rate of the codes and after each of these layers, in training only.
     finetuning : bool
-        False keeps the encoder as it is: its weights take no gradients.
+        False fixes the encoder: its weights have no gradients.
 
     Attributes
     ----------
     code_mean, code_scale : Tensor of shape (n_codes,)
-        What the codes are centred and divided by before the perceptron.
+        Mean and standard deviation by which the codes are standardized.
     """
 
     linear_path = False
@@ -104,7 +104,7 @@ class EncoderPredictor(ArrayStateModule):
         finetuning=True,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             kind=kind,
             options=options,
             n_codes=n_codes,
@@ -130,13 +130,13 @@ class EncoderPredictor(ArrayStateModule):
 
     @property
     def multiplications(self):
-        """Number of them for a row."""
+        """Number of multiplications per row."""
         head = sum(parameter.numel() for parameter in self.f.parameters())
         return multiplications(self.encoder) + head
 
     @property
     def widest(self):
-        """Numbers that a row is in the widest layer, if the encoder tells."""
+        """Number of values per row in the widest layer, if the encoder has that."""
         return self.encoder.widest
 
     def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -151,24 +151,24 @@ class EncoderPredictor(ArrayStateModule):
         return self.f(h, generator)
 
     def train(self, mode=True):
-        """Set the mode; an encoder that is kept as it is stays in that of use."""
+        """Set the mode; a fixed encoder stays in evaluation mode."""
         super().train(mode)
         if not self.finetuning:
             self.encoder.eval()
         return self
 
     def initialize(self, init, generator):
-        """Draw the perceptron's hidden layers; all outputs start at zero."""
+        """Draw the hidden layers of the perceptron; all outputs start at zero."""
         self.f.initialize(init, generator, zero_last=True)
 
     def take_encoder(self, network):
-        """Begin with the weights of an autoencoder's network."""
+        """Copy the weights of the network of an autoencoder."""
         theirs = network.state_dict()
         own = self.encoder.state_dict()
         self.encoder.load_state_dict({name: theirs[name] for name in own})
 
     @torch.no_grad()
     def standardize(self, mean, scale):
-        """Set what codes are centred and divided by, arrays of shape (n_codes,)."""
+        """Set mean and deviation of the codes, arrays of shape (n_codes,)."""
         self.code_mean.copy_(torch.as_tensor(mean))
         self.code_scale.copy_(torch.as_tensor(scale))

@@ -1,4 +1,4 @@
-r"""Restricted Boltzmann machines whose units are of an exponential family.
+r"""Restricted Boltzmann machines with units of an exponential family.
 
 Visible units v and hidden units h have the energy
 
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 
 class Units(NamedTuple):
-    """A kind of unit, by functions of its natural parameter a, elementwise.
+    """A kind of unit, as elementwise functions of its natural parameter a.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Units(NamedTuple):
         ``draw(a, generator)`` returns a sample.
     log_partition : callable
     energy : callable
-        Of the values themselves, without an interaction.
+        Energy of the values, without interaction.
     """
 
     mean: Callable[[Tensor], Tensor]
@@ -111,9 +111,9 @@ class RestrictedBoltzmannMachine(nn.Module):
 
     @torch.no_grad()
     def initialize(self, mean, generator):
-        """Draw small weights; alone, the visible units' biases give them `mean`.
+        """Draw small weights, and set the visible biases to give the units `mean`.
 
-        `mean` of shape (n_visible,) is of the data, as in section 8 of Hinton's
+        `mean` of shape (n_visible,) is that of the data, as in section 8 of Hinton's
         "Practical guide to training restricted Boltzmann machines" (2010).
         """
         nn.init.normal_(self.weight, std=_INITIAL_DEVIATION, generator=generator)
@@ -123,5 +123,5 @@ class RestrictedBoltzmannMachine(nn.Module):
 
 
 _INITIAL_DEVIATION = 0.01
-# Of a unit that is never on, or always: its bias stays finite.
+# Bound of the mean of a unit that is never or always on, so that its bias is finite.
 _LEAST_MEAN = 0.001

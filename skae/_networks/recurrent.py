@@ -1,7 +1,7 @@
-"""Recurrent networks over sequences that come as flat rows.
+"""Recurrent networks for sequences in flat rows.
 
-A row holds the steps of a sequence one after the other, each with all its features. NaN
-marks steps after the end of a shorter sequence.
+A row contains the steps of a sequence one after the other, each with all its features.
+NaN marks the steps after the end of a shorter sequence.
 """
 
 from math import nan
@@ -13,14 +13,14 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from skae._networks.array_state import ArrayStateModule
 from skae._networks.layers import INITIALIZERS, Dense, dropout
 
-# Number of gates of each cell, and torch's kernel over all steps.
+# Number of gates of each cell, and torch's kernel for all steps.
 CELLS = {"gru": (3, torch.gru), "lstm": (4, torch.lstm)}
-# Of the decoder's clock: wavelengths 4, 8, 16 and so on to 1024 frames.
+# The decoder's clock has wavelengths of 4, 8, 16 and so on up to 1024 frames.
 _N_OCTAVES = 9
 
 
 class RecurrentLayer(nn.Module):
-    """A GRU or LSTM layer by torch's kernels; `initialize` draws its weights.
+    """A GRU or LSTM layer with torch's kernels; `initialize` draws its weights.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class RecurrentLayer(nn.Module):
         self.hidden_size = hidden_size
         self.n_directions = 2 if bidirectional else 1
         height = self.n_gates * hidden_size
-        # In the order that the kernels expect.
+        # In the order expected by the kernels.
         for suffix in ("", "_reverse")[: self.n_directions]:
             for name, shape in [
                 ("weight_ih", (height, n_inputs)),
@@ -55,13 +55,13 @@ class RecurrentLayer(nn.Module):
         ----------
         steps : Tensor of shape (n_steps, n_rows, n_inputs) or PackedSequence
         state : Tensor of shape (n_directions, n_rows, hidden_size) or None
-            Before the first step, of `steps` that are not packed; None is 0.
+            State before the first step, if `steps` are not packed; None means 0.
 
         Returns
         -------
         outputs : as `steps`, with n_directions * hidden_size columns
         state : Tensor of shape (n_rows, n_directions * hidden_size)
-            After the last step of each row's own.
+            State after the last step of each row.
         """
         packed = isinstance(steps, PackedSequence)
         values = steps.data if packed else steps
@@ -85,23 +85,23 @@ class RecurrentLayer(nn.Module):
 
     @torch.no_grad()
     def initialize(self, init, generator):
-        """Draw the weights gate by gate, those between steps orthogonal."""
+        """Draw the weights gate by gate; those between steps are orthogonal."""
         for name, parameter in self.named_parameters():
             if name.startswith("weight"):
                 scheme = "orthogonal" if name.startswith("weight_hh") else init
                 for gate in parameter.data.chunk(self.n_gates):
                     INITIALIZERS[scheme](gate, generator)
             elif self.has_memory and name.startswith("bias_ih"):
-                # Memories last at first: the forget gate, the second, is open.
+                # The forget gate, the second, is open at first to retain memory.
                 parameter.data.chunk(self.n_gates)[1].fill_(1.0)
 
 
 class SequenceEncoder(nn.Module):
-    """From rows (n_rows, n_timesteps * n_features) to codes.
+    """Map rows (n_rows, n_timesteps * n_features) to codes.
 
-    A recurrent network reads frames of `frame_length` steps. Its last layer's state
-    after the last frame, of each direction, is mapped to the code. Steps that are NaN
-    have no influence.
+    A recurrent network reads frames of `frame_length` steps. An affine map gives the
+    code from the state of the last layer after the last frame of each direction. Steps
+    that are NaN have no influence.
     """
 
     def __init__(self, layout, n_components, layers, dropout):
@@ -134,11 +134,11 @@ class SequenceEncoder(nn.Module):
 
 
 class SequenceDecoder(nn.Module):
-    """From codes to rows (n_rows, n_timesteps * n_features), all steps.
+    """Map codes to rows (n_rows, n_timesteps * n_features), with all steps.
 
-    A recurrent network is given the code and a clock at each frame, and begins in a
-    state that depends on the code. It does not read what it has written, so that all
-    frames are one call of the kernel.
+    A recurrent network receives the code and a clock at each frame; its initial state
+    depends on the code. It does not read its own output, so that one call of the kernel
+    computes all frames.
     """
 
     def __init__(self, layout, n_components, layers, dropout):
@@ -163,14 +163,14 @@ class SequenceDecoder(nn.Module):
 
 
 class SequenceLayout:
-    """How a flat row holds a sequence, and the frames of steps that are read at once.
+    """Layout of a sequence in a flat row, and in frames of several steps.
 
     Parameters
     ----------
     sequence_shape : tuple of two ints
         Number of steps and number of features.
     frame_length : int
-        Steps of a frame; the last one may be shorter.
+        Number of steps per frame; the last one may be shorter.
     """
 
     def __init__(self, sequence_shape, frame_length):
@@ -179,7 +179,7 @@ class SequenceLayout:
         self.n_frames = -(-self.n_timesteps // frame_length)
 
     def frames(self, rows):
-        """Return (n_rows, n_frames, frame_length * n_features), filled up with NaN."""
+        """Return (n_rows, n_frames, frame_length * n_features), padded with NaN."""
         missing = self.n_frames * self.frame_length - self.n_timesteps
         if missing > 0:
             rows = nn.functional.pad(rows, (0, missing * self.n_features), value=nan)
@@ -200,13 +200,13 @@ class SequenceAutoencoder(ArrayStateModule):
     n_components : int
     cell : {"gru", "lstm"}
     hidden_size, n_layers : int
-        Of encoder and decoder alike.
+        Units per layer and number of layers, of both encoder and decoder.
     bidirectional : bool
-        Of the encoder.
+        Whether the encoder reads in both directions.
     frame_length : int
-        Steps that are read and written at once.
+        Number of steps that are read and written at once.
     dropout : float
-        Rate between the layers, in training only.
+        Dropout rate between the layers, in training only.
     """
 
     linear_path = False
@@ -225,7 +225,7 @@ class SequenceAutoencoder(ArrayStateModule):
         dropout=0.0,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             sequence_shape=sequence_shape,
             n_components=n_components,
             cell=cell,
@@ -249,7 +249,7 @@ class SequenceAutoencoder(ArrayStateModule):
         ]
         self.f = SequenceEncoder(layout, n_components, readers, dropout)
         self.g = SequenceDecoder(layout, n_components, writers, dropout)
-        # Numbers in a layer of one row, its gates at all frames.
+        # Numbers in a layer per row: the gates of all frames.
         gates = readers[0].n_gates * hidden_size * readers[0].n_directions
         self.widest = layout.n_frames * gates
 
@@ -261,7 +261,7 @@ class SequenceAutoencoder(ArrayStateModule):
         return self.f(u, generator)
 
     def decode(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Map codes to reconstructions, of all steps, in the network's space."""
+        """Map codes to reconstructions of all steps, in the network's space."""
         return self.g(z, generator)
 
     def forward(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -280,7 +280,7 @@ class SequenceAutoencoder(ArrayStateModule):
 def clock(n_frames):
     """Return sines and cosines of the time, (n_frames, 2 * number of wavelengths).
 
-    The wavelengths are powers of two of a frame, whatever the number of frames: a frame
+    The wavelengths in frames are powers of two, whatever the number of frames: a frame
     has the same time in a longer row.
     """
     times = torch.arange(n_frames, dtype=torch.float64).unsqueeze(1)

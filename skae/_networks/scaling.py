@@ -1,14 +1,14 @@
-r"""Between X's units and the network's own space: centred, one global scale.
+r"""Map between units of X and the network's space: centered, one global scale.
 
 With t = link^{-1}(x) (shrunk into the interior of the link's domain) a row
 enters the network as u = (t - center) / scale, and the network's output u'
 becomes x' = link(center + scale u'). For the identity link t = x, scale is the
-root mean square of the centred data, and the mean of u^2 is 1. One scale for
+root mean square of the centered data, and the mean of u^2 is 1. One scale for
 all columns keeps distances and principal axes as they are in X.
 
 Losses of rates (the exponential link) add and compare logarithms of X, which depend on
-its unit. They, and all of the above, are then of X in units of its mean, rounded to a
-power of 2, which changes no digit of X.
+its unit. X is then divided by its mean first, rounded to a power of 2 so that no digit
+of X changes.
 """
 
 import numpy as np
@@ -18,15 +18,15 @@ from torch import Tensor
 from skae._functional.losses import LINKS
 from skae._networks.array_state import ArrayStateModule
 
-# What is done to them in float64 finds them in the cache again: several times faster.
+# So few rows stay in the cache during operations in float64, several times faster.
 _ROWS_IN_CACHE = 256
 
 
 def as_tensor(array):
-    """Return a tensor over a float array, copied only where torch needs a copy.
+    """Return a tensor that shares the memory of a float array if torch can.
 
-    A tensor has neither read-only memory (nothing in skae writes into its input,
-    but torch warns at each such view) nor negative strides.
+    Read-only arrays (at which torch warns, though skae does not write to its input) and
+    negative strides need a copy.
     """
     fits = array.flags.writeable and min(array.strides, default=0) >= 0
     return torch.from_numpy(array if fits else array.copy())
@@ -38,19 +38,19 @@ class Scaling(ArrayStateModule):
     Attributes
     ----------
     mean : ndarray of shape (n_features,)
-        Weighted column means, in X's units.
+        Weighted means of the columns, in units of X.
     residual_scale : float
-        Root mean square of the centred data, in X's units; 1 for constant data.
+        Root mean square of the centered data, in units of X; 1 for constant data.
     ceiling : float
-        Output from which on the exponential link grows linearly.
+        Output above which the exponential link continues linearly.
     row_size : float
-        Mean number of values a row, without those that are NaN.
+        Mean number of values per row that are not NaN.
     unit : float
         A power of 2, 1 for all links but the exponential: X is divided by it before
         the link is inverted.
     center, center_rest, scale : buffers
-        `center` is rounded to float32 and `center_rest` is what the rounding
-        left, so that centring stays exact when the module runs in float32.
+        `center` is rounded to float32 and `center_rest` is the rounding error, so that
+        centering is exact when the module runs in float32.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Scaling(ArrayStateModule):
         unit=1.0,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             mean=mean,
             center=center,
             scale=scale,
@@ -81,7 +81,7 @@ class Scaling(ArrayStateModule):
         self.residual_scale = residual_scale
         self.ceiling = ceiling
         self.row_size = float(len(mean)) if row_size is None else row_size
-        # To the digits of float32 but not its range, beyond which float64 is of use.
+        # Rounded to the precision of float32, but not limited to its range.
         fraction, exponent = np.frexp(center)
         rounded = np.ldexp(fraction.astype(np.float32).astype(np.float64), exponent)
         for name, value in [
@@ -97,8 +97,8 @@ class Scaling(ArrayStateModule):
     def fit(cls, X, link, sample_weight=None, *, any_unit=False):
         """Compute the means and the scale of an array (n_samples, n_features).
 
-        NaN counts as not there. `any_unit` says that X has none of its own, as counts
-        have: the exponential link is then of X in units of its mean.
+        NaN is ignored. With `any_unit` the exponential link applies to X in units of
+        its mean, since X, unlike counts, has no unit of its own.
         """
         X = np.asarray(X)
         mean, residual_scale = _moments(X, sample_weight)
@@ -117,7 +117,7 @@ class Scaling(ArrayStateModule):
         center, scale = _moments(X, sample_weight, linked)
         ceiling = np.inf
         if link == "exp":
-            # Of the largest count seen: the link's inverse grows with it.
+            # The inverse of the link increases with the count: take the largest.
             largest = np.nanmax(X, axis=0, initial=0.0).astype(np.float64)
             ceiling = float(linked(largest).max())
         return cls(mean, center, scale, residual_scale, link, ceiling, row_size, unit)
@@ -128,14 +128,14 @@ class Scaling(ArrayStateModule):
         return (linked - self.center).sub_(self.center_rest).div_(self.scale)
 
     def in_unit(self, x):
-        """Return rows of X, an array or a tensor, as the link's values."""
+        """Return rows of X, an array or a tensor, in the unit of the link."""
         return x if self.unit == 1.0 else x / self.unit
 
     def outputs(self, u: Tensor) -> Tensor:
         """Map the network's output to values before the link.
 
-        Rates beyond all that was seen grow linearly, not exponentially: one row that
-        is extrapolated would outweigh all others.
+        Rates above those of the training data grow linearly, not exponentially:
+        otherwise a single extrapolated row would dominate.
         """
         outputs = (u * self.scale + self.center_rest) + self.center
         if self.ceiling == np.inf:
@@ -145,14 +145,14 @@ class Scaling(ArrayStateModule):
         )
 
     def outputs_slope(self, u: Tensor) -> Tensor:
-        """Return the derivative of `outputs` by each element."""
+        """Return the derivative of `outputs`, elementwise."""
         if self.ceiling == np.inf:
             return self.scale
         outputs = (u * self.scale + self.center_rest) + self.center
         return self.scale / (1 + (outputs - self.ceiling).clamp(min=0))
 
     def to_data(self, u: Tensor) -> Tensor:
-        """Map the network's output to X's units."""
+        """Map the network's output to units of X."""
         x = LINKS[self.link].apply(self.outputs(u))
         return x if self.unit == 1.0 else x * self.unit
 
@@ -162,15 +162,15 @@ class Scaling(ArrayStateModule):
         return x if self.unit == 1.0 else x * self.unit
 
     def fill(self, X):
-        """Return an array with the column's mean where it is NaN."""
+        """Return an array with NaN replaced by the column's mean."""
         missing = np.isnan(X)
         return np.where(missing, self.mean, X) if missing.any() else X
 
     def to_network(self, X, dtype):
         """Return an array's rows in the network's space as a tensor of `dtype`.
 
-        Centred in float64 before the cast, in chunks so that no float64 copy of
-        the whole is made.
+        The array is centered in float64 before the cast, in chunks to avoid a float64
+        copy of all of it.
         """
         result = torch.empty(X.shape, dtype=dtype)
         for part, rows in _parts(X):
@@ -184,9 +184,9 @@ def _power_of_2(number):
 
 
 def _mean_row_size(X, sample_weight):
-    """Return the mean number of values a row, without those that are NaN."""
+    """Return the mean number of values per row that are not NaN."""
     with np.errstate(over="ignore", invalid="ignore"):
-        may_miss_any = np.isnan(X.sum(axis=1)).any()  # a NaN makes a NaN of its sum
+        may_miss_any = np.isnan(X.sum(axis=1)).any()  # the sum of a row with NaN is NaN
     if not may_miss_any:
         return float(X.shape[1])
     return float(np.average((~np.isnan(X)).sum(axis=1), weights=sample_weight))
@@ -199,7 +199,7 @@ def _unchanged(rows):
 def _moments(X, sample_weight, transform=_unchanged):
     """Return weighted column means and the root mean square around them.
 
-    They are of ``transform(X)``, a function of float64 that grows in each column.
+    They are those of ``transform(X)``, where `transform` increases in each column.
     """
     ends = X.min(axis=0), X.max(axis=0)
     low, high = (transform(end.astype(np.float64)) for end in ends)
@@ -221,7 +221,7 @@ def _moments(X, sample_weight, transform=_unchanged):
         rows /= largest
         squares += weight[part] @ np.einsum("ij,ij->i", rows, rows)
     scale = np.sqrt(squares / X.shape[1]) * largest
-    # What is left of nearly constant columns is rounding, not a scale.
+    # The residual of nearly constant columns is rounding, not a scale.
     negligible = 10 * np.finfo(np.float64).eps * largest
     return mean, float(scale) if scale > negligible else 1.0
 
@@ -234,11 +234,11 @@ def _parts(X, transform=_unchanged):
 
 
 def _moments_of_observed(X, sample_weight):
-    """Return the same of the values that are not NaN; each counts alike."""
+    """Return the moments of the values that are not NaN, with equal weights."""
     observed = ~np.isnan(X)
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
     weight = observed * weight[:, np.newaxis]
-    # Stands in for what is not there, and counts for nothing.
+    # Placeholder for missing values, with weight zero.
     largest = np.abs(X[observed]).max()
     if largest == 0.0:
         return np.zeros(X.shape[1]), 1.0

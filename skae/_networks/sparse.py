@@ -1,11 +1,11 @@
-"""Autoencoders with sparse codes: rectified ones, and the k largest of each row."""
+"""Autoencoders with sparse codes: rectified codes, and the k largest of each row."""
 
 import torch
 from torch import Tensor
 
 from skae._networks.dense import DenseAutoencoder
 
-# A unit is idle once it was passed over for so many times the number of rows in which
+# A unit is idle if it was not chosen in this many times the number of rows in which
 # chance alone would have chosen it once.
 _PATIENCE = 20
 
@@ -13,9 +13,9 @@ _PATIENCE = 20
 class RectifiedAutoencoder(DenseAutoencoder):
     """Dense autoencoder, without linear path, with codes of at least 0.
 
-    The decoder reads each code by weights of length 1. Otherwise a penalty on the codes
-    would make them small, and the weights large, at no gain; further layers of the
-    decoder could still do so.
+    The weights by which the decoder reads a code have length 1. Otherwise a penalty on
+    the codes would only make the codes small and the weights large; further layers of
+    the decoder could still do so.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class RectifiedAutoencoder(DenseAutoencoder):
         return self.g(z / self.lengths(), generator)
 
     def lengths(self) -> Tensor:
-        """Return what each code is divided by: the norm of the weights it is read by.
+        """Return the divisor of each code, the norm of the decoder's weights for it.
 
-        More than 0, also for weights that are all 0.
+        It is positive even if all weights are 0.
         """
         layer = self.g.layers[0]
         lengths = layer.weight.norm(dim=1 if layer.tied else 0)
@@ -59,14 +59,14 @@ class TopKAutoencoder(DenseAutoencoder):
     n_features, n_components, hidden_layer_sizes, activation
         As in `DenseAutoencoder`.
     k : int
-        Codes that are kept in each row.
+        Number of codes that are kept in each row.
     **options
-        Of `DenseAutoencoder`: tied_weights, dropout, batch_norm.
+        Options of `DenseAutoencoder`: tied_weights, dropout, batch_norm.
 
     Attributes
     ----------
     rows_since_active : Tensor of shape (n_components,)
-        Rows of training since each unit was last among the k largest.
+        Number of training rows since each unit was last among the k largest.
     """
 
     decoder_parts = (*DenseAutoencoder.decoder_parts, "rows_since_active")

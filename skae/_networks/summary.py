@@ -1,8 +1,8 @@
-"""A network as a table of text."""
+"""Text table of a network."""
 
 
 def network_summary(name, network):
-    """Return a table of the layers that hold parameters, one a line.
+    """Return a table of the layers with parameters, one per line.
 
     Parameters
     ----------

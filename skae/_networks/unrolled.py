@@ -1,4 +1,4 @@
-"""The autoencoder that a stack of pretrained layers unrolls into."""
+"""Autoencoder that is unrolled from a stack of pretrained layers."""
 
 import torch
 from torch import Tensor
@@ -8,20 +8,20 @@ from skae._networks.dense import DenseAutoencoder
 
 
 class UnrolledAutoencoder(DenseAutoencoder):
-    """Dense autoencoder, without linear path, that takes its weights from a stack.
+    """Dense autoencoder, without linear path, with initial weights from a stack.
 
-    Its layers know X centred and divided by one number. Where a link bends the space
-    that rows come in, the network undoes it first: machines whose visible units are X
-    itself have no other way to become its first layer.
+    The layers were pretrained on X, centered and divided by one number. If the input
+    space has a link, the network inverts it first, so that a machine whose visible
+    units are X itself can become its first layer.
 
     Parameters
     ----------
     n_features, n_components, hidden_layer_sizes, activation
         As in `DenseAutoencoder`.
     link : str
-        A key of `LINKS`, of the space that rows come in.
+        A key of `LINKS`, the link of the input space.
     **options
-        Of `DenseAutoencoder`: tied_weights, dropout.
+        Options of `DenseAutoencoder`: tied_weights, dropout.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class UnrolledAutoencoder(DenseAutoencoder):
 
     @torch.no_grad()
     def set_scaling(self, scaling):
-        """Learn how rows came from X, from the `Scaling` that brought them."""
+        """Set the map from rows back to X, from the `Scaling` of the rows."""
         if self.link != "identity":
             self.link_center.copy_(scaling.center + scaling.center_rest)
             self.link_scale.copy_(scaling.scale)
@@ -65,7 +65,7 @@ class UnrolledAutoencoder(DenseAutoencoder):
         return super().encode(self.without_link(u), generator)
 
     def without_link(self, u: Tensor) -> Tensor:
-        """Return X, centred and divided by one number, from rows as they come in."""
+        """Return X, centered and divided by one number, from input rows."""
         if self.link == "identity":
             return u
         linked = u * self.link_scale + self.link_center
@@ -75,10 +75,9 @@ class UnrolledAutoencoder(DenseAutoencoder):
 
     @torch.no_grad()
     def unroll(self, layers):
-        """Begin encoder and, in reverse, decoder with the first layers of a stack.
+        """Copy the layers of a stack to the encoder and, in reverse, to the decoder.
 
-        Each has the attributes of a `LearntLayer`. Layers beyond those given keep
-        their weights.
+        Each has the attributes of a `LearntLayer`. Further layers keep their weights.
         """
         encoders, decoders = self.f.layers, self.g.layers[::-1]
         for layer, encoder, decoder in zip(layers, encoders, decoders, strict=False):

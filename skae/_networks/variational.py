@@ -13,8 +13,8 @@ other likelihoods; f and g start at zero, so that at the start posterior and lik
 *are* those of probabilistic PCA. The bar, and the shares c of the columns, are those
 of `skae._networks.dense`.
 
-In a conditional model what is given stands beside u and beside z; for an encoder that
-is not told, zeros and a sign that something is missing.
+In a conditional model the conditions are appended to u and to z; for an encoder that
+does not receive them, zeros and an indicator of missing values.
 """
 
 import math
@@ -27,17 +27,17 @@ from skae._functional.likelihoods import LIKELIHOODS
 from skae._networks.layers import MLP, apply_linear, within
 from skae._networks.linear_path import LinearPathModule
 
-# In units of the data's variance: where a row is reconstructed without an error, the
-# likelihood would grow without bound.
+# In units of the variance of the data. Without it, the likelihood of a row that is
+# reconstructed without error would grow without bound.
 LEAST_NOISE = 1e-6
 _LOG_LEAST_NOISE = math.log(LEAST_NOISE)
-# Learning-rate factor of per-feature log dispersions (measured).
+# Learning-rate factor of per-feature log dispersions, found by experiment.
 _RATE_OF_FEATURES = 3.0
 # Distance kept from the upper bound, where the gradient vanishes.
 _MARGIN = 1.0
-# Of the posterior, either way: its standard deviation is between 5e-5 and 2e4 of the
-# prior's. One step astray may ask for more, the exponential of which is infinite or
-# zero. What is sharper than that no decoder tells apart in float32.
+# Bound of the absolute log variance of the posterior, whose standard deviation is then
+# between 5e-5 and 2e4 of the prior's. A single bad step may exceed it, and its
+# exponential would be infinite or zero. A decoder in float32 cannot resolve more.
 LARGEST_LOG_VARIANCE = 20.0
 
 
@@ -48,19 +48,19 @@ class VariationalAutoencoder(LinearPathModule):
     ----------
     n_features, n_components : int
     hidden_layer_sizes : sequence of int
-        From the input towards the code; the decoder mirrors it.
+        From the input to the code; the decoder mirrors them.
     activation : str
     linear_path : bool
     likelihood : str
         A key of `LIKELIHOODS`.
     noise_variance : str or float
-        Of the Gaussian likelihood: "shared" by all features and "per_feature" are
-        learnt; a number stays as `set_dispersion` sets it, in the network's space.
+        Variance of the Gaussian likelihood: "shared" by all features and "per_feature"
+        are learned; a number is fixed by `set_dispersion`, in the network's space.
     n_conditions : int
     dropout, batch_norm
         As in the estimators.
     correction : bool
-        False leaves out the perceptrons: the network is probabilistic PCA alone.
+        False omits the perceptrons: the network is probabilistic PCA.
     """
 
     decoder_parts = (
@@ -89,7 +89,7 @@ class VariationalAutoencoder(LinearPathModule):
         correction=True,
     ):
         super().__init__()
-        self._remember(
+        self.remember_arguments(
             n_features=n_features,
             n_components=n_components,
             hidden_layer_sizes=tuple(hidden_layer_sizes),
@@ -109,7 +109,7 @@ class VariationalAutoencoder(LinearPathModule):
         )
         self.n_conditions = n_conditions
         if correction:
-            # Beside the conditions the encoder receives whether they are missing.
+            # The encoder also receives whether the conditions are missing.
             n_given = n_conditions + 1 if n_conditions else 0
             hidden, options = tuple(hidden_layer_sizes), (dropout, batch_norm)
             sizes = (n_features + n_given, *hidden, 2 * n_components)
@@ -158,13 +158,13 @@ class VariationalAutoencoder(LinearPathModule):
         """Logarithm of the likelihood's dispersion, shape (n_dispersions,), or None."""
         if not self.learn_dispersion or self.raw_dispersion is None:
             return self.raw_dispersion
-        # Both bounds are soft: however far a parameter has gone, a gradient leads back.
+        # Both bounds are soft, so that the gradient is never zero.
         dispersion = torch.logaddexp(self._log_dispersion(), self.least_dispersion)
         return -torch.logaddexp(-dispersion, -self._largest_dispersion())
 
     @property
     def dispersion_slope(self):
-        """Derivative of `dispersion` by `raw_dispersion`."""
+        """Derivative of `dispersion` with respect to `raw_dispersion`."""
         log_dispersion, floor = self._log_dispersion(), self.least_dispersion
         dispersion = torch.logaddexp(log_dispersion, floor)
         above_floor = torch.sigmoid(log_dispersion - floor)
@@ -172,7 +172,7 @@ class VariationalAutoencoder(LinearPathModule):
         return self._dispersion_rate * above_floor * below_ceiling
 
     def _log_dispersion(self):
-        """Return the logarithm of what is learnt, without its bounds."""
+        """Return the logarithm of the learned dispersion, without its bounds."""
         return self._dispersion_rate * self.raw_dispersion
 
     def _largest_dispersion(self):
@@ -182,8 +182,8 @@ class VariationalAutoencoder(LinearPathModule):
     def posterior(self, u: Tensor, generator=None, condition=None):
         """Return mean and log variance of the codes, each (n_rows, n_components).
 
-        `condition` of shape (n_rows, n_conditions) may have rows of NaN, which stand
-        for what is missing; None is missing in all rows.
+        Rows of NaN in `condition`, of shape (n_rows, n_conditions), are missing
+        conditions; with None they are missing in all rows.
         """
         mean = log_variance = 0.0
         if self.correction:
@@ -201,7 +201,7 @@ class VariationalAutoencoder(LinearPathModule):
         return self.posterior(u, generator, condition)[0]
 
     def decode(self, z: Tensor, generator=None, condition=None) -> Tensor:
-        """Map codes, and what is given, to outputs in the network's space."""
+        """Map codes and conditions to outputs in the network's space."""
         if not self.linear_path:
             given = z if condition is None else torch.cat([z, condition.to(z)], dim=1)
             return self.g(given, generator)
@@ -227,9 +227,9 @@ class VariationalAutoencoder(LinearPathModule):
 
     @torch.no_grad()
     def set_dispersion(self, log_value, log_floor=_LOG_LEAST_NOISE):
-        """Set the logarithms of the dispersion and its floor, numbers or one a feature.
+        """Set the logarithms of the dispersion and its floor, shared or per feature.
 
-        A dispersion that is given has no floor.
+        A fixed dispersion has no floor.
         """
         log_value = torch.as_tensor(log_value, dtype=torch.float64)
         if not self.learn_dispersion:
@@ -239,17 +239,16 @@ class VariationalAutoencoder(LinearPathModule):
         self.least_dispersion.copy_(log_floor)
         largest = LIKELIHOODS[self.likelihood].largest_log_dispersion
         log_value = log_value.clamp(max=largest - _MARGIN)
-        # Without the bounds, of which the ceiling may be infinite.
+        # Invert the bounds; the upper one may be infinite.
         log_value = log_value - torch.log1p(-torch.exp(log_value - largest))
         share = (-torch.expm1(log_floor - log_value)).clamp_min(1e-3)
         log_value = torch.maximum(log_value, log_floor) + share.log()
         self.raw_dispersion.copy_(log_value / self._dispersion_rate)
 
     def set_output_offset(self, offset):
-        """Set the constant of the outputs of counts, one number a feature.
+        """Set the constant of the outputs of counts, one number per feature.
 
-        It is no part of the correction, so that it stays where that is left out or
-        drawn anew.
+        It does not belong to the correction, and stays if that is omitted or redrawn.
         """
         self._set_exactly("output_offset", offset)
 
@@ -266,8 +265,8 @@ class VariationalAutoencoder(LinearPathModule):
     ):
         """Start from probabilistic PCA or factor analysis.
 
-        Their codes have the prior's scale, so there is no `code_scale`, and no
-        `code_share`.
+        Their codes have the scale of the prior: `code_scale` and `code_share` are not
+        used.
         """
         noise = np.maximum(linear_map.noise_variance, 1e-300)
         if noise.ndim == 0:
@@ -286,7 +285,7 @@ class VariationalAutoencoder(LinearPathModule):
             getattr(self, name).copy_(torch.as_tensor(value))
 
     def with_given(self, u, condition):
-        """Return rows and beside them what is given, and whether it is missing."""
+        """Return rows with the conditions and their missing indicator appended."""
         if not self.n_conditions:
             return u
         if condition is None:

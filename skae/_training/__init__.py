@@ -1,8 +1,6 @@
-"""Training: it knows networks, rows and objectives, and no estimator.
+"""Training of networks: knows networks, rows and objectives, but no estimator.
 
-An objective is a function ``objective(network, rows, generator)`` that returns
-a dictionary ``{term: losses of the rows}``; the loss is the sum of the terms'
-(weighted) means. A later batch is written to the memory of the rows: what is kept of
-them is to be copied. A monitor is called once an epoch with the `TrainingState` and
-answers whether to stop.
+An `Objective` gives named losses of each row; the loss is the sum of their (weighted)
+means. A monitor is called once an epoch with the `TrainingState` and returns whether to
+stop.
 """

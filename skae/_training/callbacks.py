@@ -1,22 +1,22 @@
-"""The bridge to scikit-learn's callbacks and the lines of `verbose`."""
+"""Monitors that report to scikit-learn's callbacks and print the `verbose` output."""
 
 import functools
 from contextlib import contextmanager
 
 
 @contextmanager
-def part_of_fit(context, task, name, max_iter, fitted_attributes=None):
-    """Report a part of a fit as a task that has epochs of its own.
+def stage_of_fit(context, task, name, max_iter, fitted_attributes=None):
+    """Report a stage of a fit as a task that has epochs of its own.
 
     Parameters
     ----------
     context : sklearn.callback.CallbackContext
-        The fit's own context.
+        The context of the fit.
     task, fitted_attributes
         As in `CallbackMonitor`.
     name : str
     max_iter : int
-        The most epochs the part can have.
+        Maximum number of epochs of the stage.
 
     Yields
     ------
@@ -29,23 +29,23 @@ def part_of_fit(context, task, name, max_iter, fitted_attributes=None):
 
 
 class CallbackMonitor:
-    """A monitor that reports each epoch as a task of scikit-learn's callbacks.
+    """A monitor that reports each epoch to scikit-learn's callbacks.
 
     Parameters
     ----------
     context : sklearn.callback.CallbackContext
-        The fit's own context.
+        The context of the fit.
     task : dict
-        Keyword arguments of the hooks: estimator, X, y, metadata.
+        Keyword arguments of the callbacks' methods: estimator, X, y, metadata.
     fitted_attributes : callable or None
-        ``fitted_attributes(state)`` returns what the estimator would be if the
-        fit ended now; called only if a callback asks for it. None where it would not
-        be fitted.
+        ``fitted_attributes(state)`` returns the fitted attributes as if the fit ended
+        now. It is called only if a callback needs them. None if the estimator would not
+        be fitted yet.
 
     Attributes
     ----------
     asked_to_stop : bool
-        Whether a callback asked to stop after the last epoch.
+        Whether a callback requested to stop after the last epoch.
     """
 
     def __init__(self, context, task, fitted_attributes):
@@ -55,7 +55,7 @@ class CallbackMonitor:
         self.asked_to_stop = False
 
     def __call__(self, state):
-        """Report the epoch; return whether a callback asks to stop."""
+        """Report the epoch; return whether a callback requests to stop."""
         epoch = self.context.subcontext(task_name="epoch")
         epoch.call_on_fit_task_begin(**self.task)
         attributes = None
@@ -68,7 +68,7 @@ class CallbackMonitor:
 
 
 class VerboseMonitor:
-    """A monitor that prints one line an epoch."""
+    """A monitor that prints one line per epoch."""
 
     def __init__(self, name, early_stopping=None, has_validation=False):
         self.name = name

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# A shuffled copy of more than that is read from memory again, batch by batch.
+# A shuffled copy of a larger data set would not stay in the cache until it is used.
 _BYTES_IN_CACHE = 2**22
 
 
@@ -18,14 +18,13 @@ class Rows(NamedTuple):
     x : Tensor of shape (n_rows, n_features)
         The input, in the network's space.
     target : Tensor of shape (n_rows, n_features)
-        What is to be reconstructed, in the space of the loss; often `x` itself.
+        The target of the reconstruction, in the space of the loss; often `x` itself.
     weight : Tensor of shape (n_rows,) or None
         Sample weights with mean 1 over the training rows.
     y : Tensor of shape (n_rows, n_outputs) or None
-        What is known of the rows beside their features, in numbers: what a
-        conditional model is given and what a predictor is to predict.
+        Encoded y: the condition of a conditional model, or the targets of a predictor.
     codes : Tensor of shape (n_rows, n_components) or None
-        What `x` is on the linear path, where that is known beforehand.
+        The codes of `x` on the linear path, if they were computed beforehand.
     """
 
     x: Tensor
@@ -47,13 +46,13 @@ class Rows(NamedTuple):
         return self if n_rows == len(self) else self.apply(lambda t: t[:n_rows])
 
     def _distinct(self):
-        """Return the tensors, the target only where it is not `x` itself."""
+        """Return the tensors, the target only if it is not `x` itself."""
         target = None if self.target is self.x else self.target
         fields = (self.x, target, self.weight, self.y, self.codes)
         return [field for field in fields if field is not None]
 
     def apply(self, function) -> "Rows":
-        """Return rows with `function` applied to each tensor, once to shared ones."""
+        """Return rows with `function` applied to each tensor, once to a shared one."""
         x = function(self.x)
         target = x if self.target is self.x else function(self.target)
         others = (self.weight, self.y, self.codes)
@@ -82,9 +81,9 @@ class Rows(NamedTuple):
 class Batches:
     """The batches of every epoch, ceil(n / batch_size) of near-equal size.
 
-    Near-equal sizes leave no batch of one row behind, which batch normalisation could
-    not take. Shuffled rows are gathered into memory that is there before, as fresh
-    memory costs more than they do: a batch is overwritten by one after it.
+    Near-equal sizes avoid a last batch of one row, which batch normalization does not
+    support. Shuffled rows are gathered into memory that is allocated once, since
+    allocation takes longer than the copy: a later batch overwrites an earlier one.
 
     Parameters
     ----------
@@ -110,7 +109,7 @@ class Batches:
             self._parts = list(self._memory.split(self.count)) if self._at_once else []
 
     def of_epoch(self, generator):
-        """Yield the batches of one epoch, in an order that is drawn."""
+        """Yield the batches of one epoch, in random order."""
         if not self._shuffle:
             yield from self.rows.split(self.count)
             return
@@ -124,16 +123,20 @@ class Batches:
                 yield self.rows.take(index, out=self._memory.first(len(index)))
 
     def mean(self, means):
-        """Return the mean over the rows of what has these means over the batches."""
+        """Return the mean over all rows from the means over the batches."""
         means = torch.stack(means)
         size, n_longer = divmod(len(self.rows), self.count)
         return (means.sum() * size + means[:n_longer].sum()) / len(self.rows)
 
 
 def weighted_mean(values, weight):
-    """Mean of `values`, one a row or one an element, weighted where there are weights.
+    """Return the mean of `values`, weighted by row unless `weight` is None.
 
-    `weight` of shape (n_rows,) has mean 1 over the training rows.
+    Parameters
+    ----------
+    values : Tensor of shape (n_rows,) or (n_rows, n_features)
+    weight : Tensor of shape (n_rows,) or None
+        Mean 1 over the training rows.
     """
     if weight is None:
         return values.mean()

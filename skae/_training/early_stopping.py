@@ -1,23 +1,23 @@
-"""When to stop, and which epoch to keep."""
+"""Early stopping: when to stop, and which epoch to keep."""
 
 import math
 
 import torch
 
-# One row's gain alone makes a mean of about one standard error, so one would let
-# an outlier decide (measured: more fits worse than PCA, hardly a smaller error).
+# The gain of a single outlier can make a mean of one standard error. With a threshold
+# of one, more fits are worse than PCA, and the mean error is hardly lower.
 _STANDARD_ERRORS = 2.0
-# Each further start is another chance to pass by luck: for three together to have the
-# chance of one, each needs 2.43 standard errors if the mean is normal.
+# Each further start is another chance to pass at random. Three starts together have the
+# chance of one if each needs 2.43 standard errors (for a normal mean).
 _STANDARD_ERRORS_OF_RESTARTS = 2.5
-# Share of the loss that is rounding in float32, not a gain.
+# Relative gain below which an improvement is rounding in float32.
 _ROUNDING = 1e-6
 
 
 def standard_errors_of_start(index):
-    """Return the number of standard errors by which an epoch must beat PCA.
+    """Return the number of standard errors by which an epoch must be better than PCA.
 
-    `index` is the number of its start, counted from 1.
+    `index` is the number of the start, counted from 1.
     """
     return _STANDARD_ERRORS if index == 1 else _STANDARD_ERRORS_OF_RESTARTS
 
@@ -27,40 +27,40 @@ class NotFinite(Exception):
 
 
 class DivergedError(ValueError):
-    """The loss was not finite before anything good was reached."""
+    """The loss was not finite before any epoch improved on the start."""
 
 
 class EarlyStopping:
-    """A monitor that keeps the best epoch and stops when none gets better.
+    """A monitor that keeps the best epoch and stops when the loss stops improving.
 
     Parameters
     ----------
     measure : callable
-        ``measure(state)`` returns the losses of the validation rows (tensor of
-        shape (n_rows,)) or, without validation rows, the epoch's mean loss.
+        ``measure(state)`` returns the losses of the validation samples (tensor of
+        shape (n_rows,)) or, without validation samples, the epoch's mean loss.
     weight : Tensor of shape (n_rows,) or None
-        Weights of the validation rows.
+        Weights of the validation samples.
     baseline : Tensor of shape (n_rows,) or None
-        Losses of the start on the validation rows. With it, an epoch can only
-        become the best if its mean improvement on the start exceeds
+        Losses of the initial network on the validation samples. With a baseline, an
+        epoch can only become the best if its mean improvement exceeds
         `standard_errors` standard errors of that mean.
     best_loss : float
-        Without validation rows, the loss that an epoch must be below.
+        Without validation samples, the loss that the best epoch must be below.
     first_epoch : int
-        The first that is judged; those before minimise something else.
+        The first epoch that is evaluated; earlier ones minimize another objective.
     n_iter_no_change : int
-        Epochs without an improvement of `tol` after which to stop.
+        Number of epochs without an improvement of `tol` after which to stop.
     tol : float
         In units of the loss.
     on_plateau : callable
-        Asked before stopping; True means that something changed and training
-        goes on.
+        Called before stopping; it returns True if training should continue, for
+        example at a lower learning rate.
     standard_errors : float
 
     Attributes
     ----------
     best_loss, best_epoch
-        Of the best epoch; 0 means that the start is the best.
+        Loss and number of the best epoch; epoch 0 is the initial network.
     curve : list of float
         The measured loss after each epoch.
     """
@@ -96,7 +96,7 @@ class EarlyStopping:
         self._epochs_without_change = 0
 
     def __call__(self, state):
-        """Judge the epoch; return whether to stop.
+        """Evaluate the epoch; return whether to stop.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class EarlyStopping:
         if isinstance(losses, float):
             loss = losses
         else:
-            # Compared in float64, which not every device has.
+            # Compared in float64, on the CPU as not every device supports it.
             losses = losses.cpu().double()
             loss = self._mean(losses)
         self.curve.append(loss)
@@ -122,11 +122,11 @@ class EarlyStopping:
 
     @property
     def best_network(self):
-        """The network of the best epoch; None means that the start is the best."""
+        """The network of the best epoch; None if the initial network is the best."""
         return None if self._best is None else self._best()
 
     def keep(self, state):
-        """Take the epoch for the best so far."""
+        """Keep the epoch as the best so far."""
         self.best_epoch = state.epoch
         self._best = state.keep_result()
 
@@ -136,7 +136,7 @@ class EarlyStopping:
         return float((losses * self.weight).sum() / self.weight.sum())
 
     def _is_evident(self, losses):
-        """Whether the mean improvement on the start is beyond its uncertainty."""
+        """Whether the mean improvement on the baseline exceeds its uncertainty."""
         if self.baseline is None:
             return True
         gain = self.baseline - losses

@@ -1,4 +1,4 @@
-"""Deterministic solvers on the whole data at once: L-BFGS and conjugate gradients."""
+"""Full-batch solvers: L-BFGS and conjugate gradients."""
 
 import math
 
@@ -13,16 +13,15 @@ METHODS = {"lbfgs": "L-BFGS-B", "cg": "CG"}
 
 
 def minimize(state, rows, plan, method, max_iter, tol, monitors):
-    """Minimise the objective over all rows; return whether it converged.
+    """Minimize the objective over all rows; return whether it converged.
 
-    Noise in the objective and dropout take the same draw at each evaluation, so
-    that the function is one function. An iteration of the solver counts as an
-    epoch.
+    Noise and dropout are the same draw at each evaluation, so that the objective is a
+    deterministic function. An iteration of the solver counts as an epoch.
 
     Parameters
     ----------
     tol : float
-        Largest element of the gradient of the scaled loss at convergence.
+        Largest absolute element of the gradient of the scaled loss at convergence.
     """
     function = _Objective(state, rows, plan)
     stopped = False
@@ -41,28 +40,27 @@ def minimize(state, rows, plan, method, max_iter, tol, monitors):
     options = {"maxiter": max_iter, "gtol": tol}
     if method == "lbfgs":
         options |= {"maxfun": 10 * max_iter, "ftol": 64 * np.finfo(float).eps}
-    with torch.inference_mode(False), torch.enable_grad():
-        result = optimize.minimize(
-            function,
-            start,
-            jac=True,
-            method=METHODS[method],
-            options=options,
-            callback=after_iteration,
-        )
+    result = optimize.minimize(
+        function,
+        start,
+        jac=True,
+        method=METHODS[method],
+        options=options,
+        callback=after_iteration,
+    )
     function.load(result.x)
     state.network.eval()
     return bool(result.success) or stopped or _is_within_rounding(result)
 
 
 def _is_within_rounding(result):
-    """Whether a line search failed because the loss cannot be resolved any further."""
+    """Whether a line search failed only because of rounding errors of the loss."""
     rounding = np.sqrt(np.finfo(float).eps) * max(1.0, abs(result.fun))
     return result.status == 2 and np.abs(result.jac).max() <= rounding
 
 
 class _Objective:
-    """The penalised loss and its gradient as a function of a flat array."""
+    """The penalized loss and its gradient as a function of a flat array."""
 
     def __init__(self, state, rows, plan):
         self.state = state
@@ -80,7 +78,7 @@ class _Objective:
         parameters.gradient.zero_()
         terms = loss_terms(state.network, self.rows, plan, state.generator)
         (sum(terms.values()) / state.loss_scale).backward()
-        # A copy, also of float64: the solver keeps it beyond the next evaluation.
+        # A copy in any case: the solver keeps it beyond the next evaluation.
         gradient = parameters.gradient.cpu().to(torch.float64, copy=True)
         gradient[: parameters.n_weights] += elastic_net_gradient(
             parameters.weights, plan.alpha, plan.l1_ratio

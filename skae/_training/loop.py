@@ -1,46 +1,44 @@
-"""The mini-batch loop: any network and objective, the gradient written out or not."""
+"""The mini-batch loop, with the gradient by a tape or by autograd."""
 
 import functools
 import math
-from collections.abc import Callable
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
 
 from skae._functional.penalties import elastic_net, elastic_net_gradient
 from skae._networks.cost import rows_at_once
-from skae._training.backward.layers import gradient_of, reads_linear_codes
 from skae._training.backward.registry import make_tape
 from skae._training.data import Batches, weighted_mean
+from skae._training.objective import Objective
 
 _EVALUATION_ROWS = 1024
-# False forces autograd, by which the written-out gradients are tested.
+# False forces autograd, against which the gradients of tapes are tested.
 _WRITTEN_OUT = True
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
-    """What stays fixed during a fit.
+    """The settings of the loop, fixed during a fit.
 
     Attributes
     ----------
-    objective : callable
-        ``(network, rows, generator) -> {term: losses of shape (n_rows,)}``.
-    anneal : callable or None
-        ``anneal(objective, epoch)`` returns what to minimise in an epoch, counted
-        from 0; rows that judge see the objective itself.
+    objective : Objective
     batch_size : int
     shuffle : bool
     schedule : object with ``rate(progress)``
+        The learning rate, one of `schedules`.
     alpha, l1_ratio : float
-        Penalty added to loss / loss_scale; alpha divided by the samples already.
+        Elastic net penalty on the weights, added to loss / loss_scale; `alpha` is
+        already divided by the number of samples.
     max_norm : float or None
+        Maximum norm of the incoming weights of a unit.
     mixed_precision : bool
         Run the forward pass in bfloat16.
     """
 
-    objective: object
+    objective: Objective
     batch_size: int
     schedule: object
     shuffle: bool = True
@@ -48,28 +46,28 @@ class Plan:
     l1_ratio: float = 0.0
     max_norm: float | None = None
     mixed_precision: bool = False
-    anneal: Callable | None = None
 
     def in_epoch(self, epoch):
         """Return the plan with the objective of an epoch."""
-        if self.anneal is None:
+        objective = self.objective.in_epoch(epoch)
+        if objective is self.objective:
             return self
-        return replace(self, objective=self.anneal(self.objective, epoch))
+        return replace(self, objective=objective)
 
     def tape_of(self, network):
-        """Return what backpropagation is written out by, None where it is autograd."""
-        if not _WRITTEN_OUT or self.mixed_precision:
+        """Return the `Tape` that gives the gradient, or None for autograd."""
+        if not _WRITTEN_OUT or self.mixed_precision or not self.objective.has_gradient:
             return None
-        return None if gradient_of(self.objective) is None else make_tape(network)
+        return make_tape(network)
 
     def backpropagation(self, state, tape=None):
-        """Return a function of a batch that leaves the gradient.
+        """Return a function of a batch that sets the gradient, by autograd or `tape`.
 
-        It returns the batch's mean of each term. Without `tape` it is autograd.
+        The function returns the mean of each term over the batch.
         """
         if tape is None:
-            return functools.partial(_autograd, state, self)
-        return functools.partial(_written_out, state, gradient_of(self.objective), tape)
+            return functools.partial(_by_autograd, state, self)
+        return functools.partial(_by_tape, state, self.objective, tape)
 
     def autocast(self, device):
         """Return the context of the forward pass."""
@@ -79,62 +77,53 @@ class Plan:
 
 
 def train(state, rows, plan, max_iter, monitors):
-    """Run up to `max_iter` epochs, or until a monitor answers stop."""
+    """Run up to `max_iter` epochs, or until a monitor returns True."""
     Loop(state, rows, plan).run(max_iter, monitors)
 
 
 class Loop:
-    """The epochs of a fit. What they share is made once."""
+    """The epochs of a fit, with the batches and the tape that they share."""
 
     def __init__(self, state, rows, plan):
         self._state, self._plan = state, plan
-        with _trainable():
-            self._tape = plan.tape_of(state.network)
-            if self._tape is not None and reads_linear_codes(plan.objective):
-                with torch.inference_mode():
-                    rows = self._tape.prepare(rows)
-            self._batches = Batches(rows, plan.batch_size, shuffle=plan.shuffle)
+        self._tape = plan.tape_of(state.network)
+        if self._tape is not None and plan.objective.reads_linear_codes:
+            with torch.inference_mode():
+                rows = self._tape.prepare(rows)
+        self._batches = Batches(rows, plan.batch_size, shuffle=plan.shuffle)
 
     def run(self, max_iter, monitors):
-        """Run up to `max_iter` epochs, or until a monitor answers stop."""
-        with _trainable():
-            for _ in range(max_iter):
-                run_epoch(self._state, self._batches, self._plan, self._tape)
-                if should_stop(monitors, self._state):
-                    return
-
-
-@contextmanager
-def _trainable():
-    # A caller's no_grad or inference_mode must not reach the loop.
-    with torch.inference_mode(False), torch.enable_grad():
-        yield
+        """Run up to `max_iter` epochs, or until a monitor returns True."""
+        for _ in range(max_iter):
+            run_epoch(self._state, self._batches, self._plan, self._tape)
+            if should_stop(monitors, self._state):
+                return
 
 
 def should_stop(monitors, state):
-    """Ask each monitor, so that none misses the last epoch."""
+    """Call every monitor, also after one has returned True."""
     answers = [monitor(state) for monitor in monitors]
     return any(answers)
 
 
 def run_epoch(state, batches, plan, tape=None):
-    """Take one pass over `Batches` and append its mean losses to the history.
+    """Run one epoch over `Batches` and append its mean losses to the history.
 
-    With a `tape` the gradient is written out, otherwise it is autograd's. The penalty
-    on the weights, where there is one, is a term of the loss.
+    The gradient comes from the `tape`, or from autograd if it is None. A penalty on the
+    weights is a term of the loss.
     """
     plan = plan.in_epoch(state.epoch)
-    if tape is None or gradient_of(plan.objective) is None:
+    if tape is None or not plan.objective.has_gradient:
         state.network.train()
         means = _run_batches(state, batches, plan, None)
         state.network.eval()
         state.copy_buffers_to_average()
     else:
-        # Nothing of it is autograd's, which then need not keep any account.
+        # Autograd is not used, so it need not track anything.
         with torch.inference_mode():
             means = _run_batches(state, batches, plan, tape)
     state.epoch += 1
-    # The epoch's only wait for the device.
+    # The only synchronization with the device in an epoch.
     means = {name: float(mean) for name, mean in means.items()}
     if plan.alpha > 0:
         means["penalty"] = weight_penalty(state, plan)
@@ -142,7 +131,7 @@ def run_epoch(state, batches, plan, tape=None):
 
 
 def _run_batches(state, batches, plan, tape):
-    """Take the steps of an epoch; return each term's mean over the rows."""
+    """Take the steps of an epoch; return the mean of each term over the rows."""
     steps = []
     backpropagate = plan.backpropagation(state, tape)
     for i, batch in enumerate(batches.of_epoch(state.generator)):
@@ -152,15 +141,15 @@ def _run_batches(state, batches, plan, tape):
 
 
 def gradient_step(state, batch, plan, learning_rate, backpropagate):
-    """Take one step and return the batch's mean of each term (scalar tensors).
+    """Take one step and return the mean of each term over the batch, scalar tensors.
 
-    ``backpropagate(batch)`` leaves the gradient and returns these means.
+    ``backpropagate(batch)`` sets the gradient and returns these means.
     """
     parameters = state.parameters
     terms = backpropagate(batch)
     if plan.alpha > 0:
-        penalised = parameters.gradient[: parameters.n_weights]
-        penalised += elastic_net_gradient(parameters.weights, plan.alpha, plan.l1_ratio)
+        penalized = parameters.gradient[: parameters.n_weights]
+        penalized += elastic_net_gradient(parameters.weights, plan.alpha, plan.l1_ratio)
     state.optimizer.step(parameters, learning_rate)
     if plan.max_norm is not None:
         parameters.limit_norms(plan.max_norm)
@@ -169,24 +158,24 @@ def gradient_step(state, batch, plan, learning_rate, backpropagate):
     return terms
 
 
-def _autograd(state, plan, batch):
-    """Leave autograd's gradient: the reference of what is written out."""
+def _by_autograd(state, plan, batch):
+    """Set the gradient by autograd, the reference for the tapes."""
     terms = loss_terms(state.network, batch, plan, state.generator)
     state.parameters.gradient.zero_()
     (sum(terms.values()) / state.loss_scale).backward()
     return {name: value.detach() for name, value in terms.items()}
 
 
-def _written_out(state, gradient, tape, batch):
-    """Leave the gradient by the way through the layers and back."""
+def _by_tape(state, objective, tape, batch):
+    """Set the gradient by the forward and backward pass of a tape."""
     share = 1 / (len(batch) * state.loss_scale)
     if batch.weight is not None:
         share = batch.weight.unsqueeze(1) * share
-    return gradient(tape, batch, state.generator, share)
+    return objective.gradient(tape, batch, state.generator, share)
 
 
 def weight_penalty(state, plan):
-    """Return the penalty on the weights as a float, in the unit of the loss."""
+    """Return the penalty on the weights as a float, in units of the loss."""
     penalty = elastic_net(state.parameters.weights, plan.alpha, plan.l1_ratio)
     return float(penalty) * state.loss_scale
 
@@ -194,7 +183,7 @@ def weight_penalty(state, plan):
 def loss_terms(network, rows, plan, generator):
     """Return the (weighted) mean of each term of the objective."""
     with plan.autocast(rows.x.device):
-        terms = plan.objective(network, rows, generator)
+        terms = plan.objective.losses(network, rows, generator)
     return {name: weighted_mean(t, rows.weight) for name, t in terms.items()}
 
 
@@ -202,8 +191,7 @@ def loss_terms(network, rows, plan, generator):
 def row_losses(network, rows, plan, seed):
     """Return the loss of each row, summed over the terms, without dropout.
 
-    Noise is drawn from a generator that starts at `seed`, so each call sees
-    the same draw.
+    Noise is drawn by a new generator with the given `seed`, the same in each call.
     """
     generator = torch.Generator(rows.x.device).manual_seed(seed)
     was_training = network.training
@@ -211,7 +199,7 @@ def row_losses(network, rows, plan, seed):
         network.eval()
     losses, at_once = [], rows_at_once(network, _EVALUATION_ROWS)
     for part in rows.split(-(-len(rows) // at_once)):
-        terms = plan.objective(network, part, generator)
+        terms = plan.objective.losses(network, part, generator)
         losses.append(sum(terms.values()))
     if was_training:
         network.train()

@@ -1,9 +1,9 @@
-"""First-order optimisers on one flat tensor of parameters.
+"""First-order optimizers on one flat tensor of parameters.
 
-Written out because `torch.optim` imports a compiler stack that costs a second
-and 70 MB at the first fit. The rules and constants are the usual ones: Adam's
-(beta_1, beta_2) = (0.9, 0.999) and epsilon 1e-8, Nesterov momentum 0.9, and
-RMSprop's smoothing 0.99.
+They are implemented here because importing `torch.optim` loads a compiler stack, which
+takes a second and 70 MB at the first fit. Rules and constants are the usual ones:
+(beta_1, beta_2) = (0.9, 0.999) and epsilon 1e-8 for Adam, Nesterov momentum 0.9, and
+smoothing 0.99 for RMSprop.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ _SMOOTHING = 0.99
 
 
 class _Optimizer:
-    """Moments are tensors in use and numpy arrays in a pickle."""
+    """Base class: moments are tensors, and numpy arrays in a pickle."""
 
     def to(self, device):
         """Move the moments to `device`."""
@@ -37,13 +37,13 @@ class _Optimizer:
 
 
 class Adam(_Optimizer):
-    """Adam; with `decoupled_decay` > 0, weights shrink by lr x decay a step.
+    """Adam, with decoupled weight decay (AdamW) if `decoupled_decay` is positive.
 
     Parameters
     ----------
     parameters : FlatParameters
     decoupled_decay : float
-        For the weight matrices only.
+        Weight matrices shrink by the learning rate times this number in each step.
     """
 
     def __init__(self, parameters, *, decoupled_decay=0.0):
@@ -93,7 +93,7 @@ def _plain_adam(values, gradient, mean, square, count, learning_rate):
     values.addcdiv_(mean, denominator, value=-learning_rate / (1 - _BETA_1**t))
 
 
-# The fused kernel is not public: without it the same rule in five operations.
+# The fused kernel is private; the fallback is the same rule in five operations.
 _adam_update = _fused_adam if hasattr(torch, "_fused_adam_") else _plain_adam
 
 
@@ -111,7 +111,7 @@ class SGD(_Optimizer):
 
 
 class RMSprop(_Optimizer):
-    """Steps divided by a running root mean square of the gradient."""
+    """RMSprop: steps divided by a running root mean square of the gradient."""
 
     def __init__(self, parameters):
         self.square = torch.zeros_like(parameters.values)

@@ -1,4 +1,4 @@
-"""Learning rates over the course of a fit."""
+"""Schedules of the learning rate."""
 
 import math
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ _SMALLEST_RATE = 1e-6
 
 @dataclass
 class Constant:
-    """The same rate throughout.
+    """A constant learning rate.
 
     Parameters
     ----------
     initial : float
     max_iter : int
-        Epochs of this fit.
+        Maximum number of epochs of this fit.
     first_epoch : int
-        Epochs done in fits before this one.
+        Number of epochs of earlier fits.
     """
 
     initial: float
@@ -29,13 +29,13 @@ class Constant:
         return self.initial
 
     def reduce(self):
-        """Answer a plateau: False, there is nothing to reduce."""
+        """Return False: a plateau does not lower this rate."""
         return False
 
 
 @dataclass
 class Cosine(Constant):
-    """From the initial rate down to zero along half a cosine over max_iter."""
+    """Half a cosine from the initial rate to zero over max_iter epochs."""
 
     def rate(self, progress):
         """Return the rate after `progress` epochs (a float)."""
@@ -45,10 +45,10 @@ class Cosine(Constant):
 
 @dataclass
 class Adaptive(Constant):
-    """Divided by five at each plateau, until it is too small to matter."""
+    """A rate that is divided by five at each plateau, until it is negligible."""
 
     def reduce(self):
-        """Answer a plateau: lower the rate, and say whether to go on."""
+        """Lower the rate at a plateau; return whether to continue."""
         self.initial *= _ADAPTIVE_FACTOR
         return self.initial > _SMALLEST_RATE
 

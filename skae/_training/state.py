@@ -1,4 +1,4 @@
-"""Everything that changes while a network is trained, in one place."""
+"""The state of training: everything that changes while a network is trained."""
 
 import copy
 import functools
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from skae._utils.threads import limit_threads
+from skae._utils.context import own_context
 
 _LARGEST_DECAY = 0.99
 
@@ -16,10 +16,9 @@ _LARGEST_DECAY = 0.99
 class FlatParameters:
     """A network's parameters and gradients as views of two flat tensors.
 
-    Those that take no gradient are left as they are.
-
-    The optimiser then works on one tensor instead of dozens. Weight matrices
-    come first, so that decay applies to one slice.
+    The optimizer then works on one tensor instead of dozens. Weight matrices come
+    first, so that decay applies to one slice. Parameters without gradient stay as they
+    are.
 
     Attributes
     ----------
@@ -27,7 +26,7 @@ class FlatParameters:
     n_weights : int
         Number of leading elements that belong to weight matrices.
     buffers : list of Tensor
-        The network's, which training may change, too.
+        Buffers of the network, which training may change, too.
     """
 
     def __init__(self, network: nn.Module):
@@ -54,11 +53,11 @@ class FlatParameters:
         return self.values[: self.n_weights]
 
     def snapshot(self):
-        """Return copies of all that training changes, for `restore`."""
+        """Return copies of everything that training changes, for `restore`."""
         return [tensor.clone() for tensor in (self.values, *self.buffers)]
 
     def restore(self, snapshot):
-        """Set the network to what it was."""
+        """Set parameters and buffers to those of a snapshot."""
         for tensor, value in zip((self.values, *self.buffers), snapshot, strict=True):
             tensor.copy_(value)
 
@@ -72,7 +71,7 @@ class FlatParameters:
 
 
 def _shaped(flat, parameter):
-    """Return a view of the parameter's shape; of a widening layer column by column.
+    """Return a view with the parameter's shape, column-major for widening layers.
 
     Products with few inputs and many outputs are several times faster that way.
     """
@@ -83,27 +82,27 @@ def _shaped(flat, parameter):
 
 @dataclass
 class TrainingState:
-    """A network in training with its optimiser, randomness and history.
+    """A network in training with its optimizer, random generator and history.
 
     Attributes
     ----------
     network : nn.Module
-        Has the weights the optimiser moves.
+        Its weights are those that the optimizer updates.
     parameters : FlatParameters
         Of `network`.
     optimizer : Optimizer or None
-        None for the full-batch solvers, which keep no moments.
+        None for the full-batch solvers.
     generator : torch.Generator
-        Source of the order of rows, dropout and noise.
+        Draws the order of the rows, dropout and noise.
     loss_scale : float
-        The loss of the linear path, 1 without one. Gradients are of loss / loss_scale,
-        so that a small residual is learnt as fast as a large one.
+        The loss of the linear path, 1 without one. Gradients are those of
+        loss / loss_scale, so that a small residual is learned as fast as a large one.
     average : nn.Module or None
         A copy of the network with an exponential moving average of the weights.
     epoch, step : int
-        Number of epochs and optimiser steps done.
+        Number of completed epochs and optimizer steps.
     history : dict of str to list of float
-        Mean of each term of the objective in each epoch, "loss" their sum.
+        Mean of each term of the objective in each epoch; "loss" is their sum.
     """
 
     network: nn.Module
@@ -121,7 +120,8 @@ class TrainingState:
     def begin(cls, network, make_optimizer, generator, *, loss_scale, average):
         """Set up training of `network` in place.
 
-        `make_optimizer` takes the `FlatParameters`; None for full-batch solvers.
+        ``make_optimizer(parameters)`` takes the `FlatParameters`; None for full-batch
+        solvers.
         """
         parameters = FlatParameters(network)
         optimizer = None if make_optimizer is None else make_optimizer(parameters)
@@ -133,14 +133,14 @@ class TrainingState:
 
     @property
     def result(self) -> nn.Module:
-        """The network to judge and keep: the average where there is one."""
+        """The network to evaluate and to keep: the average if there is one."""
         return self.network if self.average is None else self.average
 
     def keep_result(self):
-        """Return a function that gives the result as it is now, a network.
+        """Return a function that returns a copy of the present result, a network.
 
-        Weights are kept, a network is made of them once it is asked for: most best
-        epochs are followed by a better one.
+        Only the weights are copied now. The network is built at the first call, since
+        most of the best epochs so far are followed by a better one.
         """
         network = self.result
         parameters = (
@@ -152,20 +152,20 @@ class TrainingState:
         def kept():
             copied = copy.deepcopy(network).eval()
             FlatParameters(copied).restore(snapshot)
-            # Without the gradients, and the layout, of one that is trained.
+            # Copied again, without gradients and the memory layout of training.
             return copy.deepcopy(copied)
 
         return kept
 
     def update_average(self):
-        """Move the average towards the weights, faster in the first steps."""
+        """Move the average towards the weights, faster during the first steps."""
         if self.average is None:
             return
         decay = min(_LARGEST_DECAY, (1 + self.step) / (10 + self.step))
         self.average_parameters.values.lerp_(self.parameters.values, 1 - decay)
 
     def copy_buffers_to_average(self):
-        """Give the average the running statistics of batch normalisation."""
+        """Copy the running statistics of batch normalization to the average."""
         if self.average is None:
             return
         ours, theirs = self.parameters.buffers, self.average_parameters.buffers
@@ -173,12 +173,12 @@ class TrainingState:
             average.copy_(current)
 
     def record(self, terms):
-        """Append the epoch's means, a dictionary of floats, to the history."""
+        """Append the means of an epoch, a dictionary of floats, to the history."""
         for name, value in terms.items():
             self.history.setdefault(name, []).append(value)
 
     def copy_to(self, device):
-        """Return a copy on `device`, whose training leaves this state as it is."""
+        """Return a copy on `device`; training it does not change this state."""
         copied = type(self)(
             _copy_on(device, self.network),
             None,
@@ -196,7 +196,7 @@ class TrainingState:
         if device.type == self.generator.device.type:
             copied.generator.set_state(self.generator.get_state())
         else:
-            # Another kind of generator: no state of the old one fits it.
+            # Generators of different devices cannot exchange their states.
             copied.generator.manual_seed(self.step)
         return copied
 
@@ -208,12 +208,12 @@ class TrainingState:
 
     def __getstate__(self):
         state = dict(vars(self))
-        # Views of the networks' own tensors, made again when loaded.
+        # Views of the networks' tensors, created again by __setstate__.
         del state["parameters"], state["average_parameters"]
         state["generator"] = self.generator.get_state().numpy()
         return state
 
-    @limit_threads(1)
+    @own_context()
     def __setstate__(self, state):
         vars(self).update(state)
         self.generator = torch.Generator()
@@ -221,7 +221,7 @@ class TrainingState:
         if saved.shape == self.generator.get_state().shape:
             self.generator.set_state(saved)
         else:
-            # Saved with a GPU's generator, whose state no other takes.
+            # The state of a GPU's generator does not fit one of the CPU.
             self.generator.manual_seed(self.step)
         self._set_parameters()
 
@@ -230,5 +230,5 @@ def _copy_on(device, network):
     copied = copy.deepcopy(network)
     parameter = next(network.parameters(), None)
     stays = parameter is None or parameter.device == device
-    # To ask each tensor takes as long as to copy a small network.
+    # For a small network, checking each tensor takes as long as the copy.
     return copied if stays else copied.to(device)

@@ -1,23 +1,21 @@
-"""The one place that decides on which device a fit runs."""
-
-from contextlib import ExitStack, contextmanager
+"""Choice of the device of a fit."""
 
 import torch
 
-# A transfer and the launches of kernels cost more than a fit below this.
+# Below this, the transfer and the launches of kernels cost more than the fit.
 _FLOPS_WORTH_A_GPU = 1e12
 
 
 def resolve_device(device, flops=0.0):
     """Return the `torch.device` for `device`, a name or "auto".
 
-    "auto" takes a GPU where one is there and the work of the whole fit,
-    `flops`, repays the transfer; otherwise the CPU.
+    "auto" means a GPU if one is available and the work of the whole fit, `flops`, is
+    worth the transfer; otherwise the CPU.
 
     Raises
     ------
     ValueError
-        If the device is not available or not a device at all.
+        If the device is invalid or not available.
     """
     if device == "auto":
         worth_it = flops >= _FLOPS_WORTH_A_GPU and torch.cuda.is_available()
@@ -43,22 +41,7 @@ def resolve_device(device, flops=0.0):
 
 
 def inference_device(device, dtype):
-    """Return `device`, or the CPU where `device` lacks float64."""
+    """Return `device`, or the CPU if `device` lacks float64."""
     if device.type == "mps" and dtype == torch.float64:
         return torch.device("cpu")
     return device
-
-
-@contextmanager
-def own_defaults():
-    """Run a block, or a decorated function, in the precision and on the device of skae.
-
-    Neither a caller's autocast nor a default device other than the CPU reaches it.
-    """
-    with ExitStack() as stack:
-        for kind in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        if torch.get_default_device().type != "cpu":
-            stack.enter_context(torch.device("cpu"))
-        yield

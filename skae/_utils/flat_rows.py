@@ -1,16 +1,16 @@
-"""Samples that are not flat rows of one length, and the errors that they raise."""
+"""Errors for samples that are not flat rows of one length."""
 
 import numbers
 
 
 def is_count(value):
-    """Whether a value is a whole number of at least 1, and no bool."""
+    """Whether a value is an integer of at least 1, and not a bool."""
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return is_integer and value >= 1
 
 
 def shape_of(X):
-    """Return the shape of an array, and of nested lists by the first of each."""
+    """Return the shape of an array or, by their first items, of nested lists."""
     if isinstance(X, list | tuple):
         return (len(X), *(shape_of(X[0]) if len(X) else ()))
     shape = getattr(X, "shape", ())
@@ -21,14 +21,14 @@ def shape_of(X):
 
 
 def array_code(X, name):
-    """Return code that makes one array of `X`, which may be one already."""
+    """Return code that converts `X` to an array, if it is not an array already."""
     if isinstance(X, list | tuple):
         return f"np.asarray({name})"
     return f"np.stack({name})" if _is_of_objects(X) else name
 
 
 def _is_of_objects(X):
-    """Whether `X` is a 1-D array or Series, whose items may be arrays themselves."""
+    """Whether `X` is a 1-D array or Series of objects, which may be arrays."""
     kind = getattr(getattr(X, "dtype", None), "kind", None)
     return kind == "O" and len(X.shape) == 1
 
@@ -45,7 +45,7 @@ def ragged_shapes(X):
 
 
 def spread(values):
-    """Return "least to largest" of several values, for a message."""
+    """Return "minimum to maximum" of several values, for a message."""
     least, largest = min(values), max(values)
     return f"{least} to {largest}" if least < largest else str(least)
 
@@ -53,8 +53,8 @@ def spread(values):
 def crop_code(name, shapes, then=""):
     """Return a line of code that crops the items of `name` to one size, as flat rows.
 
-    `shapes` have one number of dimensions; `then` is code between an item's crop and
-    its flattening.
+    All `shapes` have the same number of dimensions; `then` is code between the crop
+    and the flattening of an item.
     """
     slices = ", ".join(f":{min(lengths)}" for lengths in zip(*shapes, strict=True))
     flat = ".ravel()" if len(shapes[0]) > 1 else ""
@@ -62,25 +62,25 @@ def crop_code(name, shapes, then=""):
 
 
 def refuse_mixed_shapes(shapes, name, whom):
-    """Refuse items that are empty, or that differ in their number of dimensions."""
+    """Raise if items are empty or differ in their number of dimensions."""
     empty = [i for i, shape in enumerate(shapes) if 0 in shape]
     if empty:
         raise ValueError(
             f"{name} holds samples of unequal length, and {len(empty)} of "
             f"{len(shapes)} have no value at all, the first is sample {empty[0]}. "
-            "Leave them out."
+            "Remove them."
         )
     if len(set(map(len, shapes))) > 1:
         first, other = shapes[0], next(s for s in shapes if len(s) != len(shapes[0]))
         raise ValueError(
-            f"{name} holds arrays of different dimensions, of shapes {first} and "
-            f"{other} say, while {whom} takes one flat row for each "
+            f"{name} holds arrays with different numbers of dimensions, such as "
+            f"shapes {first} and {other}, but {whom} takes one flat row for each "
             "sample, all of one length. Give all samples one shape, then flatten them."
         )
 
 
 def check_flat_rows(X, name, whom):
-    """Refuse what is not flat rows of one length, and show how to make it such.
+    """Raise unless X has flat rows of one length, and show how to convert it.
 
     `X` is not validated yet; `whom` is the name of the estimator.
     """
@@ -92,11 +92,11 @@ def check_flat_rows(X, name, whom):
         unit = " values" if is_of_rows else ""
         sizes = [shape[0] if is_of_rows else shape for shape in shapes]
         raise ValueError(
-            f"{name} holds {kind}, {spread(sizes)}{unit}, while {whom} takes one "
+            f"{name} holds {kind}, {spread(sizes)}{unit}, but {whom} takes one "
             "flat row for each sample, all of one length. Resample or crop them to "
             "one size:\n\n"
             f"    {crop_code(name, shapes)}\n\n"
-            "For series of unequal length there is "
+            "For series of unequal length see "
             "RecurrentAutoencoder(padding_value=np.nan)."
         )
     shape, code = shape_of(X), array_code(X, name)
@@ -111,10 +111,10 @@ def check_flat_rows(X, name, whom):
 
 
 def check_is_one_table(X, name, whom):
-    """Refuse a one-dimensional array or Series of flat rows."""
+    """Raise for a one-dimensional array or Series of flat rows."""
     shape, code = shape_of(X), array_code(X, name)
     if len(shape) == 2 and code.startswith("np.stack"):
         raise ValueError(
             f"{name} is a one-dimensional {type(X).__name__} of {len(X)} objects, "
-            f"while {whom} takes one array of shape {shape}. Pass {code}."
+            f"but {whom} takes one array of shape {shape}. Pass {code}."
         )

@@ -1,4 +1,4 @@
-"""One source of randomness for a fit: a generator of its own, never the global one."""
+"""Random numbers of a fit, from its own generator and never the global one."""
 
 import numpy as np
 import torch
@@ -10,8 +10,8 @@ _LARGEST_SEED = np.iinfo(np.int32).max
 def draw_seed(random_state):
     """Draw one seed from `random_state` (int, RandomState or None).
 
-    With an int, the same seed each time; with None, numpy's global state is
-    read, as everywhere in scikit-learn.
+    An int gives the same seed each time; None reads numpy's global state, as everywhere
+    in scikit-learn.
     """
     return int(check_random_state(random_state).randint(_LARGEST_SEED))
 

@@ -2,7 +2,9 @@
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _align_api_if_sparse, _safe_indexing
+from sklearn.utils._metadata_requests import _raise_for_params, _routing_enabled
 from sklearn.utils._param_validation import (
+    HasMethods,
     Interval,
     InvalidParameterError,
     RealNotInt,
@@ -16,6 +18,7 @@ from sklearn.utils.validation import (
 )
 
 __all__ = [
+    "HasMethods",
     "Interval",
     "InvalidParameterError",
     "RealNotInt",
@@ -27,10 +30,14 @@ __all__ = [
     "check_y",
     "fit_context",
     "num_samples",
+    "raise_for_params",
+    "routing_enabled",
     "safe_indexing",
 ]
 
 num_samples = _num_samples
+raise_for_params = _raise_for_params
+routing_enabled = _routing_enabled
 safe_indexing = _safe_indexing
 check_feature_names = _check_feature_names
 check_sample_weight = _check_sample_weight

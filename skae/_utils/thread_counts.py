@@ -1,4 +1,4 @@
-"""The numbers of threads of torch and of BLAS: set for a block, then restored."""
+"""Numbers of threads of torch and of BLAS: set for a block, then restored."""
 
 import ctypes
 import functools
@@ -14,11 +14,11 @@ from threadpoolctl import ThreadpoolController
 def torch_threads(n_threads):
     """Run the block with `n_threads` torch threads in this Python thread.
 
-    `torch.set_num_threads` would also set the number with which other Python threads
-    begin: one that begins during the block would keep it forever.
+    `torch.set_num_threads` would also set the initial number of new Python threads: one
+    that starts during the block would keep it forever.
     """
-    # Reading the number also makes torch set its own in a new Python thread, which it
-    # would otherwise do within the block.
+    # In a new Python thread, reading the number makes torch set its own, which would
+    # otherwise happen within the block.
     before = torch.get_num_threads()
     libraries = _torch_libraries()
     if libraries is None:
@@ -30,7 +30,7 @@ def torch_threads(n_threads):
         return
     openmp, set_mkl = libraries
     openmp.set_num_threads(n_threads)
-    # MKL obeys a number of its own, if there is one, before that of OpenMP.
+    # A number of MKL itself takes precedence over that of OpenMP.
     mkl_before = set_mkl(n_threads)
     try:
         yield
@@ -43,12 +43,15 @@ def torch_threads(n_threads):
 def _torch_libraries():
     """Return torch's OpenMP, and a function that sets MKL's number for a thread.
 
-    None where either is out of reach, as in torch for Windows.
+    None if either is not accessible, as in torch for Windows.
     """
     set_mkl = _no_mkl
     if torch.backends.mkl.is_available():
-        # Looked up in what torch is linked to: MKL is mostly inside of it.
-        library = ctypes.CDLL(torch._C.__file__)
+        # MKL is mostly a part of torch's own library, whose path is not public.
+        try:
+            library = ctypes.CDLL(torch._C.__file__)
+        except (AttributeError, OSError):
+            return None
         set_mkl = getattr(library, "MKL_Set_Num_Threads_Local", None)
     loaded = ThreadpoolController().select(user_api="openmp").lib_controllers
     openmp = next(filter(_is_of_torch, loaded), None)
@@ -73,8 +76,9 @@ class BlasLimit:
     """The number of threads of BLAS, limited by any number of Python threads at once.
 
     Most BLAS libraries have one number for the whole process. While several blocks
-    limit it the smallest limit holds, and the last one out, in whichever Python thread,
-    restores the number. A library over OpenMP has a number for each Python thread.
+    limit it, the smallest limit applies, and the last block to end, in any Python
+    thread, restores the number. A library over OpenMP has a number for each Python
+    thread.
 
     Parameters
     ----------
@@ -108,13 +112,13 @@ class BlasLimit:
                 library.set_num_threads(number)
 
     def _change(self, change, n_threads):
-        """Set the numbers anew after a change of the limits."""
+        """Set the numbers after a change of the limits."""
         old = self._numbers()
         change(n_threads)
         for library, is_, wanted in zip(
             self._shared, old, self._numbers(), strict=True
         ):
-            # Another number than ours was set by someone else in the meantime.
+            # A different number was set by other code in the meantime and is kept.
             if wanted != is_ and library.num_threads == is_:
                 _set_for_process(library, wanted)
 
@@ -123,15 +127,15 @@ class BlasLimit:
         return [n if least is None else min(n, least) for n in self._before]
 
     def forget(self):
-        """End all blocks, in a forked process, which lacks other Python threads."""
+        """End all blocks in a forked process, which has no other Python threads."""
         self._lock = threading.Lock()
         for n_threads in list(self._limits):
             self._change(self._limits.remove, n_threads)
 
 
 def _set_for_process(library, n_threads):
-    # Since version 3.8 threadpoolctl ignores a number for OpenBLAS, without a word,
-    # from another Python thread than the one that set the last.
+    # Since version 3.8 threadpoolctl silently ignores a number for OpenBLAS from a
+    # Python thread other than the one that set the last number.
     release = getattr(library, "clear_controlling_thread", None)
     if release is None:
         library.set_num_threads(n_threads)
@@ -148,7 +152,7 @@ def limit_blas(n_threads):
 
 @functools.cache
 def _blas_limit():
-    # To look for the libraries takes some milliseconds.
+    # Finding the libraries takes some milliseconds.
     limit = BlasLimit(ThreadpoolController().select(user_api="blas").lib_controllers)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=limit.forget)

@@ -1,4 +1,4 @@
-"""Threads by the work of a step, set for the time of a call and put back after it."""
+"""Number of threads by the work of a step, set during a call and then restored."""
 
 import multiprocessing
 import os
@@ -12,44 +12,44 @@ import torch
 from skae._utils.thread_counts import limit_blas, torch_threads
 from skae._utils.warnings import warn_caller
 
-# Measured on two cores: a second thread is a loss below 25 MFLOP a step and gains a
-# fifth at 40, a third at 100.
+# On two cores a second thread is slower below 25 MFLOP per step, a fifth faster at 40
+# and a third faster at 100.
 _FLOPS_WORTH_THREADS = 100e6
 
-# Of preparing data and of what is computed of them after a fit, roughly.
+# Rough cost of the preparation of data and of the statistics after a fit.
 _FLOPS_PER_NUMBER = 30
 
-# Threads that have just run out of work stay awake for up to 30 ms, and are no load.
+# Idle threads keep spinning for up to 30 ms, which is no load.
 _N_READINGS, _SECONDS_BETWEEN_READINGS = 8, 0.006
-# Calls in quick succession share one answer.
+# Calls in quick succession share one reading.
 _SECONDS_VALID = 1.0
 
 
 class _Blocks(threading.local):
-    """What the blocks around the current line have set, in each Python thread.
+    """State of the enclosing blocks, in each Python thread.
 
     Attributes
     ----------
     outside : int or None
-        torch's number outside of the outermost block; None outside of all blocks.
+        Number of torch threads outside the outermost block; None outside all blocks.
     free : int or None
-        Processors that were free when a number was first chosen in that block.
+        Number of free processors when a number was first chosen in that block.
     most : int or None
-        The smallest `n_threads` of the public methods that have been called.
+        Minimum of `n_threads` over the enclosing public methods.
     """
 
     outside = free = most = None
 
 
 class _Process:
-    """What is known of the process.
+    """State of the process.
 
     Attributes
     ----------
     is_forked : bool
-        Whether it was forked after the import of skae, in whatever way.
+        Whether it was forked after the import of skae.
     reading : tuple (float, int)
-        When free processors were last counted, and how many there were.
+        Time of the last count of free processors, and their number.
     """
 
     is_forked = False
@@ -65,19 +65,20 @@ _blocks = _Blocks()
 def flops_per_step(multiplications, batch_size):
     """Floating-point operations of one training step.
 
-    Two for each multiplication of a row forwards, four backwards.
+    Each multiplication of a sample takes two in the forward pass and four in the
+    backward pass.
     """
     return 6.0 * multiplications * batch_size
 
 
 def choose_n_threads(n_threads, flops):
-    """Return `n_threads`, or the number that pays off for steps of `flops`.
+    """Return `n_threads`, or the number that is worthwhile for steps of `flops`.
 
-    None means one thread for small steps and in worker processes, whose siblings want
-    the other cores; otherwise torch's number outside of skae, but no more than there
-    are free processors. That is counted once in a public method, so that all its
-    stages use the same number. No number exceeds that of an enclosing public method,
-    and in a forked process each is 1.
+    None means one thread for small steps and in worker processes, whose siblings use
+    the other cores; otherwise torch's number outside skae, limited to the free
+    processors. They are counted once per public method, so that all its stages use the
+    same number. The number never exceeds that of an enclosing public method, and is 1
+    in a forked process.
     """
     if n_threads is None:
         n_threads = 1 if flops < _FLOPS_WORTH_THREADS else _available_threads()
@@ -107,9 +108,9 @@ def _available_threads():
 def free_processors():
     """Return how many processors other programs leave free, at least 1.
 
-    An operation in several threads waits for the slowest, and its threads spin
-    meanwhile: one thread too many and it takes ten times as long. Where the system does
-    not say how many threads run, all processors that the process may use count as free.
+    An operation in several threads waits for the slowest while the others spin: one
+    thread too many makes it ten times slower. If the system does not report the number
+    of running threads, all processors available to the process count as free.
     """
     when, free = _Process.reading
     if time.monotonic() - when < _SECONDS_VALID:
@@ -127,9 +128,9 @@ def free_processors():
 
 
 def count_running_threads():
-    """Return how many threads of all programs run or wait for a processor, now.
+    """Return the number of threads of all programs that run or wait for a processor.
 
-    1, this one, where that is unknown.
+    It is 1, for this thread, if the number is unknown.
     """
     try:
         with open("/proc/loadavg", encoding="ascii") as file:
@@ -155,10 +156,10 @@ def limit_threads(n_threads):
 
 @contextmanager
 def public_threads(n_threads):
-    """Run the block, a public method, in the `n_threads` that its user asked for.
+    """Run the block, a public method, in the `n_threads` that the user requested.
 
-    With None that is one thread, but for the blocks within that choose more by their
-    work. So nothing starts OpenMP's threads unasked.
+    None means one thread, except in inner blocks that choose more by their work. Other
+    code therefore starts no threads of OpenMP.
     """
     enclosing = _blocks.most
     if n_threads is not None:
@@ -186,7 +187,7 @@ def _warn_of_fork(n_threads):
 def limit_threads_for(n_threads, X):
     """Run the block, a few operations on each number of an array, in few threads.
 
-    Those of numpy and SciPy, too.
+    The limit includes the threads of numpy and SciPy.
     """
     n_threads = choose_n_threads(n_threads, _FLOPS_PER_NUMBER * X.size)
     with limit_threads(n_threads), limit_blas(n_threads):

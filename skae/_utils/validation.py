@@ -12,12 +12,12 @@ from skae._utils.sklearn_compat import (
     check_sample_weight,
 )
 
-# The first is what other dtypes are converted to.
+# Other dtypes are converted to the first.
 FLOAT_DTYPES = [np.float64, np.float32]
 
 
 class _Integers(Interval):
-    """An interval of integers, to which bools do not belong."""
+    """An interval of integers, without bools."""
 
     def is_satisfied_by(self, val):
         return not isinstance(val, bool) and super().is_satisfied_by(val)
@@ -49,7 +49,7 @@ def check_hidden_layer_sizes(hidden_layer_sizes):
     Raises
     ------
     ValueError
-        If there is anything else among them.
+        If there is any other value.
     """
     sizes = hidden_layer_sizes
     if isinstance(sizes, numbers.Integral):
@@ -57,8 +57,8 @@ def check_hidden_layer_sizes(hidden_layer_sizes):
     for size in sizes:
         if not isinstance(size, numbers.Integral) or size < 1:
             raise ValueError(
-                "The 'hidden_layer_sizes' parameter must hold widths of at least 1, "
-                f"from the input towards the code. Got {hidden_layer_sizes!r} instead."
+                "The 'hidden_layer_sizes' parameter must contain widths of at least 1, "
+                f"from the input to the code. Got {hidden_layer_sizes!r} instead."
             )
     return tuple(int(size) for size in sizes)
 
@@ -72,15 +72,36 @@ def check_weights(sample_weight, X):
     )
 
 
+def check_validation_weights(sample_weight_val, X_val):
+    """Return the weights of `X_val`, as `check_weights` does.
+
+    Raises
+    ------
+    ValueError
+        If they are not valid weights of `X_val`, or if there is no `X_val`.
+    """
+    if sample_weight_val is None:
+        return None
+    if X_val is None:
+        raise ValueError(
+            "sample_weight_val contains the weights of X_val, which is None. Pass both."
+        )
+    try:
+        return check_weights(sample_weight_val, X_val)
+    except ValueError as error:
+        # scikit-learn's messages do not name the argument.
+        raise ValueError(f"sample_weight_val cannot weight X_val: {error}") from None
+
+
 def finite_values(estimator):
-    """Return what `ensure_all_finite` of scikit-learn is by the estimator's tags."""
+    """Return `ensure_all_finite` for scikit-learn, by the estimator's tags."""
     return "allow-nan" if get_tags(estimator).input_tags.allow_nan else True
 
 
 def check_rows_like(estimator, X, like, name, *, same_length):
-    """Return `X`, validated as more rows of the data `like`.
+    """Return `X`, validated as further samples of the data `like`.
 
-    Used for data beside the X of a fit, such as `X_val`.
+    For data in addition to the X of a fit, such as `X_val`.
     """
     check_feature_names(estimator, X, reset=False)
     check_dense(X, name)
@@ -94,26 +115,26 @@ def check_rows_like(estimator, X, like, name, *, same_length):
     expected = like.shape if same_length else ("n_rows", like.shape[1])
     if X.shape[1] != like.shape[1] or (same_length and len(X) != len(like)):
         raise ValueError(
-            f"{name} must have shape ({expected[0]}, {expected[1]}) to go with X. "
+            f"{name} must have shape ({expected[0]}, {expected[1]}) to match X. "
             f"Got {X.shape} instead."
         )
     return X.astype(like.dtype, copy=False)
 
 
 def check_dense(X, name):
-    """Refuse sparse data, with a remedy for a Pipeline too.
+    """Raise for sparse data, with a remedy for a Pipeline too.
 
     Raises
     ------
     TypeError
-        As scikit-learn's own.
+        As scikit-learn does.
     """
     if scipy.sparse.issparse(X):
-        # The beginning is scikit-learn's.
+        # The message begins as scikit-learn's.
         raise TypeError(
             f"Sparse data was passed for {name}, but dense data is required. Use "
-            f"'{name}.toarray()'. In a Pipeline make the step before return dense "
-            "data, as OneHotEncoder(sparse_output=False) does, or put "
+            f"'{name}.toarray()'. In a Pipeline let the preceding step return "
+            "dense data, as OneHotEncoder(sparse_output=False) does, or insert "
             "FunctionTransformer(lambda X: X.toarray(), accept_sparse=True) after it."
         )
 
@@ -124,12 +145,12 @@ def is_missing(value):
         return value is None or bool(value != value)
     except TypeError:  # NA has no truth value
         return True
-    except ValueError:  # nor has an array, which is no label at all
+    except ValueError:  # nor has an array, which is not a label
         return False
 
 
 def missing_values(y):
-    """Return where an array of labels has missing values, in the shape of `y`."""
+    """Return a mask of the missing labels, of the shape of `y`."""
     if y.dtype != object:
         return np.asarray(y != y, dtype=bool)
     return np.array([is_missing(v) for v in y.ravel()], dtype=bool).reshape(y.shape)
@@ -138,8 +159,8 @@ def missing_values(y):
 def check_all_there(y, name, remedy, index=None):
     """Raise a ValueError if labels or targets have missing values.
 
-    `remedy` is a sentence for the message; `index` are the numbers of the rows of y
-    where they are not all rows.
+    `remedy` is a sentence for the message; `index` has the numbers of the rows of y if
+    these are not all rows.
     """
     missing = missing_values(y)
     if not missing.any():
@@ -148,7 +169,7 @@ def check_all_there(y, name, remedy, index=None):
     kind = "NaN" if isinstance(value, numbers.Real) else repr(value)
     rows = np.flatnonzero(missing.reshape(len(y), -1).any(axis=1))
     first = rows[0] if index is None else index[rows[0]]
-    # The beginning is scikit-learn's.
+    # The message begins as scikit-learn's.
     raise ValueError(
         f"Input {name} contains {kind}. {len(rows)} samples have a missing value, "
         f"the first in row {first}. {remedy}"
@@ -156,12 +177,12 @@ def check_all_there(y, name, remedy, index=None):
 
 
 def distinct_labels(labels):
-    """Return the sorted labels, each once.
+    """Return the unique labels, sorted.
 
     Raises
     ------
     ValueError
-        If they are of types that have no order.
+        If their types have no common order.
     """
     try:
         return np.unique(labels)
@@ -169,14 +190,14 @@ def distinct_labels(labels):
         kinds = sorted({type(value).__name__ for value in labels})
         raise ValueError(
             f"y must have labels of one type. Got {' and '.join(kinds)}: convert them, "
-            "as by y.astype(str)."
+            "for example with y.astype(str)."
         ) from None
 
 
 def as_labels(y):
-    """Return y, a list of strings and other things as an array of objects.
+    """Return y; a list with strings as an array of objects.
 
-    numpy would make strings of the numbers among them.
+    numpy would convert numbers in such a list to strings.
     """
     if isinstance(y, list | tuple) and np.asarray(y).dtype.kind == "U":
         return np.array(y, dtype=object)
@@ -184,9 +205,9 @@ def as_labels(y):
 
 
 def check_target(y, name):
-    """Return labels or numbers, one or one a row, as an array of 1 or 2 dimensions."""
+    """Return labels or numbers, one or one per sample, as a 1-D or 2-D array."""
     y = as_labels(y)
-    # `np.ndim` would ask containers that only promise to become arrays.
+    # `np.ndim` would fail on containers that are merely convertible to arrays.
     n_dimensions = y.ndim if hasattr(y, "ndim") else np.asarray(y).ndim
     y = np.atleast_1d(y) if n_dimensions == 0 else y
     options = {"ensure_2d": False, "dtype": None, "input_name": name}
@@ -194,7 +215,7 @@ def check_target(y, name):
     check_all_there(
         y,
         name,
-        "Leave such samples out, or give missing labels a label of their own.",
+        "Remove such samples, or assign a separate label to missing ones.",
     )
     return check_array(y, **options)
 
@@ -211,7 +232,7 @@ def check_codes(estimator, Z, n_components, *, accept_sparse=False):
     )
     if Z.shape[1] != n_components:
         raise ValueError(
-            f"X has {Z.shape[1]} features, but the codes that {name} was fitted to "
-            f"give, and inverse_transform expects, have n_components_={n_components}."
+            f"X has {Z.shape[1]} features, but inverse_transform of this {name} "
+            f"expects codes with n_components_={n_components}."
         )
     return Z

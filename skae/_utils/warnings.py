@@ -1,14 +1,14 @@
-"""Warnings that point at the user's own line."""
+"""Warnings that point to the line of the user."""
 
 import sys
 import warnings
 
-# Packages that stand between a user and a warning.
+# Packages between the user's line and the warning.
 _PACKAGES = ("skae", "sklearn", "torch", "joblib", "contextlib")
 
 
 def warn_caller(message, category):
-    """Warn at the nearest line, up the stack, that is the user's own."""
+    """Warn at the nearest line up the stack that belongs to the user."""
     frame, level = sys._getframe(), 1
     while frame.f_back and _package(frame) in _PACKAGES:
         frame, level = frame.f_back, level + 1
@@ -16,5 +16,5 @@ def warn_caller(message, category):
 
 
 def _package(frame):
-    # Code that is run by `exec` may have no name.
+    # Code run by `exec` may have no name.
     return frame.f_globals.get("__name__", "").split(".")[0]

@@ -1,6 +1,6 @@
 """Displays in scikit-learn's style: `from_estimator` computes, `plot` draws.
 
-They need matplotlib, an extra: ``pip install skae[plot]``. All but
+They need matplotlib, an optional dependency: ``pip install skae[plot]``. All but
 `LossCurveDisplay` work with any fitted transformer, such as PCA.
 """
 

@@ -1,9 +1,9 @@
-"""Axes and colours of the displays; matplotlib is imported on demand."""
+"""Axes and colors of the displays; matplotlib is imported on demand."""
 
 from itertools import cycle, islice
 
-# Paul Tol's "muted" scheme, told apart by colour-blind readers too, ordered so that
-# neighbours differ most, with a dark grey as the tenth.
+# Paul Tol's "muted" scheme, distinguishable for color-blind readers, in an order with
+# large differences between neighbors, and with a dark gray as the tenth.
 _COLORS = (
     "#332288",
     "#cc6677",
@@ -26,7 +26,7 @@ def import_pyplot(display):
     Raises
     ------
     ImportError
-        If matplotlib is not installed; names the extra that brings it.
+        If matplotlib is not installed, with the extra that installs it.
     """
     try:
         import matplotlib.pyplot as plt
@@ -44,7 +44,7 @@ def axes_or_new(display, ax, figsize):
     Raises
     ------
     TypeError
-        If `ax` are no axes; an array of several, say.
+        If `ax` is not Axes, but an array of several, for example.
     """
     if ax is not None:
         if not hasattr(ax, "set_xlabel"):
@@ -59,7 +59,7 @@ def axes_or_new(display, ax, figsize):
 
 
 def colors(n):
-    """Return `n` colours; they repeat after `N_COLORS`."""
+    """Return `n` colors; they repeat after `N_COLORS`."""
     return list(islice(cycle(_COLORS), n))
 
 

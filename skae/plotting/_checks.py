@@ -1,4 +1,4 @@
-"""Errors that name the parameter, what it may be and what it was."""
+"""Validation of the arguments of displays."""
 
 from numbers import Integral
 
@@ -15,7 +15,7 @@ def check_count(name, value, least=1):
 
 
 def check_row(row, n_rows):
-    """Raise unless `row` is the number of a row of X."""
+    """Raise unless `row` is the index of a row of X."""
     if not is_integer(row) or not -n_rows <= row < n_rows:
         raise ValueError(
             f"The 'row' parameter must be a row of X, from 0 to {n_rows - 1}, or from "
@@ -29,8 +29,8 @@ def check_components(components, n_codes, n_wanted=None):
     Raises
     ------
     ValueError
-        Unless `components` are different columns, `n_wanted` of them if given, of
-        which there must be as many.
+        Unless `components` are different columns, and `n_wanted` of them if that is
+        given.
     """
     if n_wanted is not None and n_codes < n_wanted:
         raise ValueError(
@@ -52,12 +52,12 @@ def check_components(components, n_codes, n_wanted=None):
 
 
 def check_quantiles(values, component):
-    """Raise if the quantiles of a component are all the same."""
+    """Raise if all quantiles of a component are equal."""
     if len(values) > 1 and values[0] == values[-1]:
         raise ValueError(
-            "The 'components' parameter must be codes that differ from row to row. At "
-            f"all {len(values)} quantiles code {component} is {values[0]:.6g}. Choose "
-            "another one or, for codes that are zero in most rows, "
+            "The 'components' parameter must be codes that differ between samples. All "
+            f"{len(values)} quantiles of code {component} are {values[0]:.6g}. Choose "
+            "another code or, for codes that are zero in most samples, "
             "LatentTraversalDisplay."
         )
 

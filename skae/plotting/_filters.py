@@ -1,4 +1,4 @@
-"""The filters that an estimator has learnt."""
+"""Display of the filters that an estimator has learned."""
 
 import math
 
@@ -7,49 +7,40 @@ from sklearn.utils import check_array
 
 from skae.plotting._axes import axes_or_new
 from skae.plotting._checks import check_count
+from skae.plotting._docs import fill_display
 from skae.plotting._grid import draw_grid, height_over_width, resolve_image_shape
-from skae.plotting._weights import learnt_filters
+from skae.plotting._weights import learned_filters
 
-# In inches: of the picture, as far as no image has to be larger.
+# Width of the figure and of the largest image, in inches.
 _WIDTH = 6.0
 _LARGEST_SIDE = 1.1
 
 
+@fill_display
 class FiltersDisplay:
-    """What each unit of a layer responds to, as images or as curves.
+    """Pattern to which each unit of a layer responds, as images or as curves.
 
-    Each filter is drawn on its own scale from minus to plus its largest absolute
-    value, so that zero has the same neutral tone in all of them: the middle of
-    the grey values.
+    The range of each filter is from minus to plus its largest absolute value, so that
+    zero has the same gray value in all of them, the middle one.
 
-    It is recommended to use `from_estimator` or `from_filters` to create a
-    display. All parameters are stored as attributes.
+    Use `from_estimator` or `from_filters` to create a display. All parameters are
+    stored as attributes.
 
     Parameters
     ----------
     filters : array-like of shape (n_filters, n_features)
-        What to draw, row by row of the grid.
+        Filters in the order in which they are drawn, row by row.
     indices : array-like of shape (n_filters,), default=None
         Number of each filter in its layer.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of each filter, or
-        (n_features,) for curves. None draws a square of at least 5 x 5 if the
-        number of features is one, otherwise curves.
+    {image_shape}
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the filters.
-    figure_ : matplotlib Figure
-        Figure containing the axes.
-    image_ : matplotlib AxesImage or None
-        All images in one.
-    lines_ : list of matplotlib Line2D or None
-        The curves, in one line.
+    {grid_attributes}
 
     See Also
     --------
-    LatentTraversalDisplay : What each component does to a reconstruction.
+    LatentTraversalDisplay : Effect of each component on a reconstruction.
 
     Examples
     --------
@@ -72,11 +63,10 @@ class FiltersDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
+        {ax}
         **kwargs : dict
             Passed to ``ax.imshow``, or to ``ax.plot`` for curves. ``cmap="RdBu_r"``
-            tells signs by colour, ``vmin=-0.5, vmax=0.5`` raises the contrast.
+            shows the sign as color, ``vmin=-0.5, vmax=0.5`` raises the contrast.
 
         Returns
         -------
@@ -119,55 +109,51 @@ class FiltersDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted: one with `components_`, such as PCA, NMF or dictionary
-            learning, a dense autoencoder, or a Pipeline or search with one. The
-            filters are in the space of that step, up to one factor for all.
+            Fitted estimator with `components_`, such as PCA, NMF or dictionary
+            learning, or a dense autoencoder, or a Pipeline or a search that contains
+            one. The filters are in the units of the input of that step, up to one
+            factor for all.
         X : array-like of shape (n_samples, n_features), default=None
-            Data as that step gets them. The encoder's weights are multiplied by the
-            standard deviations of the features: what a unit responds to in X. As
-            they are, features that hardly vary may have the largest weights, since
-            these change little. Other layers do not need it.
+            Input of that step. The encoder's weights are multiplied by the standard
+            deviations of the features of X. Without X, features that hardly vary may
+            have the largest weights. Not used for other layers.
         layer : {"auto", "components", "encoder", "decoder"}, default="auto"
             - "components": the rows of `components_`, in their order;
-            - "encoder": what the units of the encoder's first layer weigh the
-              features by;
-            - "decoder": what the units before the decoder's last layer add to the
-              features; of one layer after 'l1' codes, whose decoder divides by the
-              length of the weights, what a code one standard deviation larger adds;
-            - "auto": "components" where there are any, otherwise "encoder".
+            - "encoder": the weights of the features in the units of the encoder's
+              first layer;
+            - "decoder": the weights with which the units before the decoder's last
+              layer are added to the features. A decoder of one layer after 'l1' codes
+              divides by the length of the weights; for it, the effect of a code that is
+              one standard deviation larger;
+            - "auto": "components" if there are any, otherwise "encoder".
 
-            An autoencoder that is its linear path alone (``best_epoch_ == 0``) has no
-            units: its "encoder" and "decoder" are the two matrices of that path.
+            An autoencoder that consists of its linear path (``best_epoch_ == 0``) has
+            no units: its "encoder" and "decoder" are the two matrices of that path.
 
-            Of a `SparseAutoencoder` choose "decoder", the part that a code stands for,
-            or pass `X`.
+            For a `SparseAutoencoder` choose "decoder", which shows the pattern that a
+            code represents, or pass `X`.
 
-            Units of a layer have no order: those with the largest norm come first.
+            Units of a layer have no order and are sorted by decreasing norm.
         n_filters : int, default=64
-            Largest number of filters to draw.
-        image_shape : tuple of int, default=None
-            (height, width) or (height, width, channels) of each filter, or
-            (n_features,) for curves. None draws a square of at least 5 x 5 if the
-            number of features is one, otherwise curves.
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
-        **kwargs : dict
-            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+            Maximum number of filters to draw.
+        {image_shape}
+        {ax}
+        {grid_kwargs}
 
         Returns
         -------
         display : FiltersDisplay
-            The display, drawn.
+            The display after `plot`.
 
         Raises
         ------
         TypeError
-            If the estimator has no such filters.
+            If the estimator does not have such filters.
         ValueError
-            If a parameter is out of its range.
+            If a parameter is out of range.
         """
         check_count("n_filters", n_filters)
-        filters, indices = learnt_filters(estimator, layer, X)
+        filters, indices = learned_filters(estimator, layer, X)
         return cls.from_filters(
             filters[:n_filters],
             indices=indices[:n_filters],
@@ -185,20 +171,18 @@ class FiltersDisplay:
         Parameters
         ----------
         filters : array-like of shape (n_filters, n_features)
-            Filters in the order to draw them in.
+            Filters in the order in which they are drawn.
         indices : array-like of shape (n_filters,), default=None
             Number of each filter in its layer.
         image_shape : tuple of int, default=None
             As in `from_estimator`.
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
-        **kwargs : dict
-            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+        {ax}
+        {grid_kwargs}
 
         Returns
         -------
         display : FiltersDisplay
-            The display, drawn.
+            The display after `plot`.
         """
         filters = check_array(filters, input_name="filters")
         display = cls(filters=filters, indices=indices, image_shape=image_shape)
@@ -206,9 +190,9 @@ class FiltersDisplay:
 
 
 def _n_columns(n_filters):
-    """Return a width that leaves few cells blank, for a grid at least as wide as high.
+    """Return the width of a grid, at least as wide as high, with few blank cells.
 
-    The narrowest of those that leave the fewest.
+    The narrowest of those with the fewest.
     """
     narrowest = math.isqrt(n_filters - 1) + 1
     return min(range(narrowest, 2 * narrowest + 1), key=lambda n: -n_filters % n)

@@ -1,4 +1,4 @@
-"""What the displays ask of fitted estimators, scikit-learn's or skae's."""
+"""Access to fitted estimators of scikit-learn and skae."""
 
 import inspect
 import math
@@ -18,7 +18,7 @@ def by_name(estimator):
     Parameters
     ----------
     estimator : estimator, list of estimators or dict of str to estimator
-        A list is named by the classes, numbered where a class comes twice.
+        The names for a list are the classes, numbered if a class occurs twice.
     """
     if isinstance(estimator, dict):
         return dict(estimator)
@@ -36,7 +36,7 @@ def by_name(estimator):
 
 
 def class_name(estimator):
-    """Return the class of an estimator; of the last step for a Pipeline."""
+    """Return the class name of an estimator, or of the last step of a Pipeline."""
     return type(_parts(estimator)[0]).__name__
 
 
@@ -71,7 +71,7 @@ def encode(estimator, X):
 
 
 def decode(estimator, codes, y=None):
-    """Return what codes stand for, in the units of X.
+    """Return decoded codes in the units of X.
 
     Parameters
     ----------
@@ -79,11 +79,11 @@ def decode(estimator, codes, y=None):
         Fitted, with `inverse_transform`.
     codes : ndarray of shape (n_samples, n_components)
     y : scalar or array-like of shape (n_outputs,), default=None
-        One target for all codes, where `inverse_transform` takes `y`.
+        Target of all codes, if `inverse_transform` takes `y`.
     """
     check_is_fitted(estimator)
     _require(estimator, "inverse_transform")
-    # A Pipeline would keep y from its steps.
+    # A Pipeline does not pass y to its steps.
     last, *before = _parts(estimator)
     target = {}
     if y is not None:
@@ -100,30 +100,31 @@ def decode(estimator, codes, y=None):
 
 
 def code_distribution(estimator, X=None, row=None):
-    """Return the centre of the codes, and their quantiles as a function.
+    """Return the center of the codes, and their quantiles as a function.
 
-    Of the codes of X, or of the prior N(0, I) of an estimator with `sample`.
+    They are those of the codes of X, or of the prior N(0, I) of an estimator with
+    `sample`.
 
     Parameters
     ----------
     estimator : estimator
     X : array-like of shape (n_samples, n_features), default=None
     row : int, default=None
-        Row of X whose code to return in place of the mean.
+        Index of the sample of X whose code is returned instead of the mean.
 
     Returns
     -------
     center : ndarray of shape (n_components,)
     quantiles : callable
-        From a component and shares in (0, 1) to values of the code.
+        Function of a component and of shares in (0, 1) that returns values of the code.
     """
     if X is None:
         return _prior(estimator, row)
     codes = encode(estimator, X)
     if len(codes) < 2:
         raise ValueError(
-            "The 'X' parameter must have at least two rows, as the picture spans "
-            f"their codes. Got {len(codes)}."
+            "The 'X' parameter must have at least two samples, because the display "
+            f"spans their codes. Got {len(codes)}."
         )
     if row is not None:
         check_row(row, len(codes))
@@ -138,8 +139,8 @@ def _prior(estimator, row):
         raise ValueError(f"The 'row' parameter needs X. Got row={row!r} and X=None.")
     if not hasattr(last, "sample"):
         raise ValueError(
-            f"The 'X' parameter is needed, as {type(last).__name__} has no prior "
-            "distribution to take codes from. Give rows whose codes span the picture, "
+            f"The 'X' parameter is required, because {type(last).__name__} has no "
+            "prior distribution of codes. Pass samples whose codes span the display, "
             "such as the training data. Got None."
         )
     n_codes = len(last.get_feature_names_out())
@@ -147,7 +148,7 @@ def _prior(estimator, row):
 
 
 def data_range(X):
-    """Return the smallest and the largest value of X."""
+    """Return the minimum and the maximum of X."""
     if issparse(X):
         return X.min(), X.max()
     X = np.asarray(X, float)
@@ -155,9 +156,9 @@ def data_range(X):
 
 
 def code_names(estimator, components, suffix=" ({} of variance)"):
-    """Return names of codes, with the share of the variance where it is known."""
+    """Return names of codes, with the share of the variance if it is known."""
     names = [f"Component {j}" for j in components]
-    # Of an earlier step of a Pipeline they would be other components' shares.
+    # The shares of an earlier step of a Pipeline belong to other components.
     shares = getattr(_parts(estimator)[0], "explained_variance_ratio_", None)
     if shares is None:
         return names
@@ -170,7 +171,7 @@ def code_names(estimator, components, suffix=" ({} of variance)"):
 def reconstruct(estimator, X, y=None):
     """Return X encoded and decoded as an array, in the units of X.
 
-    `y` goes to an estimator whose `reconstruct` takes it.
+    `y` is passed to an estimator whose `reconstruct` takes it.
     """
     check_is_fitted(estimator)
     if hasattr(estimator, "reconstruct"):
@@ -182,10 +183,10 @@ def reconstruct(estimator, X, y=None):
 
 
 def fitted_image_shape(estimators, n_features):
-    """Return the shape of images that one of the estimators was fitted to, or None.
+    """Return the shape of the images that an estimator was fitted to, or None.
 
-    Rows of pixels, of height 1, are no images to look at, and other numbers of
-    channels than 1, 3 and 4 have no colours.
+    Images of height 1, and with other numbers of channels than 1, 3 and 4, cannot be
+    displayed.
     """
     for estimator in estimators:
         shape = getattr(_parts(estimator)[0], "image_shape_", (1, 1, 1))
@@ -198,8 +199,8 @@ def fitted_image_shape(estimators, n_features):
 def explained_variance(X, X_reconstructed):
     """Return the share of the variance of X that a reconstruction explains.
 
-    One minus the squared error over the squared deviations from the means of the
-    columns of X; nan if there are none, as for a single row.
+    It is one minus the ratio of the squared error to the squared deviations from the
+    means of the features; NaN for constant X, such as a single sample.
     """
     X = np.asarray(X, float)
     total = np.square(X - X.mean(axis=0)).sum()
@@ -227,5 +228,5 @@ def _require(estimator, method):
         raise TypeError(
             f"The display needs an estimator with the method {method!r}. Got "
             f"{type(estimator).__name__} with {class_name(estimator)} at its end. "
-            "Leave a predictor at the end of a pipeline out: pipeline[:-1]."
+            "Omit a predictor at the end of a pipeline: pipeline[:-1]."
         )

@@ -1,6 +1,6 @@
-"""Rows of features as small images or curves, on a grid inside one Axes.
+"""Grid of small images or curves inside one Axes.
 
-The cell of row i and column j is the unit square with its centre at
+The cell of row i and column j is the unit square with its center at
 (j + 0.5, i + 0.5), row 0 at the top.
 """
 
@@ -11,15 +11,15 @@ import numpy as np
 from skae.plotting._axes import REFERENCE_COLOR, colors, remove_spines
 from skae.plotting._checks import is_integer
 
-# Fewer features than a square of this side are hardly an image.
+# A square with a smaller side is hardly an image.
 _SMALLEST_SIDE = 5
-# Of the shorter side of an image.
+# Share of the shorter side of an image.
 _GAP = 0.06
 _CURVE_MARGIN = 0.08
 
 
 def resolve_image_shape(image_shape, n_features):
-    """Return the shape of a row as a tuple: 1 long for curves, else 2 or 3."""
+    """Return the shape of a sample as a tuple: 1 long for curves, else 2 or 3."""
     if image_shape is None:
         side = math.isqrt(n_features)
         is_square = side >= _SMALLEST_SIDE and side**2 == n_features
@@ -38,7 +38,7 @@ def resolve_image_shape(image_shape, n_features):
 
 
 def height_over_width(shape, curve=0.75):
-    """Return the proportion of a cell, `curve` where it holds no image."""
+    """Return the aspect ratio of a cell, `curve` if it contains no image."""
     return shape[0] / shape[1] if len(shape) > 1 else curve
 
 
@@ -49,18 +49,18 @@ def draw_grid(ax, cells, shape, limits, kwargs, *, gap=np.nan, reference=None):
     ----------
     ax : matplotlib Axes
     cells : array-like of shape (n_rows, n_columns, n_features)
-        A cell of nan stays blank.
+        A cell of NaN stays blank.
     shape : tuple of int
-        Of each cell, from `resolve_image_shape`.
+        Shape of each cell, from `resolve_image_shape`.
     limits : pair of float
-        Values that are black and white, or the lower and upper end of a curve's
-        cell.
+        Values that are drawn black and white, or at the lower and upper end of the
+        cell of a curve.
     kwargs : dict
         Passed to ``ax.imshow`` or ``ax.plot``.
     gap : float, default=nan
-        Value of the pixels between images; nan leaves them blank.
+        Value of the pixels between images; NaN leaves them blank.
     reference : array-like of shape (n_features,), default=None
-        A curve to draw in grey behind each of the curves.
+        A curve to draw in gray behind each of the curves.
 
     Returns
     -------
@@ -74,9 +74,9 @@ def draw_grid(ax, cells, shape, limits, kwargs, *, gap=np.nan, reference=None):
         style = {"color": colors(1)[0], "linewidth": 1.2, **kwargs}
         lines = _draw_curves(ax, cells, limits, style)
         if reference is not None:
-            grey = {"color": REFERENCE_COLOR, "linewidth": 0.8, "alpha": 0.7}
+            gray = {"color": REFERENCE_COLOR, "linewidth": 0.8, "alpha": 0.7}
             behind = np.where(np.isfinite(cells), reference, np.nan)
-            _draw_curves(ax, behind, limits, {**grey, "zorder": 1})
+            _draw_curves(ax, behind, limits, {**gray, "zorder": 1})
         return None, lines
     return _draw_images(ax, cells, shape, limits, kwargs, gap), None
 
@@ -85,7 +85,7 @@ def _draw_images(ax, cells, shape, limits, kwargs, gap):
     low, high = limits
     shape = shape[:2] if shape[2:] == (1,) else shape
     if len(shape) == 3:
-        # Colours are shares of full brightness, without a transparent nan.
+        # Colors are shares of full brightness; NaN would not be transparent.
         cells, gap = (
             np.nan_to_num((values - low) / ((high - low) or 1), nan=1.0).clip(0, 1)
             for values in (cells, gap)
@@ -114,7 +114,7 @@ def _draw_curves(ax, cells, limits, style):
     y = _CURVE_MARGIN + (1 - 2 * _CURVE_MARGIN) * y
     x = np.broadcast_to(x + np.arange(n_columns)[:, np.newaxis], y.shape)
     y = y + np.arange(n_rows)[:, np.newaxis, np.newaxis]
-    # A nan lifts the pen between two curves.
+    # NaN separates two curves.
     x, y = (np.pad(v, [(0, 0), (0, 0), (0, 1)], constant_values=np.nan) for v in (x, y))
     ax.set(xlim=(0, n_columns), ylim=(n_rows, 0))
     return ax.plot(x.ravel(), y.ravel(), **style)
@@ -132,7 +132,7 @@ def _mosaic(images, gap_width, gap):
 
 
 def value_limits(images, shape, value_range):
-    """Return what `draw_grid` takes as limits: curves need all of their range."""
+    """Return the limits for `draw_grid`; curves need their whole range."""
     if value_range is None or len(shape) == 1:
         return images.min(), images.max()
     return value_range
@@ -145,6 +145,6 @@ def value_labels(values):
     exponent = math.floor(math.log10(span / 2))
     decimals = max(0, 1 - exponent)
     form = f".{decimals}f" if abs(exponent) < 5 else ".1e"
-    # Plus zero, as -0.0 is written with a sign; and a minus as wide as a plus.
+    # Adding zero removes the sign of -0.0; the minus sign is as wide as a plus.
     labels = [format(v + 0.0, form) for v in np.round(values, decimals)]
     return np.array([label.replace("-", "\N{MINUS SIGN}") for label in labels])

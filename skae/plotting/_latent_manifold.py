@@ -1,9 +1,10 @@
-"""Decoded points of a plane in the space of the codes."""
+"""Display of decoded points of a plane in the latent space."""
 
 import numpy as np
 
 from skae.plotting._axes import axes_or_new
 from skae.plotting._checks import check_components, check_count, check_quantiles
+from skae.plotting._docs import fill_display
 from skae.plotting._fitted import code_distribution, code_names, data_range, decode
 from skae.plotting._grid import (
     draw_grid,
@@ -17,15 +18,15 @@ _SIZE = 6.0  # of the picture, in inches
 _MOST_TICKS = 9
 
 
+@fill_display
 class LatentManifoldDisplay:
-    """What the points of a grid over two components decode to.
+    """Decoded points of a grid over two components.
 
-    Neighbours show how one row turns into another, as in Figure 4 of [1]_. Columns
-    and rows stand at quantiles of their component, so that each has an equal share
-    of the probability. Curves have that of the middle behind them, in grey.
+    Neighbors show how one image turns into another, as in Figure 4 of [1]_. Columns and
+    rows are at quantiles of their component, so that all have the same probability.
+    Behind each curve, the curve of the center is drawn in gray.
 
-    It is recommended to use `from_estimator` to create a display. All parameters
-    are stored as attributes.
+    {creation}
 
     Parameters
     ----------
@@ -33,29 +34,18 @@ class LatentManifoldDisplay:
         The decoded grid, the lowest row first.
     x_values, y_values : array-like of shape (n_columns,) and (n_rows,)
         Values of the two components, ascending.
-    value_range : pair of float, default=None
-        Values that are black and white. None takes the range of `images`.
+    {value_range}
     code_names : pair of str, default=("Component 0", "Component 1")
         Names of the axes.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of each image, or
-        (n_features,) for curves. None draws a square of at least 5 x 5 if the
-        number of features is one, otherwise curves.
+    {image_shape}
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the grid.
-    figure_ : matplotlib Figure
-        Figure containing the axes.
-    image_ : matplotlib AxesImage or None
-        All images in one.
-    lines_ : list of matplotlib Line2D or None
-        The curves, in one line.
+    {grid_attributes}
 
     See Also
     --------
-    LatentSpaceDisplay : Scatter of two codes.
+    LatentSpaceDisplay : Scatter plot of two codes.
     LatentTraversalDisplay : Any number of components, one at a time.
 
     References
@@ -95,10 +85,8 @@ class LatentManifoldDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
-        **kwargs : dict
-            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+        {ax}
+        {grid_kwargs}
 
         Returns
         -------
@@ -118,7 +106,7 @@ class LatentManifoldDisplay:
             shape,
             limits,
             kwargs,
-            gap=limits[0],  # as a blank gap would part what goes over smoothly
+            gap=limits[0],  # a blank gap would interrupt smooth transitions
             reference=images[n_rows // 2, n_columns // 2],
         )
         x, y = _ticks(n_columns), _ticks(n_rows)
@@ -145,42 +133,33 @@ class LatentManifoldDisplay:
 
         Parameters
         ----------
-        estimator : estimator
-            Fitted transformer with `inverse_transform`: an autoencoder, PCA, a
-            Pipeline that ends in one.
+        {decoder}
         X : array-like of shape (n_samples, n_features), default=None
-            Data of whose codes to take the quantiles. The other components stay
-            at their means. None, for generators (with `sample`) only, takes the
-            quantiles of their prior N(0, I), and 0 for the other components.
+            Data whose codes determine the quantiles. The other components are fixed at
+            their means. None, for generators (with `sample`) only, takes the quantiles
+            of the prior N(0, I), and 0 for the other components.
         components : pair of int, default=(0, 1)
             Components along the horizontal and the vertical axis.
         n_images : int, default=15
-            Number of values of each component. An odd number has the median, or
-            the centre of the prior, in the middle.
-        y : scalar or array-like of shape (n_outputs,), default=None
-            What to generate, for estimators whose `inverse_transform` takes it:
-            one label, or one row of a target of several columns.
-        image_shape : tuple of int, default=None
-            (height, width) or (height, width, channels) of each image, or
-            (n_features,) for curves. None draws a square of at least 5 x 5 if the
-            number of features is one, otherwise curves.
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
-        **kwargs : dict
-            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+            Number of values of each component. With an odd number the median, or the
+            center of the prior, is in the middle.
+        {given_y}
+        {image_shape}
+        {ax}
+        {grid_kwargs}
 
         Returns
         -------
         display : LatentManifoldDisplay
-            The display, drawn.
+            The display after `plot`.
 
         Raises
         ------
         TypeError
-            If the estimator cannot decode, or not for a given `y`.
+            If the estimator cannot decode, or does not accept `y`.
         ValueError
-            If a parameter is out of its range, `X` is missing, or a component is the
-            same at all its quantiles.
+            If a parameter is out of range, `X` is missing, or all quantiles of a
+            component are equal.
         """
         check_count("n_images", n_images)
         center, quantiles = code_distribution(estimator, X)
@@ -205,6 +184,6 @@ class LatentManifoldDisplay:
 
 
 def _ticks(n):
-    """Return every k-th of n numbers, around the middle, so that few are left."""
+    """Return every k-th of n numbers, around the middle, with k so that few remain."""
     step = -(-n // _MOST_TICKS)
     return np.arange((n - 1) // 2 % step, n, step)

@@ -1,4 +1,4 @@
-"""Two codes of each row as a scatter."""
+"""Display of two codes as a scatter plot."""
 
 import numpy as np
 from sklearn.utils import check_consistent_length
@@ -6,41 +6,39 @@ from sklearn.utils.multiclass import type_of_target
 
 from skae.plotting._axes import N_COLORS, axes_or_new, colors, remove_spines
 from skae.plotting._checks import check_components
+from skae.plotting._docs import fill_display
 from skae.plotting._fitted import code_names, encode
 
-# More integers than this are taken for measurements, not for classes.
+# More different integers than this are treated as quantities, not as classes.
 _MANY_CLASSES = 2 * N_COLORS
-# More classes than this make a legend that nobody reads.
+# A legend of more classes than this is unreadable.
 _MOST_CLASSES = 3 * _MANY_CLASSES
 
 
+@fill_display
 class LatentSpaceDisplay:
-    """Two codes of each row, coloured by a target.
+    """Scatter plot of two codes of each sample, colored by a target.
 
-    It is recommended to use `from_estimator` to create a display. All parameters
-    are stored as attributes.
+    {creation}
 
     Parameters
     ----------
     codes : array-like of shape (n_samples, 2)
-        What to draw along the horizontal and the vertical axis.
+        Coordinates along the horizontal and the vertical axis.
     y : array-like of shape (n_samples,), default=None
-        Target: classes get a legend, measurements a colour bar.
+        Target: classes get a legend, quantities a color bar.
     code_names : pair of str, default=("Component 0", "Component 1")
         Names of the axes.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the scatter.
-    figure_ : matplotlib Figure
-        Figure containing the axes.
+    {axes_attributes}
     scatter_ : matplotlib PathCollection
         The points.
     legend_ : matplotlib Legend or None
-        Of the classes.
+        Legend of the classes.
     colorbar_ : matplotlib Colorbar or None
-        Of the measurements.
+        Color bar of the quantities.
 
     See Also
     --------
@@ -68,10 +66,9 @@ class LatentSpaceDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
+        {ax}
         target_name : str, default=None
-            Title of the legend or of the colour bar.
+            Title of the legend or of the color bar.
         **kwargs : dict
             Passed to ``ax.scatter``.
 
@@ -120,15 +117,13 @@ class LatentSpaceDisplay:
         X : array-like of shape (n_samples, n_features)
             Data.
         y : array-like of shape (n_samples,), default=None
-            Target: classes get a legend if there are at most 60, measurements
-            (floats that are not integers, or more than 20 different integers) a
-            colour bar.
+            Target: classes get a legend if there are at most 60, quantities (floats
+            that are not integers, or more than 20 different integers) a color bar.
         components : pair of int, default=(0, 1)
             Columns of the codes to draw.
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
+        {ax}
         target_name : str, default=None
-            Title of the legend or of the colour bar. None takes the name of a
+            Title of the legend or of the color bar. None takes the name of a
             pandas or polars Series.
         **kwargs : dict
             Passed to ``ax.scatter``.
@@ -136,13 +131,13 @@ class LatentSpaceDisplay:
         Returns
         -------
         display : LatentSpaceDisplay
-            The display, drawn.
+            The display after `plot`.
 
         Raises
         ------
         ValueError
-            If the codes do not have the `components`, or `y` has another length
-            than `X`.
+            If the codes do not have these `components`, or if `X` and `y` differ in
+            length.
         """
         codes = encode(estimator, X)
         columns = check_components(components, codes.shape[1], 2)

@@ -1,9 +1,10 @@
-"""What each component of the codes does to a reconstruction."""
+"""Display of the effect of each component on a reconstruction."""
 
 import numpy as np
 
 from skae.plotting._axes import axes_or_new
 from skae.plotting._checks import check_components, check_count
+from skae.plotting._docs import fill_display
 from skae.plotting._fitted import code_distribution, code_names, data_range, decode
 from skae.plotting._grid import (
     draw_grid,
@@ -15,47 +16,36 @@ from skae.plotting._grid import (
 
 _SIDE, _CURVE_SIDE = 0.7, 0.95  # of an image and of a curve, in inches
 _DEFAULT_ROWS = 6
-# A component goes from the first of these quantiles to the second.
+# A component varies from the first of these quantiles to the second.
 _ENDS = (0.01, 0.99)
 
 
+@fill_display
 class LatentTraversalDisplay:
-    """One component after the other from low to high, the others held fixed.
+    """Decoded codes of which one component varies and the others are fixed.
 
-    Each row of images is one component, from its 1st to its 99th percentile in
-    equal steps.
+    Each row of images belongs to one component, which increases from its 1st to its
+    99th percentile in equal steps.
 
-    It is recommended to use `from_estimator` to create a display. All parameters
-    are stored as attributes.
+    {creation}
 
     Parameters
     ----------
     images : array-like of shape (n_components, n_images, n_features)
-        What the codes decode to.
+        Decoded codes.
     values : array-like of shape (n_components, n_images)
         Values of the component of each row, ascending.
     code_names : sequence of str
         Names of the rows.
     reference : array-like of shape (n_features,), default=None
-        What the code decodes to of which a component varies; drawn in grey behind
+        Decoded code from which one component at a time varies; drawn in gray behind
         curves.
-    value_range : pair of float, default=None
-        Values that are black and white. None takes the range of `images`.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of each image, or
-        (n_features,) for curves. None draws a square of at least 5 x 5 if the
-        number of features is one, otherwise curves.
+    {value_range}
+    {image_shape}
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the images or curves.
-    figure_ : matplotlib Figure
-        Figure containing the axes.
-    image_ : matplotlib AxesImage or None
-        All images in one.
-    lines_ : list of matplotlib Line2D or None
-        The curves, in one line.
+    {grid_attributes}
 
     See Also
     --------
@@ -95,10 +85,8 @@ class LatentTraversalDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
-        **kwargs : dict
-            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+        {ax}
+        {grid_kwargs}
 
         Returns
         -------
@@ -120,7 +108,7 @@ class LatentTraversalDisplay:
         return self
 
     def _label(self, ax):
-        """Put the values on the columns where all rows share them, else on rows."""
+        """Label the columns with the values if all rows share them, else the rows."""
         values = np.asarray(self.values, float)
         names = list(self.code_names)
         columns = np.arange(values.shape[1]) + 0.5
@@ -148,46 +136,37 @@ class LatentTraversalDisplay:
         ax=None,
         **kwargs,
     ):
-        """Decode codes of which one component varies, and draw them.
+        """Decode codes of which one component varies, and draw the images.
 
         Parameters
         ----------
-        estimator : estimator
-            Fitted transformer with `inverse_transform`: an autoencoder, PCA, a
-            Pipeline that ends in one.
+        {decoder}
         X : array-like of shape (n_samples, n_features), default=None
-            Data of whose codes to take the percentiles. None, for generators
-            (with `sample`) only, takes those of their prior N(0, I).
+            Data whose codes determine the percentiles. None, for generators (with
+            `sample`) only, takes those of the prior N(0, I).
         components : sequence of int, default=None
             Components to vary, from top to bottom. None takes the first six.
         row : int, default=None
-            Number of the row of `X` at whose code the other components stay. None
-            keeps them at the mean code of `X`, or at 0 without `X`.
+            Index of the sample of `X` at whose code the other components are fixed.
+            None fixes them at the mean code of `X`, or at 0 without `X`.
         n_images : int, default=9
             Number of values of each component.
-        y : scalar or array-like of shape (n_outputs,), default=None
-            What to generate, for estimators whose `inverse_transform` takes it:
-            one label, or one row of a target of several columns.
-        image_shape : tuple of int, default=None
-            (height, width) or (height, width, channels) of each image, or
-            (n_features,) for curves. None draws a square of at least 5 x 5 if the
-            number of features is one, otherwise curves.
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
-        **kwargs : dict
-            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+        {given_y}
+        {image_shape}
+        {ax}
+        {grid_kwargs}
 
         Returns
         -------
         display : LatentTraversalDisplay
-            The display, drawn.
+            The display after `plot`.
 
         Raises
         ------
         TypeError
-            If the estimator cannot decode, or not for a given `y`.
+            If the estimator cannot decode, or does not accept `y`.
         ValueError
-            If a parameter is out of its range, or `X` is missing.
+            If a parameter is out of range, or `X` is missing.
         """
         check_count("n_images", n_images, least=2)
         center, quantiles = code_distribution(estimator, X, row)

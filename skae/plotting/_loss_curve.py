@@ -1,33 +1,33 @@
-"""The loss over the epochs of a fit."""
+"""Display of the loss over the epochs of a fit."""
 
 import numpy as np
 from sklearn.base import is_classifier
 
 from skae.plotting._axes import REFERENCE_COLOR, axes_or_new, colors, remove_spines
+from skae.plotting._docs import fill_display
 from skae.plotting._fitted import class_name, holder_of
 
-# A logarithmic axis over less than a decade has hardly a labelled tick.
+# A logarithmic axis over less than a decade has hardly any labeled ticks.
 _DECADE = 10
 
 
+@fill_display
 class LossCurveDisplay:
-    """Loss of the training and validation rows after each epoch.
+    """Training and validation loss after each epoch.
 
-    It is recommended to use `from_estimator` to create a display. All parameters
-    are stored as attributes.
+    {creation}
 
     Parameters
     ----------
     loss_curve : array-like of shape (n_epochs + 1,)
-        Training loss, from the start on: entry 0 is the loss before the first
-        epoch.
+        Training loss before the first epoch (entry 0) and after each.
     validation_loss_curve : array-like of shape (n_epochs + 1,), default=None
-        Likewise of the validation rows. A shorter one is of the last epochs, as
-        after a warm start that was the first to set rows apart.
+        Validation loss. A curve with fewer entries than the training loss belongs to
+        the last epochs.
     best_epoch : int, default=None
-        The epoch that was kept; 0 for the start.
+        Epoch whose weights are kept; 0 is the start.
     start_name : str, default=None
-        Name of the start, drawn as a horizontal line. None draws no line.
+        Name of the start, whose loss is drawn as a horizontal line. None draws no line.
     loss_name : str, default="Loss"
         Name of the vertical axis.
     estimator_name : str, default=None
@@ -35,16 +35,13 @@ class LossCurveDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the curves.
-    figure_ : matplotlib Figure
-        Figure containing the axes.
+    {axes_attributes}
     lines_ : list of matplotlib Line2D
         The training curve and, if there is one, the validation curve.
     start_line_ : matplotlib Line2D or None
-        The level of the start.
+        Loss of the start.
     best_marker_ : matplotlib Line2D or None
-        The epoch that was kept.
+        Epoch whose weights are kept.
 
     See Also
     --------
@@ -84,8 +81,7 @@ class LossCurveDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
+        {ax}
         yscale : {"auto", "linear", "log"}, default="auto"
             Scale of the vertical axis. "auto" is logarithmic if the losses are
             positive and span more than a decade.
@@ -122,9 +118,8 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted autoencoder of skae, or a Pipeline or search that holds one.
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
+            Fitted autoencoder of skae, or a Pipeline or a search that contains one.
+        {ax}
         yscale : {"auto", "linear", "log"}, default="auto"
             Scale of the vertical axis; see `plot`.
         **kwargs : dict
@@ -133,19 +128,19 @@ class LossCurveDisplay:
         Returns
         -------
         display : LossCurveDisplay
-            The display, drawn.
+            The display after `plot`.
 
         Raises
         ------
         TypeError
-            If `estimator` has no autoencoder with a `loss_curve_`.
+            If `estimator` contains no autoencoder with a `loss_curve_`.
         """
         autoencoder = holder_of(estimator, "validation_loss_curve_")
         display = cls(
             loss_curve=autoencoder.loss_curve_,
             validation_loss_curve=autoencoder.validation_loss_curve_,
             best_epoch=autoencoder.best_epoch_,
-            start_name=_start_name(autoencoder.linear_path),
+            start_name=_start_name(getattr(autoencoder, "linear_path", None)),
             loss_name=_loss_name(autoencoder),
             estimator_name=class_name(autoencoder),
         )
@@ -168,7 +163,7 @@ class LossCurveDisplay:
         return "log" if 0 < _DECADE * lowest < highest else "linear"
 
     def _plot_start(self, ax):
-        """Draw the level that training has to beat."""
+        """Draw the loss that training has to improve on."""
         if self.start_name is None:
             return None
         return ax.axhline(
@@ -181,7 +176,7 @@ class LossCurveDisplay:
         )
 
     def _plot_best(self, ax):
-        """Mark the epoch that was kept on the curve that it was chosen by."""
+        """Mark the epoch whose weights are kept, on the curve that chose it."""
         line, curve = self.lines_[-1], self._curves()[-1]
         is_best = self._epochs(curve) == self.best_epoch
         if not is_best.any():
@@ -200,7 +195,7 @@ class LossCurveDisplay:
 
 
 def _start_name(linear_path):
-    """Return what the start is called; None for a network that starts at random."""
+    """Return the name of the start, or None if the network starts at random."""
     if linear_path is None:
         return None
     return "Start: PCA" if linear_path == "pca" else "Start: linear"

@@ -1,4 +1,4 @@
-"""Rows of data beside their reconstructions."""
+"""Display of samples beside their reconstructions."""
 
 import math
 
@@ -7,6 +7,7 @@ from sklearn.utils import check_array
 
 from skae.plotting._axes import REFERENCE_COLOR, axes_or_new, colors, remove_spines
 from skae.plotting._checks import check_count
+from skae.plotting._docs import fill_display
 from skae.plotting._fitted import (
     by_name,
     explained_variance,
@@ -18,32 +19,27 @@ from skae.plotting._grid import draw_grid, height_over_width, resolve_image_shap
 _CURVES_A_LINE = 5
 
 
+@fill_display
 class ReconstructionDisplay:
-    """Rows of data and what estimators make of them, as images or as curves.
+    """Samples and their reconstructions by estimators, as images or as curves.
 
-    It is recommended to use `from_estimator` or `from_reconstructions` to create
-    a display. All parameters are stored as attributes.
+    Use `from_estimator` or `from_reconstructions` to create a display. All parameters
+    are stored as attributes.
 
     Parameters
     ----------
     rows : dict of str to array-like of shape (n_images, n_features)
-        What to draw, from top to bottom, by name.
+        Samples to draw, from top to bottom, by name.
     reference : str
-        Name of the rows that the others are compared with; their range is the
-        range of the grey values.
+        Name of the samples with which the others are compared; their range is the range
+        of the gray values.
     explained_variance : dict of str to float, default=None
-        Share of the variance of the reference that rows explain, by name.
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of each row, or
-        (n_features,) for curves. None draws a square of at least 5 x 5 if the
-        number of features is one, otherwise curves.
+        Share of the variance of the reference that is explained, by name.
+    {image_shape}
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the images or curves.
-    figure_ : matplotlib Figure
-        Figure containing the axes.
+    {axes_attributes}
     image_ : matplotlib AxesImage or None
         All images in one.
     lines_ : list of matplotlib Line2D or None
@@ -51,7 +47,7 @@ class ReconstructionDisplay:
 
     See Also
     --------
-    LatentSpaceDisplay : Scatter of two codes.
+    LatentSpaceDisplay : Scatter plot of two codes.
 
     Examples
     --------
@@ -78,10 +74,8 @@ class ReconstructionDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
-        **kwargs : dict
-            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+        {ax}
+        {grid_kwargs}
 
         Returns
         -------
@@ -127,41 +121,37 @@ class ReconstructionDisplay:
             `inverse_transform`: autoencoders, PCA, Pipelines that end in one. A
             dict gives their names.
         X : array-like of shape (n_samples, n_features)
-            Data, for example held out. The first `n_images` rows are drawn; the
-            shares of variance are of all rows.
+            Data, for example held-out samples. The first `n_images` samples are drawn;
+            the shares of the variance are those of all samples.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Targets of X, for estimators that reconstruct X given y.
         X_target : array-like of shape (n_samples, n_features), default=None
-            What X is to be reconstructed as, for example without the noise that
-            X has. None stands for X itself.
+            Desired reconstruction, for example X without its noise. None means X.
         n_images : int, default=10
-            Number of rows of X to draw.
+            Number of samples to draw.
         image_shape : tuple of int, default=None
-            (height, width) or (height, width, channels) of each row of X, or
+            (height, width) or (height, width, channels) of each image, or
             (n_features,) for curves. None takes that of a fitted
-            `ConvolutionalAutoencoder`, or a square of at least 5 x 5 if the
-            number of features is one, otherwise curves.
+            `ConvolutionalAutoencoder`. Without one, it draws squares if the number of
+            features is the square of 5 or more, and otherwise curves.
         input_name : str, default=None
-            Name of X. None stands for "Original", and for "Input" if `X_target`
-            is given.
+            Name of X. None means "Original", or "Input" if `X_target` is given.
         target_name : str, default="Target"
             Name of `X_target`.
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
-        **kwargs : dict
-            Passed to ``ax.imshow``, or to ``ax.plot`` for curves.
+        {ax}
+        {grid_kwargs}
 
         Returns
         -------
         display : ReconstructionDisplay
-            The display, drawn.
+            The display after `plot`.
 
         Raises
         ------
         TypeError
             If an estimator cannot reconstruct.
         ValueError
-            If the shapes do not go together.
+            If the shapes do not match.
         """
         estimators = by_name(estimator)
         reconstructions = {
@@ -205,24 +195,22 @@ class ReconstructionDisplay:
         reconstructions : dict of str to array-like of shape (n_samples, n_features)
             Reconstructions of X by name.
         X_target : array-like of shape (n_samples, n_features), default=None
-            As in `from_estimator`, like all that follow.
+            Desired reconstruction, as in `from_estimator`.
         n_images : int, default=10
-            Number of rows of X to draw.
+            Number of samples to draw.
         image_shape : tuple of int, default=None
-            Shape of each image.
+            As in `from_estimator`.
         input_name : str, default=None
             Name of X.
         target_name : str, default="Target"
             Name of `X_target`.
-        ax : matplotlib Axes, default=None
-            Axes to draw on.
-        **kwargs : dict
-            Passed to ``ax.imshow`` or ``ax.plot``.
+        {ax}
+        {grid_kwargs}
 
         Returns
         -------
         display : ReconstructionDisplay
-            The display, drawn.
+            The display after `plot`.
         """
         check_count("n_images", n_images)
         if input_name is None:
@@ -247,7 +235,7 @@ class ReconstructionDisplay:
         return display.plot(ax, **kwargs)
 
     def _labels(self, separator):
-        """Return names with the share of the variance that the rows explain."""
+        """Return the names, with the explained share of the variance."""
         shares = self.explained_variance or {}
         return [
             f"{name}{separator}{shares[name]:.1%} explained"
@@ -268,7 +256,7 @@ class ReconstructionDisplay:
     def _plot_curves(self, ax, kwargs):
         n_samples, n_features = np.shape(self.rows[self.reference])
         step = 1.1 * np.ptp(self.rows[self.reference])
-        # Side by side on a grid, with nan to lift the pen between two curves.
+        # Side by side on a grid, separated by NaN.
         line, column = np.divmod(np.arange(n_samples), _CURVES_A_LINE)
         x = np.arange(n_features + 1) + 1.1 * n_features * column[:, np.newaxis]
         self.lines_ = []
@@ -288,4 +276,6 @@ class ReconstructionDisplay:
 def _check_same_shape(rows):
     shapes = {name: row.shape for name, row in rows.items()}
     if len(set(shapes.values())) > 1:
-        raise ValueError(f"X, X_target and reconstructions differ in shape: {shapes}.")
+        raise ValueError(
+            f"X, X_target and reconstructions must have the same shape. Got {shapes}."
+        )

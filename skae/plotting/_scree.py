@@ -1,8 +1,9 @@
-"""The share of the variance that each code explains."""
+"""Display of the share of the variance that each code explains."""
 
 import numpy as np
 
 from skae.plotting._axes import axes_or_new, colors, remove_spines
+from skae.plotting._docs import fill_display
 from skae.plotting._fitted import (
     by_name,
     explained_variance,
@@ -11,15 +12,15 @@ from skae.plotting._fitted import (
 )
 
 
+@fill_display
 class ScreeDisplay:
-    """Share of the variance explained by each component, and cumulated.
+    """Share of the variance that each component explains, and cumulative shares.
 
-    Bars show what each code explains linearly, lines their sums. The codes of a
-    nonlinear autoencoder reconstruct more than they explain linearly: with data
-    at hand, a dashed line shows how much.
+    Bars show the share that each code explains linearly, and lines the cumulative
+    shares. The codes of a nonlinear autoencoder reconstruct more than they explain
+    linearly: if data are passed, a dashed line shows how much.
 
-    It is recommended to use `from_estimator` to create a display. All parameters
-    are stored as attributes.
+    {creation}
 
     Parameters
     ----------
@@ -32,14 +33,11 @@ class ScreeDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes with the bars and lines.
-    figure_ : matplotlib Figure
-        Figure containing the axes.
+    {axes_attributes}
     bars_ : dict of str to matplotlib BarContainer
         The share of each component.
     lines_ : dict of str to matplotlib Line2D
-        The cumulated shares.
+        The cumulative shares.
     reconstruction_lines_ : dict of str to matplotlib Line2D
         The share of the variance that is reconstructed.
 
@@ -70,8 +68,7 @@ class ScreeDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
+        {ax}
         **kwargs : dict
             Passed to ``ax.bar``.
 
@@ -122,16 +119,15 @@ class ScreeDisplay:
             Fitted estimators with `explained_variance_ratio_`: autoencoders, PCA,
             Pipelines that end in one. A dict gives their names.
         X : array-like of shape (n_samples, n_features), default=None
-            Data of which to show how much of the variance is reconstructed.
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is made.
+            Data for the share of the variance that is reconstructed. None omits it.
+        {ax}
         **kwargs : dict
             Passed to ``ax.bar``.
 
         Returns
         -------
         display : ScreeDisplay
-            The display, drawn.
+            The display after `plot`.
 
         Raises
         ------

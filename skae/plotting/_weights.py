@@ -1,4 +1,4 @@
-"""The weights that the units of an estimator have learnt."""
+"""Weights that the units of an estimator have learned."""
 
 import numpy as np
 from sklearn.utils import check_array
@@ -19,10 +19,10 @@ def _last_weights(estimator):
     if is_linear_path(network):
         return _as_array(network.linear_decoder.T)
     last = network.g.layers[-1]
-    # Tied, it holds the encoder's weights, and uses their transpose.
+    # A tied layer stores the encoder's weights and uses their transpose.
     weights = _as_array(last.weight if last.tied else last.weight.T)
     if isinstance(network, RectifiedAutoencoder) and len(network.g.layers) == 1:
-        # The network divides their lengths out: what counts is how codes vary.
+        # The network divides by their lengths, so the spread of the codes counts.
         lengths = _as_array(network.lengths())
         weights = weights * (np.sqrt(estimator.explained_variance_) / lengths)[:, None]
     return weights
@@ -45,7 +45,7 @@ _HOLDERS = {
 }
 
 
-def learnt_filters(estimator, layer, X=None):
+def learned_filters(estimator, layer, X=None):
     """Return the filters of a layer, the most important first, and their numbers.
 
     Parameters
@@ -53,7 +53,7 @@ def learnt_filters(estimator, layer, X=None):
     estimator : estimator
     layer : {"auto", "components", "encoder", "decoder"}
     X : array-like of shape (n_samples, n_features), default=None
-        Whose standard deviations to multiply the encoder's weights by.
+        Data whose standard deviations the encoder's weights are multiplied by.
 
     Returns
     -------
@@ -73,10 +73,10 @@ def learnt_filters(estimator, layer, X=None):
         filters = _WEIGHTS[layer](holder)
     except AttributeError as error:
         raise TypeError(
-            "The display needs a network of dense layers. Got that of "
-            f"{class_name(holder)}: give its filters to FiltersDisplay.from_filters."
+            "The display needs a network of dense layers. Got the network of "
+            f"{class_name(holder)}: pass its filters to FiltersDisplay.from_filters."
         ) from error
-    # A conditional encoder is given more, after the features.
+    # A conditional encoder has further inputs after the features.
     filters = filters[:, : holder.n_features_in_]
     if X is not None and layer != "decoder":
         filters = filters * _deviations(X, filters.shape[1])
@@ -89,8 +89,8 @@ def _deviations(X, n_features):
     X = check_array(X, input_name="X")
     if X.shape[1] != n_features:
         raise ValueError(
-            f"The 'X' parameter must have the {n_features} features that the network "
-            f"gets; for that of a pipeline, pipeline[:-1].transform(X). Got "
+            f"The 'X' parameter must have the {n_features} features of the network's "
+            f"input; for a pipeline, pass pipeline[:-1].transform(X). Got "
             f"{X.shape[1]} features."
         )
     return X.std(axis=0, dtype=float)

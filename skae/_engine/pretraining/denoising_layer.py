@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from skae._functional.corruption import ColumnRange, at_level
-from skae._functional.losses import elementwise_loss, elementwise_with_gradient
 from skae._networks.layer_autoencoder import LayerAutoencoder
 from skae._networks.layers import layerwise_init
-from skae._training.backward.layers import written_out
-from skae._training.data import Rows, weighted_mean
+from skae._training.criterion import SquaredError
+from skae._training.data import Rows
+from skae._training.objective import Objective, ReconstructionObjective
 
 # Of a layer whose whole input is hidden: its weights stay finite and above zero.
 _LEAST_GAIN = 0.01
@@ -44,7 +44,7 @@ class LayerSpec(NamedTuple):
     level: float
 
 
-class LearntLayer(NamedTuple):
+class LearnedLayer(NamedTuple):
     """An affine map, and the one back, to what the activation below is applied to.
 
     Attributes
@@ -69,63 +69,29 @@ class LayerTask(NamedTuple):
         With the layer's weights.
     rows : Rows
         What it is trained on.
-    objective : callable
-    learnt : callable
-        ``learnt(network)`` returns the `LearntLayer` of the trained network.
+    objective : Objective
+    learned : callable
+        ``learned(network)`` returns the `LearnedLayer` of the trained network.
     """
 
     network: nn.Module
     rows: Rows
-    objective: Callable
-    learnt: Callable
+    objective: Objective
+    learned: Callable
 
 
-class SquaredError(NamedTuple):
-    """Squares of residuals divided by `scale`, elementwise."""
-
-    scale: float = 1.0
-
-    def __call__(self, output, target):
-        return elementwise_loss("squared_error", "identity", output, target, self.scale)
-
-    def with_gradient(self, output, target, factor):
-        """Return the loss and its derivative by each output times `factor`."""
-        return elementwise_with_gradient(
-            "squared_error", "identity", output, target, self.scale, factor=factor
-        )
-
-
-def restoration_gradient(tape, rows, generator, share, *, corrupt, criterion):
-    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
-    output = tape.forward(corrupt(rows.x, generator), generator)
-    share = share / output.shape[1]
-    errors, gradient = criterion.with_gradient(output, rows.target, share)
-    tape.backward(gradient)
-    return {"reconstruction": weighted_mean(errors, rows.weight)}
-
-
-@written_out(restoration_gradient)
-def restoration_error(network, rows, generator, *, corrupt, criterion):
-    r"""Return the error of each row restored from a corrupted copy.
-
-    .. math:: \frac{1}{p} \sum_j \ell\big(g(f(\tilde x))_j, x_j\big)
-    """
-    output = network(corrupt(rows.x, generator))
-    return {"reconstruction": criterion(output, rows.target).mean(dim=1)}
-
-
-def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
+def denoising_layer(pretraining, init, layer, rows, scaling, generator, criterion):
     """Return the `LayerTask` of a denoising autoencoder with tied weights.
 
     Its input is centred and divided by one number, as the corruption takes it to be.
     """
     center, scale = _moments(rows) if layer.index else (0.0, 1.0)
-    tied = getattr(estimator, "tied_weights", False)
+    tied = pretraining.tied_weights
     if tied:
         scale = 1.0  # one matrix is to serve both ways after the pretraining, too
     x = target = (rows.x - center) / scale
     # Layers unrolled into each other must not each amplify what they are given.
-    gain = 1.0 if criterion is None else _mean_gain(estimator.corruption, layer.level)
+    gain = 1.0 if criterion is None else _mean_gain(pretraining.corruption, layer.level)
     gain = math.sqrt(gain) if tied else gain  # on the way in and on the way out
     undo = functools.partial(_unscaled, center=center, scale=scale, gain=gain)
     if layer.below is not None:
@@ -138,12 +104,10 @@ def denoising_layer(estimator, layer, rows, scaling, generator, criterion):
         target = rows.target
     below = layer.below or "identity"
     network = LayerAutoencoder(x.shape[1], layer.width, layer.activation, below)
-    network.initialize(layerwise_init(estimator.init, layer.activation), generator)
+    network.initialize(layerwise_init(init, layer.activation), generator)
     column_range = ColumnRange(x.amin(dim=0), x.amax(dim=0))
-    corrupt = at_level(estimator.corruption, layer.level, column_range)
-    objective = functools.partial(
-        restoration_error, corrupt=corrupt, criterion=criterion
-    )
+    corrupt = at_level(pretraining.corruption, layer.level, column_range)
+    objective = ReconstructionObjective(criterion, corrupt)
     return LayerTask(network, Rows(x, target, rows.weight), objective, undo)
 
 
@@ -178,4 +142,4 @@ def _unscaled(network, *, center, scale, gain, is_affine=True):
     if is_affine:
         decoder_weight, decoder_bias = decoder_weight * scale, decoder_bias * scale
         decoder_bias = decoder_bias + center
-    return LearntLayer(weight, bias, decoder_weight, decoder_bias)
+    return LearnedLayer(weight, bias, decoder_weight, decoder_bias)

@@ -2,14 +2,16 @@
 
 import copy
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from skae._engine.pretraining.denoising_layer import LayerTask, LearntLayer
-from skae._networks.layers import ACTIVATIONS
+from skae._engine.pretraining.denoising_layer import LayerTask, LearnedLayer
+from skae._networks.activations import ACTIVATIONS
 from skae._networks.rbm import RestrictedBoltzmannMachine
 from skae._training.data import Rows
+from skae._training.objective import Objective
 
 # Hidden units by the activation of the layer, which is to be their mean.
 HIDDEN_UNITS = {"logistic": "bernoulli", "identity": "gaussian"}
@@ -20,19 +22,10 @@ _LEAST_SCALE = 0.1
 # their mean square.
 _READOUT_ROWS, _RIDGE = 10_000, 1e-4
 
-# For `document`.
-VISIBLE_UNITS = (
-    "{'auto', 'bernoulli', 'gaussian'}",
-    """
-    What the features are to the first machine of ``pretraining="rbm"``: 'bernoulli',
-    probabilities, for X in [0, 1]; 'gaussian', numbers that are standardised column by
-    column; 'auto' is 'bernoulli' where X lies in [0, 1] and 'gaussian' otherwise.
-    """,
-)
 
-
-def contrastive_divergence(network, rows, generator, *, n_steps=1):
-    r"""Return the one-step reconstruction error of rows, with another gradient.
+@dataclass(frozen=True)
+class ContrastiveDivergence(Objective):
+    r"""The one-step reconstruction error of each row, with another gradient.
 
     The gradient is that of :math:`F(v) - F(v')`, where the row v' comes from v by
     `n_steps` steps of Gibbs sampling and is held fixed: the statistics of contrastive
@@ -42,16 +35,21 @@ def contrastive_divergence(network, rows, generator, *, n_steps=1):
 
     .. math:: \frac{1}{p} \| E[v' | h] - v \|^2, \qquad h \sim p(h | v).
     """
-    with torch.no_grad():
-        model = network.reconstruct(rows.x, generator)
-        error = (model - rows.x).square().mean(dim=1)
-        for _ in range(n_steps - 1):
-            model = network.reconstruct(model, generator)
-    gap = network.free_energy(rows.x) - network.free_energy(model)
-    return {"reconstruction": error + (gap - gap.detach())}
+
+    n_steps: int = 1
+
+    def losses(self, network, rows, generator):
+        """Return the error of each row, a mean over the visible units."""
+        with torch.no_grad():
+            model = network.reconstruct(rows.x, generator)
+            error = (model - rows.x).square().mean(dim=1)
+            for _ in range(self.n_steps - 1):
+                model = network.reconstruct(model, generator)
+        gap = network.free_energy(rows.x) - network.free_energy(model)
+        return {"reconstruction": error + (gap - gap.detach())}
 
 
-def rbm_layer(estimator, layer, rows, scaling, generator, criterion):
+def rbm_layer(pretraining, init, layer, rows, scaling, generator, criterion):
     """Return the `LayerTask` of a restricted Boltzmann machine.
 
     Visible units at the bottom are Bernoulli, of X itself, or Gaussian, of columns
@@ -59,7 +57,7 @@ def rbm_layer(estimator, layer, rows, scaling, generator, criterion):
     """
     visible, center, scale = "bernoulli", 0.0, 1.0
     if layer.index == 0:
-        visible, center, scale = _bottom_units(estimator.visible_units, rows, scaling)
+        visible, center, scale = _bottom_units(pretraining.visible_units, rows, scaling)
     x = (rows.x - center) / scale
     if visible == "bernoulli":
         x = x.clamp(0, 1)  # rounding may have left the interval
@@ -67,8 +65,8 @@ def rbm_layer(estimator, layer, rows, scaling, generator, criterion):
         x.shape[1], layer.width, visible=visible, hidden=HIDDEN_UNITS[layer.activation]
     )
     network.initialize(_column_means(x, rows.weight).cpu(), generator)
-    learnt = functools.partial(
-        _learnt_layer,
+    learned = functools.partial(
+        _learned_layer,
         visible=visible,
         center=center,
         scale=scale,
@@ -76,10 +74,10 @@ def rbm_layer(estimator, layer, rows, scaling, generator, criterion):
         rows=rows,
         activation=layer.activation,
     )
-    return LayerTask(network, Rows(x, x, rows.weight), contrastive_divergence, learnt)
+    return LayerTask(network, Rows(x, x, rows.weight), ContrastiveDivergence(), learned)
 
 
-def check_rbm(estimator, activations):
+def check_rbm(activations):
     """Refuse activations that are not the mean of a unit.
 
     Raises
@@ -134,7 +132,7 @@ def _column_means(x, weight):
 
 
 @torch.no_grad()
-def _learnt_layer(network, *, visible, center, scale, criterion, rows, activation):
+def _learned_layer(network, *, visible, center, scale, criterion, rows, activation):
     """Return the layer between unscaled rows, with the output's link left out."""
     weight = network.weight / scale
     bias = network.hidden_bias - (weight * center).sum(dim=1)
@@ -152,7 +150,7 @@ def _learnt_layer(network, *, visible, center, scale, criterion, rows, activatio
     if link not in (None, unit_of_output):
         codes = ACTIVATIONS[activation](rows.x @ weight.T + bias)
         decoder_weight, decoder_bias = _least_squares(codes, rows, criterion)
-    return LearntLayer(weight, bias, decoder_weight, decoder_bias)
+    return LearnedLayer(weight, bias, decoder_weight, decoder_bias)
 
 
 def _least_squares(codes, rows, criterion):

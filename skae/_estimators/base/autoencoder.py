@@ -3,52 +3,46 @@
 from abc import ABCMeta
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
-from skae._engine.fit import fit_estimator, partially_fit_estimator
+from skae._estimators.base.autoencoder_fitting import AutoencoderFitting
 from skae._estimators.base.fitted import FittedNetworkMixin
-from skae._estimators.base.overrides import AutoencoderHooks
 from skae._estimators.base.validation import (
     IGNORED_BY_SCORE,
-    check_rows,
     warn_of_ignored_rows,
 )
+from skae._parameters.document import constraints
+from skae._parameters.methods import fill_methods
 from skae._parameters.shared import (
-    AUTOENCODER_CONSTRAINTS,
+    PARAMETERS,
     solver_is_stochastic,
 )
 from skae._utils.sklearn_compat import fit_context
-from skae._utils.validation import check_codes
+from skae._utils.validation import check_codes, check_weights
 
 
+@fill_methods
 class BaseAutoencoder(
-    AutoencoderHooks,
+    AutoencoderFitting,
     FittedNetworkMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
     CallbackSupportMixin,
     BaseEstimator,
     metaclass=ABCMeta,
 ):
     """What every unsupervised autoencoder shares: the contract, not the variant.
 
-    A variant overrides the methods of `AutoencoderHooks`. Before adding anything
+    A variant overrides the methods of `AutoencoderOverrides`. Before adding anything
     here, think twice: what one variant needs belongs into that variant's file.
     """
 
-    _parameter_constraints: dict = AUTOENCODER_CONSTRAINTS
+    _parameter_constraints: dict = constraints(PARAMETERS)
 
     # ----- fitting ---------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None, sample_weight=None):
+    def fit(self, X, y=None, *, X_val=None, sample_weight=None, sample_weight_val=None):
         """Fit the autoencoder to X.
 
         Parameters
@@ -57,30 +51,27 @@ class BaseAutoencoder(
             Training data.
         y : Ignored
             Present for API consistency.
-        X_val : array-like of shape (n_rows, n_features), default=None
-            Validation data for early stopping, instead of rows split from `X`.
-            If it has as many rows as `X`, cross-validation slices it along with
-            `X` when it is passed as a fit parameter; route it through
-            ``Pipeline(transform_input=["X_val"])`` to have it transformed by the
-            steps before.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows in the loss, the centring and the
-            linear path. 2 counts as much as the row repeated.
+        {X_val}
+        {sample_weight}
+        {sample_weight_val}
 
         Returns
         -------
-        self : object
-            Fitted estimator.
+        {fit_returns}
 
         Raises
         ------
-        ValueError
-            If data or parameters are invalid, or if the loss is not finite before
-            anything good was reached.
+        {fit_raises}
         """
-        return fit_estimator(self, X, y, X_val=X_val, sample_weight=sample_weight)
+        return self._fit(
+            X,
+            y,
+            X_val=X_val,
+            sample_weight=sample_weight,
+            sample_weight_val=sample_weight_val,
+        )
 
-    def fit_transform(self, X, y=None, *, X_val=None, sample_weight=None):
+    def fit_transform(self, X, y=None, **fit_params):
         """Fit the autoencoder to X and return the codes of X.
 
         Parameters
@@ -89,29 +80,24 @@ class BaseAutoencoder(
             Training data.
         y : Ignored
             Present for API consistency.
-        X_val, sample_weight : array-like, default=None
-            As in `fit`.
+        **fit_params : dict
+            Further arguments of `fit`, such as `sample_weight`.
 
         Returns
         -------
         codes : ndarray of shape (n_samples, n_components)
             As `transform` gives them.
         """
-        return self.fit(X, y, X_val=X_val, sample_weight=sample_weight).transform(X)
+        return self.fit(X, y, **fit_params).transform(X)
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, *, sample_weight=None):
         """Take one epoch over X at the initial learning rate.
 
-        Centering, scale, PCA shortcut and form of the codes are found from the samples
-        of all calls while these are fewer than 100, or than four per component: each
-        time that they have doubled, training begins anew with all of them. Later calls
-        keep them; the number of components is that of the first call. After many
-        samples without a residual (data of low rank) the linear path is the result
-        until later samples have one.
-        After `fit` the first epochs may raise the loss: the optimiser's moments are
-        kept with ``warm_start=True`` alone.
+        {partial_fit}
+        After many samples without a residual (data of low rank), the result is the
+        linear path until later samples have one.
 
         Parameters
         ----------
@@ -119,13 +105,11 @@ class BaseAutoencoder(
             A batch of training data.
         y : Ignored
             Present for API consistency.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        {batch_weight}
 
         Returns
         -------
-        self : object
-            The estimator after the epoch.
+        {partial_fit_returns}
 
         Raises
         ------
@@ -133,24 +117,9 @@ class BaseAutoencoder(
             With ``early_stopping=True``, which needs repeated epochs, and with an
             `n_components` that depends on all the data.
         """
-        return partially_fit_estimator(self, X, y, sample_weight=sample_weight)
+        return self._fit_one_epoch(X, y, sample_weight=sample_weight)
 
     # ----- use -------------------------------------------------------------
-
-    def transform(self, X):
-        """Return the codes of X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        codes : ndarray of shape (n_samples, n_components)
-            Computed in float32 for float32 `X` and in float64 otherwise.
-        """
-        return self._codec_for().encode(self._check_rows(X))
 
     def inverse_transform(self, X):
         """Return the reconstructions of codes.
@@ -183,7 +152,7 @@ class BaseAutoencoder(
         """
         return self._codec_for().reconstruct(self._check_rows(X))
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, *, sample_weight=None):
         r"""Return the share of the variance of X that is reconstructed.
 
         .. math:: 1 - \frac{\|X - \hat X\|_F^2}{\|X - \mathrm{mean}\|_F^2}
@@ -197,6 +166,7 @@ class BaseAutoencoder(
             Data.
         y : Ignored
             Present for API consistency.
+        {score_weight}
 
         Returns
         -------
@@ -204,18 +174,9 @@ class BaseAutoencoder(
             For an `X` that equals the training mean, 1 if it is reconstructed and
             0 otherwise.
         """
-        codec = self._codec_for()
         X = self._check_rows(X)
         warn_of_ignored_rows(self, X, y, IGNORED_BY_SCORE)
-        unit = self._scaling.residual_scale
-        unexplained = codec.squared_residuals(X, unit).sum(dtype=np.float64)
-        total = sum(
-            np.nansum(np.square((rows - self.mean_) / unit))
-            for rows in np.array_split(X, -(-len(X) // 256))
-        )
-        if total == 0:
-            return 1.0 if unexplained < 1e-12 * X.size else 0.0
-        return float(1 - unexplained / total)
+        return self._share_explained(X, sample_weight)
 
     def score_samples(self, X):
         """Return minus the squared reconstruction error of each row.
@@ -234,28 +195,33 @@ class BaseAutoencoder(
         return -self._codec_for().squared_residuals(self._check_rows(X))
 
     @property
-    def encoder_(self):
-        """`torch.nn.Module` from rows of X (float32) to codes."""
-        return self._codec_for().modules()[0]
-
-    @property
     def decoder_(self):
         """`torch.nn.Module` from codes (float32) to X."""
         return self._codec_for().modules()[1]
 
-    @property
-    def _n_features_out(self):
-        return self.n_components_
+    def _share_explained(self, X, sample_weight, target=None):
+        """Return the share of the variance of `target` that X reconstructs.
 
-    def _check_rows(self, X):
-        check_is_fitted(self)
-        return check_rows(self, X, reset=False)
+        `target` is None for X itself.
+        """
+        weight = check_weights(sample_weight, X)
+        unit = self._scaling.residual_scale
+        residual = self._codec_for().squared_residuals(X, unit, target)
+        target = X if target is None else target
+        deviation = [
+            np.nansum(np.square((rows - self.mean_) / unit), axis=1)
+            for rows in np.array_split(target, -(-len(X) // 256))
+        ]
+        unexplained = np.average(residual.astype(np.float64), weights=weight)
+        total = np.average(np.concatenate(deviation), weights=weight)
+        if total == 0:
+            return 1.0 if unexplained < 1e-12 * X.shape[1] else 0.0
+        return float(1 - unexplained / total)
 
     # ----- protocol --------------------------------------------------------
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         try:
             tags.input_tags.positive_only = self._link() in ("exp", "logistic")
         except (KeyError, ValueError):  # invalid parameters, of which `fit` tells

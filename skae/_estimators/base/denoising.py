@@ -7,94 +7,22 @@ import torch
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 
-from skae._engine.fit import fit_estimator, partially_fit_estimator
 from skae._estimators.base.autoencoder import BaseAutoencoder, solver_is_stochastic
+from skae._estimators.base.validation import warn_of_ignored_rows
 from skae._functional.corruption import (
-    CORRUPTIONS,
     ColumnRange,
     at_level,
     warn_of_drowning,
 )
-from skae._training.backward.layers import written_out
-from skae._training.data import weighted_mean
-from skae._utils.sklearn_compat import StrOptions, fit_context
-from skae._utils.validation import reals
+from skae._parameters.methods import fill_methods
+from skae._training.objective import ReconstructionObjective
+from skae._utils.sklearn_compat import fit_context
+from skae._utils.validation import check_rows_like
 
-CORRUPTION_CONSTRAINTS = {
-    "corruption": [StrOptions(set(CORRUPTIONS)), callable],
-    "corruption_level": [reals(0, None, "left")],
-    "emphasis": ["array-like"],
-}
-
-# For `document`.
-CORRUPTION_TEXTS = {
-    "corruption": (
-        "{'masking', 'gaussian', 'salt_and_pepper', 'swap'} or callable",
-        """
-        What the network learns to undo, drawn anew for each batch. 'masking' sets
-        values to their column's mean, 'gaussian' adds normal noise, 'salt_and_pepper'
-        sets values to their column's smallest or largest, and 'swap' to the value of
-        the same column in another row. A callable is called as
-        ``corruption(X, random_state)`` with a batch in X's units (ndarray) and a
-        `RandomState`, and returns a corrupted copy.
-        """,
-    ),
-    "corruption_level": (
-        "float",
-        """
-        For 'gaussian' the standard deviation of the noise, in units of the root mean
-        square of the centred training data; for the others the share of values
-        that are changed, in [0, 1]. A callable has its own.
-        """,
-    ),
-    "emphasis": (
-        "tuple of two floats",
-        """
-        Weight of the loss on the values that the corruption changed, and on the
-        rest [2]_. (1, 0) scores the changed values alone.
-        """,
-    ),
-}
-
-
-def denoising_gradient(
-    tape, rows, generator, share, *, criterion, corruption, emphasis
-):
-    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
-    noisy = rows.x if corruption is None else corruption(rows.x, generator)
-    output = tape.forward(noisy, generator)
-    share = share / output.shape[1]
-    errors, gradient = criterion.with_gradient(output, rows.target, share)
-    if emphasis != (1.0, 1.0):
-        weights = _weights(noisy, rows.x, emphasis)
-        errors, gradient = errors.mul_(weights), gradient.mul_(weights)
-    tape.backward(gradient)
-    return {"reconstruction": weighted_mean(errors, rows.weight)}
-
-
-@written_out(denoising_gradient)
-def denoising_error(network, rows, generator, *, criterion, corruption, emphasis):
-    r"""Return the error of each row against its clean values.
-
-    .. math:: \frac{1}{p} \Big( \alpha \sum_{j \in C} \ell(\hat x_j, x_j)
-              + \beta \sum_{j \notin C} \ell(\hat x_j, x_j) \Big),
-              \quad \hat x = g(f(\tilde x)),
-
-    where C are the features that the corruption changed and (alpha, beta) is
-    `emphasis`: section 5.3 of Vincent et al. (2010).
-    """
-    noisy = rows.x if corruption is None else corruption(rows.x, generator)
-    errors = criterion(network(noisy, generator), rows.target)
-    emphasised = errors * _weights(noisy, rows.x, emphasis)
-    return {"reconstruction": emphasised.mean(dim=1)}
-
-
-def _weights(noisy, clean, emphasis):
-    """Return the weight of each value, or one number for all."""
-    on_corrupted, on_rest = emphasis
-    if on_corrupted == on_rest:
-        return on_rest
-    return torch.where(noisy != clean, on_corrupted, on_rest)
+# What to do instead of passing clean rows as the y of `score`.
+_IGNORED_BY_SCORE = (
+    "To compare the reconstruction of X with y, pass score(X, X_target=y)."
+)
 
 
 def column_range(rows):
@@ -130,6 +58,7 @@ def check_corruption_level(corruption, level):
         )
 
 
+@fill_methods
 class BaseDenoisingAutoencoder(BaseAutoencoder):
     """An autoencoder with the parameters corruption, corruption_level, emphasis.
 
@@ -139,7 +68,16 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
     _takes_pairs = True
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_target=None, X_val=None, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y=None,
+        *,
+        X_target=None,
+        X_val=None,
+        sample_weight=None,
+        sample_weight_val=None,
+    ):
         """Fit the autoencoder to X, corrupted anew for each batch, or to pairs.
 
         Parameters
@@ -149,27 +87,23 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
         y : Ignored
             Present for API consistency.
         X_target : array-like of shape (n_samples, n_features), default=None
-            The clean row of each noisy row of `X`.
+            The clean sample of each noisy sample of `X`.
         X_val : array-like of shape (n_rows, n_features), default=None
-            Clean validation rows for early stopping, instead of rows split from
-            `X`. If it has as many rows as `X`, cross-validation slices it along
-            with `X` when it is passed as a fit parameter; route it through
-            ``Pipeline(transform_input=["X_val"])`` to have it transformed by the
-            steps before. Not with `X_target`.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows in the loss, the centring and the
-            linear path. 2 counts as much as the row repeated.
+            Clean validation data for early stopping, instead of samples held out from
+            `X`. Passed to a cross-validation as a fit parameter, it is sliced along
+            with `X` if both have the same number of samples. In a pipeline,
+            ``Pipeline(transform_input=["X_val"])`` transforms it by the preceding
+            steps. Not available with `X_target`.
+        {sample_weight}
+        {sample_weight_val}
 
         Returns
         -------
-        self : object
-            Fitted estimator.
+        {fit_returns}
 
         Raises
         ------
-        ValueError
-            If data or parameters are invalid, or if the loss is not finite before
-            anything good was reached.
+        {fit_raises}
         """
         self._check_corruption(X_target)
         if X_target is not None and X_val is not None:
@@ -178,64 +112,115 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
                 "Leave out X_val (validation pairs are split from X and X_target) or "
                 "X_target."
             )
-        return fit_estimator(
-            self, X, y, X_val=X_val, sample_weight=sample_weight, X_target=X_target
+        return self._fit(
+            X,
+            y,
+            X_target=X_target,
+            X_val=X_val,
+            sample_weight=sample_weight,
+            sample_weight_val=sample_weight_val,
         )
-
-    def fit_transform(
-        self, X, y=None, *, X_target=None, X_val=None, sample_weight=None
-    ):
-        """Fit the autoencoder to X and return the codes of X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data.
-        y : Ignored
-            Present for API consistency.
-        X_target, X_val, sample_weight : array-like, default=None
-            As in `fit`.
-
-        Returns
-        -------
-        codes : ndarray of shape (n_samples, n_components)
-            As `transform` gives them.
-        """
-        self.fit(X, y, X_target=X_target, X_val=X_val, sample_weight=sample_weight)
-        return self.transform(X)
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, *, X_target=None, sample_weight=None):
         """Take one epoch over X at the initial learning rate.
 
-        Centering, scale, PCA shortcut and form of the codes are found from the samples
-        of all calls while these are fewer than 100, or than four per component: each
-        time that they have doubled, training begins anew with all of them. Later calls
-        keep them; the number of components is that of the first call.
-        After `fit` the first epochs may raise the loss: the optimiser's moments are
-        kept with ``warm_start=True`` alone.
+        {partial_fit}
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            A batch of clean rows; with `X_target` of noisy ones.
+            A batch of clean samples; of noisy ones with `X_target`.
         y : Ignored
             Present for API consistency.
         X_target : array-like of shape (n_samples, n_features), default=None
-            The clean row of each noisy row of `X`.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            The clean sample of each noisy sample of `X`.
+        {batch_weight}
 
         Returns
         -------
-        self : object
-            The estimator after the epoch.
+        {partial_fit_returns}
         """
         self._check_corruption(X_target)
-        return partially_fit_estimator(
-            self, X, y, sample_weight=sample_weight, X_target=X_target
-        )
+        return self._fit_one_epoch(X, y, sample_weight=sample_weight, X_target=X_target)
+
+    def score(self, X, y=None, *, X_target=None, sample_weight=None):
+        r"""Return the share of the variance of the targets that is reconstructed.
+
+        .. math:: 1 - \frac{\|T - \hat X\|_F^2}{\|T - \mathrm{mean}\|_F^2}
+
+        with the targets T, the reconstruction of X and the training mean `mean_`; at
+        most 1, and negative where the mean would have been a better guess.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : Ignored
+            Present for API consistency.
+        X_target : array-like of shape (n_samples, n_features), default=None
+            The clean sample of each noisy sample of `X`. None means `X` itself, and is
+            an error after a fit to pairs.
+        {score_weight}
+
+        Returns
+        -------
+        score : float
+            For targets that equal the training mean, 1 if they are reconstructed and
+            0 otherwise.
+
+        Raises
+        ------
+        ValueError
+            If data are invalid, or if the fit was to pairs and `X_target` is None.
+        """
+        X, target = self._check_pairs(X, X_target, "score")
+        if target is None:
+            warn_of_ignored_rows(self, X, y, _IGNORED_BY_SCORE)
+        return self._share_explained(X, sample_weight, target)
+
+    def score_samples(self, X, *, X_target=None):
+        """Return minus the squared reconstruction error of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        X_target : array-like of shape (n_samples, n_features), default=None
+            The clean row of each noisy row of `X`, which its reconstruction is
+            compared with. None means `X` itself, and is an error after a fit to pairs.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Summed over the features, in X's units squared; the higher, the better
+            the row is reconstructed.
+
+        Raises
+        ------
+        ValueError
+            If data are invalid, or if the fit was to pairs and `X_target` is None.
+        """
+        X, target = self._check_pairs(X, X_target, "score_samples")
+        return -self._codec_for().squared_residuals(X, target=target)
+
+    def _check_pairs(self, X, X_target, method):
+        """Return validated samples and their targets, or None for X itself."""
+        X = self._check_rows(X)
+        if X_target is not None:
+            self._check_layout(X_target, "X_target")
+            return X, check_rows_like(self, X_target, X, "X_target", same_length=True)
+        if self._fitted_to_pairs:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted to pairs, so {method} compares "
+                "the reconstruction of X with its targets: pass "
+                f"{method}(X, X_target=...). A search passes them on with "
+                "sklearn.set_config(enable_metadata_routing=True), "
+                "estimator.set_fit_request(X_target=True)"
+                ".set_score_request(X_target=True) and search.fit(X, X_target=...)."
+            )
+        return X, None
 
     def _check_corruption(self, X_target):
         check_corruption_level(self.corruption, self.corruption_level)
@@ -249,12 +234,8 @@ class BaseDenoisingAutoencoder(BaseAutoencoder):
             )
 
     def _make_objective(self, criterion, corruption):
-        return functools.partial(
-            denoising_error,
-            criterion=criterion,
-            corruption=corruption,
-            emphasis=check_emphasis(self.emphasis),
-        )
+        emphasis = check_emphasis(self.emphasis)
+        return ReconstructionObjective(criterion, corruption, emphasis)
 
     def _make_corruption(self, rows):
         return make_corruption(self.corruption, self.corruption_level, rows)

@@ -1,26 +1,40 @@
 """What every fitted estimator with a network has in common."""
 
-import math
-
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skae._engine.fitted_attributes import make_codec
+from skae._estimators.base.validation import check_rows
 from skae._networks.summary import network_summary
-from skae._utils.device import own_defaults
-from skae._utils.threads import limit_threads
+from skae._utils.context import own_context
 
 
-class FittedNetworkMixin:
+class FittedNetworkMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """The network in use, its pickle and its summary.
 
     An estimator is fitted once it has `network_`. `_codec` holds copies of `_scaling`,
-    `network_` and the head in two precisions, which a pickle leaves out.
+    `network_` and `_head` in two precisions, which a pickle leaves out.
     """
 
-    # Samples of the first calls of `partial_fit`, while they are few.
-    _early_rows = None
-    # Number of samples that its scales and axes were made from; many if it is unknown.
-    _n_at_start = math.inf
+    def transform(self, X):
+        """Return the codes of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components)
+            Computed in float32 for float32 `X` and in float64 otherwise.
+        """
+        return self._codec_for().encode(self._check_rows(X))
+
+    @property
+    def encoder_(self):
+        """`torch.nn.Module` from rows of X (float32) to codes."""
+        return self._codec_for().modules()[0]
 
     def summary(self):
         """Return a table of the network's layers and parameters.
@@ -33,27 +47,35 @@ class FittedNetworkMixin:
         check_is_fitted(self)
         return network_summary(type(self).__name__, self.network_)
 
-    def _current_head(self):
-        """Return the `Head` between the network's codes and the user's."""
-        return self._head
-
     def _codec_for(self):
         check_is_fitted(self)
         return self._codec
 
+    def _check_rows(self, X):
+        check_is_fitted(self)
+        return check_rows(self, X, reset=False)
+
+    @property
+    def _n_features_out(self):
+        return len(self._head.scale)
+
     def __sklearn_is_fitted__(self):
         return hasattr(self, "network_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
 
     def __getstate__(self):
         state = dict(super().__getstate__())
         state.pop("_codec", None)
         return state
 
-    @own_defaults()
-    @limit_threads(1)
+    @own_context()
     def __setstate__(self, state):
         super().__setstate__(state)
         if "network_" in state:
             self._codec = make_codec(
-                self._scaling, self.network_, self._current_head(), self.n_threads
+                self._scaling, self.network_, self._head, self.n_threads
             )

@@ -1,58 +1,44 @@
 """What a variant of an autoencoder may override."""
 
-from abc import ABCMeta, abstractmethod
 from collections.abc import Sized
 
-from skae._engine.initialization import Criterion
 from skae._estimators.base.validation import hidden_layer_sizes
 from skae._functional.linear_maps import principal_axes
 from skae._functional.losses import LOSSES, resolve_link
 from skae._networks.dense import DenseAutoencoder
+from skae._training.criterion import ScaledLoss
+from skae._training.objective import ReconstructionObjective
 from skae._utils.flat_rows import check_flat_rows
 
 
-class AutoencoderHooks(metaclass=ABCMeta):
-    """The methods that the fit of an autoencoder calls, with their defaults.
+class AutoencoderOverrides:
+    """The methods that describe a variant, with their defaults.
 
-    A variant gives its objective by `_make_objective` and overrides the others where
-    its network, its linear path or the noise on its input differ.
+    A variant overrides `_make_objective` if it minimizes more than the reconstruction
+    error, and the others if its network, its linear path or the noise on its input
+    differ.
     """
 
-    @abstractmethod
     def _make_objective(self, criterion, corruption):
-        """Return ``objective(network, rows, generator) -> {term: row losses}``.
+        """Return the `Objective` that the fit minimizes.
 
-        `criterion` is what `_make_criterion` and `corruption` what
-        `_make_corruption` returned. A function that is decorated with `written_out`,
-        or a partial of one, is trained without autograd where the network allows it.
+        `criterion` and `corruption` come from `_make_criterion` and `_make_corruption`.
         """
-
-    # What an epoch of training minimises in place of the objective, a function of
-    # (objective, epoch); None where it is the objective.
-    _anneal = None
+        return ReconstructionObjective(criterion, corruption)
 
     # Default decay of the weights of a network without a linear path, as a share of
     # that of a network whose linear path explains everything.
     _decay_without_path = 1.0
 
-    # Number of starts; a parameter of the classes with a linear path.
-    n_init = 1
     # Whether the loss of a sample is a sum over the features, not a mean.
     _sums_over_features = False
 
     # Whether `fit` takes X_target, the clean rows of a noisy X.
     _takes_pairs = False
 
-    def _first_judged_epoch(self):
-        """Return the first epoch whose loss can be compared with later ones."""
-        return 1
-
     def _make_criterion(self, scaling):
-        """Return the elementwise loss, a function of (output, target).
-
-        With a method `with_gradient`, as `Criterion` has, it needs no autograd.
-        """
-        return Criterion(self.loss, scaling)
+        """Return the `Criterion`, the loss of each element of the output."""
+        return ScaledLoss(self.loss, scaling)
 
     def _link(self):
         """Return the name of the link between the decoder's output and X."""
@@ -98,10 +84,6 @@ class AutoencoderHooks(metaclass=ABCMeta):
         """
         return {}
 
-    def _warn_of_outcome(self):
-        """Warn about a degenerate fit, such as dead units or posterior collapse."""
-        return None
-
     def _build_network(self, shape, n_components, **correction):
         """Return the network for data of `shape`, not yet initialised.
 
@@ -112,7 +94,7 @@ class AutoencoderHooks(metaclass=ABCMeta):
             n_components=n_components,
             hidden_layer_sizes=hidden_layer_sizes(self, shape),
             activation=self.activation,
-            linear_path=self.linear_path is not None,
+            linear_path=self._has_linear_path(),
             tied_weights=self.tied_weights,
             dropout=self.dropout,
             batch_norm=self.batch_norm,
@@ -140,16 +122,17 @@ class AutoencoderHooks(metaclass=ABCMeta):
         """
         return None
 
-    def _n_parts(self, shape):
-        """Return the number of stages reported to callbacks, or None for one."""
-        return None
+    def _n_pretrained_layers(self, shape):
+        """Return the number of layers that are trained before the fit."""
+        return 0
 
-    def _pretrain(self, network, scaling, samples, seed, report):
-        """Train a network in parts before its fit; return the `Pretraining`, or None.
+    def _pretrain(self, config, initial, samples, progress):
+        """Train parts of a network before its fit; return the `Pretraining`.
 
-        `report.pretraining(layer)` gives the monitors of the part of a `LayerSpec`.
+        It is called where the estimator has a parameter `pretraining` that is not None.
+        `progress.pretraining(layer, max_iter)` gives the monitors of a `LayerSpec`.
         """
-        return None
+        raise NotImplementedError
 
     def _linear_path_is_optimal(self):
         """Whether no training can improve on the linear path."""

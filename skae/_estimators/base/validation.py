@@ -8,22 +8,19 @@ from scipy.sparse import issparse
 from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
-from skae._engine.initialization import (
-    Samples,
-    Setup,
-    build_network,
-    default_hidden_layer_sizes,
-)
-from skae._functional.linear_maps import resolve_n_components
+from skae._engine.dataset import Samples
+from skae._functional.linear_maps import resolve_n_components as n_components_for
 from skae._functional.losses import LINKS
 from skae._networks.linear_path import is_linear_path
 from skae._networks.scaling import Scaling
+from skae._parameters.shared import default_hidden_layer_sizes
 from skae._utils.threads import limit_threads_for
 from skae._utils.validation import (
     FLOAT_DTYPES,
     check_dense,
     check_hidden_layer_sizes,
     check_rows_like,
+    check_validation_weights,
     check_weights,
     finite_values,
 )
@@ -39,7 +36,7 @@ _ZERO_TOLERANCE = {np.float64: 1e-12, np.float32: 1e-6}
 IGNORED_BY_SCORE = (
     "score evaluates X alone. To compare y with the reconstruction of X, use "
     "sklearn.metrics.r2_score(y, model.reconstruct(X), multioutput='variance_weighted')"
-    "; a fit to pairs takes y as X_target."
+    ", or DenoisingAutoencoder, whose fit and score take X_target=y."
 )
 
 
@@ -53,6 +50,7 @@ def check_samples(
     y_val=None,
     classes=None,
     sample_weight=None,
+    sample_weight_val=None,
     reset,
 ):
     """Return validated `Samples` of a fit and of its validation rows, or None."""
@@ -71,18 +69,26 @@ def check_samples(
     validation = None
     if X_val is None and y_val is not None:
         raise ValueError("y_val is the target of X_val, which is None. Pass both.")
-    if X_val is not None:
+    if X_val is None:
+        check_validation_weights(sample_weight_val, X_val)
+    else:
         estimator._check_layout(X_val, "X_val")
         X_val = check_rows_like(estimator, X_val, X, "X_val", same_length=False)
         X_val = estimator._mark_missing(X_val, "X_val")
         X_val = _check_domain(estimator, X_val, "X_val")
-        given = estimator._condition(y_val, X_val, "y_val", reset=False)
-        validation = Samples(X_val, X_val, y=given)
-    samples = Samples(X, target, weight, condition)
-    if weight is not None and np.any(weight == 0):
-        # A row of weight zero is a row that is not there.
-        samples = samples.take(np.flatnonzero(weight))
-    return samples, validation
+        weight_val = check_validation_weights(sample_weight_val, X_val)
+        given = estimator._condition(
+            y_val, X_val, "y_val", reset=False, weight=weight_val
+        )
+        validation = _without_zero_weights(Samples(X_val, X_val, weight_val, given))
+    return _without_zero_weights(Samples(X, target, weight, condition)), validation
+
+
+def _without_zero_weights(samples):
+    """Return `samples` without those of weight zero, which do not count."""
+    if samples.weight is None or np.all(samples.weight):
+        return samples
+    return samples.take(np.flatnonzero(samples.weight))
 
 
 def check_rows(estimator, X, *, reset, encoder=None):
@@ -160,11 +166,6 @@ def _warn_of_clean_y(estimator, X, y, X_target):
     warn_of_ignored_rows(estimator, X, y, remedy)
 
 
-def set_up(estimator, samples, seed):
-    """Return the `Setup` of a fit: link, number of components and seed."""
-    return Setup(estimator._link(), _n_components(estimator, samples, seed), seed)
-
-
 def hidden_layer_sizes(estimator, shape):
     """Return the widths for data of `shape`, and refuse what cannot be built."""
     if getattr(estimator, "tied_weights", False) and estimator.activation == "maxout":
@@ -177,7 +178,7 @@ def hidden_layer_sizes(estimator, shape):
     return check_hidden_layer_sizes(estimator.hidden_layer_sizes)
 
 
-def check_same_network(estimator):
+def check_same_network(estimator, model):
     """Refuse to go on with a network other than the one the parameters describe."""
     asked = {"n_components": estimator.n_components_}
     if isinstance(estimator.n_components, numbers.Integral):
@@ -185,7 +186,7 @@ def check_same_network(estimator):
     shape = (estimator.n_samples_, estimator.n_features_in_)
     # Without what the fitted one lacks: of many features that is most of it.
     correction = not is_linear_path(estimator.network_)
-    network = build_network(estimator, shape, asked["n_components"], correction)
+    network = model.network(shape, asked["n_components"], correction=correction)
     kinds = [type(n).__name__ for n in (estimator.network_, network)]
     if kinds[0] != kinds[1]:
         raise ValueError(
@@ -193,9 +194,9 @@ def check_same_network(estimator):
             "last fit, which warm_start and partial_fit go on with. Set them back, or "
             "fit a clone."
         )
-    if estimator._link() != estimator._scaling.link:
+    if model.link != estimator._scaling.link:
         raise ValueError(
-            f"The parameters ask for the link {estimator._link()!r} from network to X "
+            f"The parameters ask for the link {model.link!r} from network to X "
             f"in place of the {estimator._scaling.link!r} of the last fit, which "
             "warm_start and partial_fit go on with. Set loss and out_activation, or "
             "likelihood, back, or fit a clone."
@@ -214,18 +215,6 @@ def check_same_arguments(fitted, asked):
                 f"{value!r} since the last fit, whose network warm_start and "
                 "partial_fit go on with. Set it back, or fit a clone."
             )
-
-
-def check_partial_fit(estimator):
-    """Refuse what needs all the data at once, or repeated epochs."""
-    if estimator.early_stopping is True:
-        raise ValueError("partial_fit does not support early_stopping=True")
-    if isinstance(estimator.n_components, str | float):
-        raise ValueError(
-            "partial_fit needs n_components to be an int or None: what share of "
-            "the variance components explain is known only with all the data. "
-            f"Got {estimator.n_components!r}."
-        )
 
 
 def _check_domain(estimator, X, name):
@@ -258,7 +247,8 @@ def n_components_of_stream(estimator, n_features):
     return int(wanted)
 
 
-def _n_components(estimator, samples, seed):
+def resolve_n_components(estimator, samples, seed):
+    """Return the number of components of a fit."""
     X, wanted = samples.X, estimator.n_components
     if wanted is None:
         return estimator._default_n_components(X.shape[1])
@@ -266,13 +256,13 @@ def _n_components(estimator, samples, seed):
         rng = np.random.RandomState(seed)
         with limit_threads_for(estimator.n_threads, X):
             observed = Scaling.fit(X, "identity", samples.weight).fill(X)
-            return resolve_n_components(observed, wanted, rng, samples.weight)
+            return n_components_for(observed, wanted, rng, samples.weight)
     _warn_beyond_rank(estimator, wanted, "min(n_samples, n_features)", min(X.shape))
     return int(wanted)
 
 
 def _warn_beyond_rank(estimator, wanted, name, largest):
-    if wanted > largest and estimator.linear_path is not None:
+    if wanted > largest and estimator._has_linear_path():
         warn_caller(
             f"n_components={wanted} is more than {name}={largest}: the components "
             "beyond the rank of the data carry nothing on the linear path. Use "

@@ -1,15 +1,11 @@
 """The plain autoencoder."""
 
-import functools
-
 from skae._estimators.base.autoencoder import BaseAutoencoder
-from skae._estimators.base.reconstruction import reconstruction_error
 from skae._parameters.document import document
-from skae._parameters.shared import LINEAR_PATH_CONSTRAINTS
-from skae._utils.sklearn_compat import StrOptions
+from skae._parameters.shared import ATTRIBUTES, PARAMETERS
 
 
-@document()
+@document(PARAMETERS, ATTRIBUTES)
 class AutoencoderTransformer(BaseAutoencoder):
     r"""Nonlinear dimensionality reduction that starts from PCA and never falls behind.
 
@@ -59,15 +55,9 @@ class AutoencoderTransformer(BaseAutoencoder):
     >>> pca = PCA(8).fit(X[:1500])
     >>> residual = X[1500:] - pca.inverse_transform(pca.transform(X[1500:]))
     >>> unexplained = (residual**2).sum() / ((X[1500:] - pca.mean_) ** 2).sum()
-    >>> bool(1 - autoencoder.score(X[1500:]) < 0.6 * unexplained)
-    True
+    >>> 1 - autoencoder.score(X[1500:]), float(unexplained)
+    (0.169..., 0.342...)
     """
-
-    _parameter_constraints: dict = {
-        **BaseAutoencoder._parameter_constraints,
-        **LINEAR_PATH_CONSTRAINTS,
-        "linear_path": [StrOptions({"pca"}), None],
-    }
 
     def __init__(
         self,
@@ -137,6 +127,3 @@ class AutoencoderTransformer(BaseAutoencoder):
         self.n_threads = n_threads
         self.verbose = verbose
         self.random_state = random_state
-
-    def _make_objective(self, criterion, corruption):
-        return functools.partial(reconstruction_error, criterion=criterion)

@@ -1,6 +1,5 @@
 """The sparse autoencoder."""
 
-import functools
 import math
 
 import numpy as np
@@ -11,15 +10,15 @@ from sklearn.exceptions import ConvergenceWarning
 from skae._estimators.base.autoencoder import BaseAutoencoder
 from skae._estimators.base.validation import hidden_layer_sizes
 from skae._estimators.dense.sparsity import (
-    kl_penalty,
-    l1_penalty,
-    penalised_error,
-    top_k_error,
+    KLPenalty,
+    L1Penalty,
+    PenalizedObjective,
+    TopKObjective,
 )
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.sparse import RectifiedAutoencoder, TopKAutoencoder
-from skae._parameters.document import document
-from skae._parameters.shared import AUTOENCODER_CONSTRAINTS
+from skae._parameters.document import Parameter, document
+from skae._parameters.shared import ATTRIBUTES, PARAMETERS
 from skae._training.optimizers import OPTIMIZERS
 from skae._utils.sklearn_compat import StrOptions, align_sparse
 from skae._utils.validation import check_codes, integers_from, reals
@@ -56,64 +55,63 @@ encoder_, decoder_ : torch.nn.Module
 
 
 @document(
-    attributes=_ATTRIBUTES,
-    n_components=(
-        "int, float, 'mle' or None",
-        """
-        Number of codes; None is ``4 * n_features``, at most 1024. A float in (0, 1)
+    PARAMETERS,
+    _ATTRIBUTES,
+    ATTRIBUTES,
+    n_components="""
+        Number of codes; None means ``4 * n_features``, at most 1024. A float in (0, 1)
         and 'mle' are as in `AutoencoderTransformer`.
         """,
-    ),
-    sparsity=(
-        "{'top_k', 'kl', 'l1'}",
+    sparsity=Parameter(
+        [StrOptions({"top_k", "kl", "l1"})],
         """
-        'top_k' keeps the `k` largest codes of each row [1]_, 'kl' holds the mean of
-        codes in (0, 1) near `sparsity_target` [2]_, 'l1' penalises their sum.
+        How codes are made sparse. 'top_k' keeps the `k` largest codes of each
+        sample [1]_, 'kl' holds the mean of each code, in (0, 1), near
+        `sparsity_target` [2]_, and 'l1' penalizes the sum of the codes.
         """,
     ),
-    sparsity_target=(
-        "float in (0, 1)",
+    sparsity_target=Parameter(
+        [reals(0, 1, "neither")],
         """
-        With 'kl' the mean that each code is to have; with 'top_k' and ``k=None`` the
-        share of the codes that are kept.
+        Target of the mean of each code with 'kl'; with 'top_k' and ``k=None`` the share
+        of the codes that are kept.
         """,
     ),
-    sparsity_weight=(
-        "float or 'auto'",
+    sparsity_weight=Parameter(
+        [reals(0, None, "left"), StrOptions({"auto"})],
         """
-        Weight of the penalty of 'kl' or 'l1' beside the loss summed over the features,
-        for features of variance 1 on average. 'auto' is 3 for 'kl' and 1 for 'l1'.
+        Weight of the penalty of 'kl' or 'l1', relative to the loss summed over the
+        features, for features of variance 1 on average. 'auto' means 3 for 'kl' and 1
+        for 'l1'.
         """,
     ),
-    k=(
-        "int or None",
+    k=Parameter(
+        [integers_from(1), None],
         """
-        Codes of a row that are not zero with 'top_k'; None is ``sparsity_target *
-        n_components``, rounded, and at least 1.
+        Number of nonzero codes of a sample with 'top_k'; None means
+        ``sparsity_target * n_components``, rounded, and at least 1.
         """,
     ),
-    k_transform=(
-        "int or None",
+    k_transform=Parameter(
+        [integers_from(1), None],
         """
         Codes of a row that are not zero in what `transform` returns with 'top_k', its
         largest; None is `k`. More, up to some four times `k`, make better features for
         a classifier [1]_, fewer tell less. The other methods and `encoder_` keep `k`.
         """,
     ),
-    sparse_output=(
-        "bool",
+    sparse_output=Parameter(
+        ["boolean"],
         """
-        Whether `transform` returns a sparse matrix in CSR format, made without a dense
-        one in between. Codes of 'kl' are never zero.
+        Whether `transform` returns a sparse matrix in CSR format, built without a dense
+        intermediate. Codes of 'kl' are never zero.
         """,
     ),
-    hidden_layer_sizes=(
-        "tuple of int, int or 'auto'",
-        """
-        Widths of the layers between input and code, mirrored by the decoder. ``()`` is
-        one layer each way; 'auto' as in `AutoencoderTransformer`.
+    hidden_layer_sizes="""
+        Widths of the layers between input and code, mirrored by the decoder. With
+        ``()`` encoder and decoder have one layer each; 'auto' as in
+        `AutoencoderTransformer`.
         """,
-    ),
 )
 class SparseAutoencoder(BaseAutoencoder):
     r"""Autoencoder with more codes than features, few of them active in a row.
@@ -166,21 +164,9 @@ class SparseAutoencoder(BaseAutoencoder):
     >>> codes = coder.fit_transform(X)
     >>> codes.shape, codes.nnz // len(X)
     ((1797, 200), 10)
-    >>> bool(coder.score(X) > 0.9)
-    True
+    >>> coder.score(X)
+    0.92...
     """
-
-    linear_path = None  # a parameter elsewhere
-
-    _parameter_constraints: dict = {
-        **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k != "whiten"},
-        "sparsity": [StrOptions({"top_k", "kl", "l1"})],
-        "sparsity_target": [reals(0, 1, "neither")],
-        "sparsity_weight": [reals(0, None, "left"), StrOptions({"auto"})],
-        "k": [integers_from(1), None],
-        "k_transform": [integers_from(1), None],
-        "sparse_output": ["boolean"],
-    }
 
     def __init__(
         self,
@@ -357,16 +343,13 @@ class SparseAutoencoder(BaseAutoencoder):
         if self.sparsity == "top_k":
             # Which units are idle changes while a line search goes on.
             revival = _REVIVAL if self.solver in OPTIMIZERS else 0.0
-            return functools.partial(top_k_error, criterion=criterion, revival=revival)
-        penalty = l1_penalty
-        if self.sparsity == "kl":
-            penalty = functools.partial(kl_penalty, target=self.sparsity_target)
+            return TopKObjective(criterion, revival)
+        is_kl = self.sparsity == "kl"
+        penalty = KLPenalty(self.sparsity_target) if is_kl else L1Penalty()
         weight = self.sparsity_weight
         if weight == "auto":
             weight = _DEFAULT_WEIGHTS[self.sparsity]
-        return functools.partial(
-            penalised_error, criterion=criterion, penalty=penalty, weight=weight
-        )
+        return PenalizedObjective(criterion, penalty, weight)
 
     def _own_attributes(self, attributes, samples):
         deviations = np.sqrt(attributes["explained_variance_"])

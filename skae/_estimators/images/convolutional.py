@@ -7,8 +7,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skae._estimators.base.denoising import (
-    CORRUPTION_CONSTRAINTS,
-    CORRUPTION_TEXTS,
     BaseDenoisingAutoencoder,
     check_emphasis,
     make_corruption,
@@ -22,12 +20,10 @@ from skae._estimators.images.image_shape import (
 )
 from skae._networks.convolution import POOLINGS, UPSAMPLINGS
 from skae._networks.convolutional import ConvolutionalNetwork, UNet
-from skae._parameters.document import document
-from skae._parameters.shared import AUTOENCODER_CONSTRAINTS
+from skae._parameters import denoising, shared
+from skae._parameters.document import Parameter, document
 from skae._utils.sklearn_compat import StrOptions
 from skae._utils.validation import integers_from
-
-_NOT_THERE = ("hidden_layer_sizes", "tied_weights")
 
 _ATTRIBUTES = """
 image_shape_ : tuple of three ints
@@ -36,8 +32,8 @@ feature_map_shape_ : tuple of three ints
     Height, width and channels of the innermost feature map, which with
     ``n_components=None`` is the code: ``codes.reshape(-1, *feature_map_shape_)``.
 encoder_, decoder_ : torch.nn.Module
-    From rows of X to codes and back, for tensors in float32. With skip connections
-    there is no `decoder_`.
+    Map samples to codes and codes to samples, as tensors in float32. With skip
+    connections there is no `decoder_`.
 """
 
 
@@ -57,84 +53,77 @@ def _has_decoder(estimator):
 
 
 @document(
-    attributes=_ATTRIBUTES,
-    n_components=(
-        "int, float, 'mle' or None",
-        """
-        Number of codes, given by a dense layer after the last feature map. None leaves
-        that layer out: the code is the feature map, as a flat row. A float in (0, 1)
-        and 'mle' are as in `AutoencoderTransformer`.
+    shared.PARAMETERS | denoising.PARAMETERS,
+    _ATTRIBUTES,
+    denoising.ATTRIBUTES,
+    shared.ATTRIBUTES,
+    n_components="""
+        Number of codes, computed by a dense layer after the last feature map. None
+        omits that layer: the code is the feature map, flattened. A float in (0, 1) and
+        'mle' are as in `AutoencoderTransformer`.
         """,
-    ),
-    image_shape=(
-        "tuple of two or three ints or None",
+    image_shape=Parameter(
+        ["array-like", None],
         """
         (height, width) or (height, width, channels) of each image, whose pixels are in
-        numpy's order: a row of X is ``image.reshape(-1)``. None is a square where the
-        number of features is a square number, otherwise one row of pixels.
+        numpy's order: a row of X is ``image.reshape(-1)``. None means a square if the
+        number of features is a square number, otherwise a single row of pixels.
         """,
+        "tuple of two or three ints or None",
     ),
-    channels=(
-        "tuple of int or int",
+    channels=Parameter(
+        ["array-like", integers_from(1)],
         """
-        Channels of the feature map of each stage, from the image towards the code. A
-        stage is a convolution and a pooling, which halves height and width; the
-        decoder mirrors them.
+        Channels of the feature map of each stage, from the image to the code. A stage
+        is a convolution and a pooling, which halves height and width; the decoder
+        mirrors the stages.
         """,
+        "tuple of int or int",
     ),
-    kernel_size=(
-        "int or tuple of two ints",
+    kernel_size=Parameter(
+        ["array-like", integers_from(1)],
         """
         Side, or height and width, of the kernels.
         """,
+        "int or tuple of two ints",
     ),
-    pooling=(
-        "{'stride', 'max', 'average'}",
+    pooling=Parameter(
+        [StrOptions(set(POOLINGS))],
         """
-        What halves height and width (an odd length is rounded up): a convolution of
-        every second pixel, or the largest or the mean of two by two pixels after the
-        convolution. 'stride' keeps best what lies where, 'max' is usual for codes that
-        are to be classified.
+        How height and width are halved (an odd length is rounded up): by a convolution
+        of every second pixel, or by the maximum or the mean of two by two pixels after
+        the convolution. 'stride' preserves positions best; 'max' is usual for codes
+        that are to be classified.
         """,
     ),
-    upsampling=(
-        "{'transposed', 'nearest'}",
+    upsampling=Parameter(
+        [StrOptions(set(UPSAMPLINGS))],
         """
-        What doubles them in the decoder: a transposed convolution, or each pixel
-        repeated before a convolution, which is smoother.
+        How height and width are doubled in the decoder: by a transposed convolution,
+        or by repeating each pixel before a convolution, which is smoother.
         """,
     ),
-    skip_connections=(
-        "bool",
+    skip_connections=Parameter(
+        ["boolean"],
         """
-        Whether the decoder gets, at each size, the feature map of the encoder as well:
-        a U-Net [2]_. It restores images to the pixel, and is to be given noisy images
-        (`corruption`) or pairs (`X_target`), for it could copy its input; its codes
-        alone do not give the image back.
+        Whether the decoder also receives the feature map of the encoder at each size: a
+        U-Net [2]_. It restores images to the pixel and needs noisy images
+        (`corruption`) or pairs (`X_target`), because it could otherwise copy its input.
+        Its codes alone do not suffice to reconstruct the image.
         """,
     ),
-    **CORRUPTION_TEXTS
-    | {
-        "corruption": (
-            "{'masking', 'gaussian', 'salt_and_pepper', 'swap'}, callable or None",
-            """
-            What the network learns to undo, drawn anew for each batch. 'masking' sets
-            values to their pixel's mean, 'gaussian' adds normal noise,
-            'salt_and_pepper' sets values to the smallest or largest of their channel in
-            all images, and 'swap' to the value of the same pixel in another image. A
-            callable is called as ``corruption(X, random_state)`` with a batch in X's
-            units (ndarray of flat rows) and a `RandomState`, and returns a corrupted
-            copy. None: images are reconstructed as they are.
-            """,
-        ),
-        "emphasis": (
-            "tuple of two floats",
-            """
-            Weight of the loss on the values that the corruption changed, and on the
-            rest. (1, 0) scores the changed values alone.
-            """,
-        ),
-    },
+    corruption=Parameter(
+        [*denoising.PARAMETERS["corruption"].constraint, None],
+        """
+        Corruption that the network learns to undo, drawn anew for each batch. 'masking'
+        sets values to the mean of their pixel, 'gaussian' adds normal noise,
+        'salt_and_pepper' sets values to the minimum or maximum of their channel in all
+        images, and 'swap' to the value of the same pixel in another image. A callable
+        is called as ``corruption(X, random_state)`` with a batch in the units of X
+        (ndarray of flat images) and a `RandomState`, and returns a corrupted copy. With
+        None the images are reconstructed as they are.
+        """,
+    ),
 )
 class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
     r"""Autoencoder of images by convolutions, plain, denoising or as a U-Net.
@@ -187,25 +176,12 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
     >>> codes = autoencoder.fit_transform(X)
     >>> codes.shape, autoencoder.feature_map_shape_
     ((1797, 16), (2, 2, 32))
-    >>> bool(autoencoder.score(X) > 0.9)
-    True
+    >>> autoencoder.score(X)
+    0.94...
     """
 
-    linear_path = None  # a parameter elsewhere
     # Measured: decay costs a tenth of what is explained.
     _decay_without_path = 0.0
-
-    _parameter_constraints: dict = {
-        **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k not in _NOT_THERE},
-        "image_shape": ["array-like", None],
-        "channels": ["array-like", integers_from(1)],
-        "kernel_size": ["array-like", integers_from(1)],
-        "pooling": [StrOptions(set(POOLINGS))],
-        "upsampling": [StrOptions(set(UPSAMPLINGS))],
-        "skip_connections": ["boolean"],
-        **CORRUPTION_CONSTRAINTS,
-        "corruption": [*CORRUPTION_CONSTRAINTS["corruption"], None],
-    }
 
     def __init__(
         self,

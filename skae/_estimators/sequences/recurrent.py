@@ -1,8 +1,8 @@
 """The recurrent autoencoder."""
 
-import functools
 import math
 import numbers
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,111 +14,120 @@ from skae._estimators.sequences.sequence_shape import (
     resolve_sequence_shape,
 )
 from skae._networks.recurrent import CELLS, SequenceAutoencoder
-from skae._parameters.document import document
-from skae._parameters.shared import AUTOENCODER_CONSTRAINTS
+from skae._parameters.document import Parameter, document
+from skae._parameters.shared import ATTRIBUTES, PARAMETERS
+from skae._training.criterion import Criterion
 from skae._utils.sklearn_compat import StrOptions
 from skae._utils.validation import integers_from, reals
-
-_NOT_THERE = ("hidden_layer_sizes", "activation", "tied_weights", "batch_norm")
 
 _ATTRIBUTES = """
 sequence_shape_ : tuple of two ints
     Number of steps and number of features of the sequences.
 frame_length_ : int
-    Steps that the network reads and writes at once.
+    Number of steps that the network reads and writes at once.
 mean_ : ndarray of shape (n_features,)
-    Mean of the training rows, without their padding.
+    Mean of the training samples, without their padding.
 """
 
 
-def sequence_error(network, rows, generator, *, criterion):
-    r"""Return the error of each row over the steps it has.
+@dataclass(frozen=True)
+class PaddedLoss(Criterion):
+    r"""A loss that is zero where the target is padding, which is NaN.
+
+    The other elements are multiplied by :math:`p / \bar p`, p being the number of
+    columns and :math:`\bar p` the mean number of values of a training row. The mean
+    over the columns is then
 
     .. math:: \frac{1}{\bar p} \sum_{t \le T} \sum_j \ell(\hat x_{tj}, x_{tj})
 
-    with T the length of the row's sequence and :math:`\bar p` the mean number of values
-    of a training row: each value counts alike, in long sequences and in short ones.
+    with T the length of the row's sequence: each value counts alike, in long sequences
+    and in short ones.
+
+    Parameters
+    ----------
+    criterion : Criterion
+    row_size : float
+        :math:`\bar p`.
     """
-    padding = rows.target.isnan()
-    errors = criterion(network(rows.x, generator), rows.target.nan_to_num(0.0))
-    errors = errors.masked_fill(padding, 0.0).sum(dim=1)
-    return {"reconstruction": errors / criterion.scaling.row_size}
+
+    criterion: Criterion
+    row_size: float
+
+    def losses(self, output, target):
+        """Return the loss of each element."""
+        errors = self.criterion.losses(output, target.nan_to_num(0.0))
+        errors = errors.masked_fill(target.isnan(), 0.0)
+        return errors * (target.shape[1] / self.row_size)
 
 
 @document(
-    attributes=_ATTRIBUTES,
-    n_components=(
-        "int, float, 'mle' or None",
-        """
-        Number of codes; None is 32. A float in (0, 1) and 'mle' are as in
+    PARAMETERS,
+    _ATTRIBUTES,
+    ATTRIBUTES,
+    n_components="""
+        Number of codes; None means 32. A float in (0, 1) and 'mle' are as in
         `AutoencoderTransformer`.
         """,
-    ),
-    sequence_shape=(
-        "tuple of two ints or None",
+    sequence_shape=Parameter(
+        ["array-like", None],
         """
-        (n_timesteps, n_features) of each sequence, whose steps follow each other in a
-        row of X: it is ``sequence.reshape(-1)``. None: a step is one column.
+        (n_timesteps, n_features) of each sequence. A row of X is
+        ``sequence.reshape(-1)``. None means that each step is one column.
         """,
+        "tuple of two ints or None",
     ),
-    cell=(
-        "{'gru', 'lstm'}",
+    cell=Parameter(
+        [StrOptions(set(CELLS))],
         """
         Gated recurrent unit [2]_ or long short-term memory [3]_.
         """,
     ),
-    hidden_size=(
-        "int",
+    hidden_size=Parameter(
+        [integers_from(1)],
         """
-        Units of each recurrent layer, of the encoder (in each direction) and of the
-        decoder.
+        Number of units of each recurrent layer of the encoder (in each direction) and
+        of the decoder.
         """,
     ),
-    n_layers=(
-        "int",
+    n_layers=Parameter(
+        [integers_from(1)],
         """
-        Recurrent layers, of the encoder and of the decoder.
+        Number of recurrent layers of the encoder and of the decoder.
         """,
     ),
-    bidirectional=(
-        "bool",
+    bidirectional=Parameter(
+        ["boolean"],
         """
         Whether the encoder reads each sequence from both ends, by separate cells.
         """,
     ),
-    frame_length=(
-        "int or 'auto'",
+    frame_length=Parameter(
+        [integers_from(1), StrOptions({"auto"})],
         """
-        Steps that are read, and written, at once: a sequence of T steps takes
-        ``T / frame_length`` of the cells' own. 'auto' takes as many as make 32 of them
-        or fewer.
+        Number of steps that are read, and written, at once: a sequence of T steps takes
+        ``T / frame_length`` steps of the cells. 'auto' means the smallest number with
+        which these are at most 32.
         """,
     ),
-    padding_value=(
+    padding_value=Parameter(
+        [reals(None, None, "neither"), "nan", None],
+        """
+        Value that marks the end of shorter sequences: steps at the end of a row, all of
+        whose features have this value, are ignored. It may be NaN, which
+        `StandardScaler` leaves unchanged. None means that all steps count.
+        """,
         "float or None",
-        """
-        Marks the end of shorter sequences: steps at the end of a row, all of whose
-        features have this value, are not looked at. It may be NaN, which
-        `StandardScaler` leaves as it is. None: all steps count.
-        """,
     ),
-    init=(
-        "{'auto', 'xavier_uniform', 'xavier_normal', 'kaiming_uniform', "
-        "'kaiming_normal', 'orthogonal', 'truncated_normal', 'uniform', 'normal', "
-        "'constant', 'zeros', 'ones'}",
-        """
-        How weights are drawn, gate by gate, but for those from step to step, which are
-        orthogonal. 'auto' is 'xavier_uniform'; 'uniform', 'normal' and
-        'truncated_normal' scale by 1 / sqrt(inputs), 'constant' is 1 / inputs.
+    init="""
+        Distribution of the initial weights, gate by gate; those from step to step are
+        always orthogonal. 'auto' means 'xavier_uniform'. 'uniform', 'normal' and
+        'truncated_normal' have a standard deviation in proportion to 1 / sqrt(fan_in),
+        and 'constant' is 1 / fan_in.
         """,
-    ),
-    dropout=(
-        "float in [0, 1)",
-        """
-        Share of the values between recurrent layers set to zero in training; without
-        effect for one layer.
+    dropout="""
+        Share of the values between recurrent layers that are set to zero during
+        training; without effect for one layer.
         """,
-    ),
 )
 class RecurrentAutoencoder(BaseAutoencoder):
     r"""Autoencoder of sequences by recurrent networks, of equal or unequal length.
@@ -183,23 +192,9 @@ class RecurrentAutoencoder(BaseAutoencoder):
     >>> codes = autoencoder.fit_transform(X.reshape(300, -1))
     >>> codes.shape
     (300, 2)
-    >>> bool(autoencoder.score(X.reshape(300, -1)) > 0.9)
-    True
+    >>> autoencoder.score(X.reshape(300, -1))
+    0.99...
     """
-
-    linear_path = None  # a parameter elsewhere
-    activation = "tanh"  # that of the cells
-
-    _parameter_constraints: dict = {
-        **{k: v for k, v in AUTOENCODER_CONSTRAINTS.items() if k not in _NOT_THERE},
-        "sequence_shape": ["array-like", None],
-        "cell": [StrOptions(set(CELLS))],
-        "hidden_size": [integers_from(1)],
-        "n_layers": [integers_from(1)],
-        "bidirectional": ["boolean"],
-        "frame_length": [integers_from(1), StrOptions({"auto"})],
-        "padding_value": [reals(None, None, "neither"), "nan", None],
-    }
 
     def __init__(
         self,
@@ -339,8 +334,8 @@ class RecurrentAutoencoder(BaseAutoencoder):
     def _default_n_components(self, n_features):
         return 32
 
-    def _make_objective(self, criterion, corruption):
-        return functools.partial(sequence_error, criterion=criterion)
+    def _make_criterion(self, scaling):
+        return PaddedLoss(super()._make_criterion(scaling), scaling.row_size)
 
     def _build_network(self, shape, n_components):
         sequence_shape = resolve_sequence_shape(self.sequence_shape, shape[1])

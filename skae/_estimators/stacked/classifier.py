@@ -1,19 +1,16 @@
 """The classifier on a stack of denoising autoencoders."""
 
-from skae._engine.pretraining.greedy import PRETRAINING_ATTRIBUTES
-from skae._estimators.stacked import predictor as _stacked
 from skae._estimators.stacked.predictor import BaseStackedDAE
 from skae._estimators.supervised.outputs import ClassifierOutputs
-from skae._parameters import prediction as docs
+from skae._parameters import prediction, pretraining
 from skae._parameters.document import document
-from skae._utils.sklearn_compat import StrOptions
 
 
 @document(
-    docs.CLASSES + PRETRAINING_ATTRIBUTES,
-    docs.ATTRIBUTES,
-    **_stacked.PARAMETERS,
-    class_weight=docs.CLASS_WEIGHT,
+    prediction.STACKED_PARAMETERS,
+    prediction.CLASSES,
+    pretraining.ATTRIBUTES,
+    prediction.ATTRIBUTES,
 )
 class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
     r"""Classifier whose layers first learn to restore their corrupted input.
@@ -66,16 +63,11 @@ class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
     >>> from sklearn.datasets import load_digits
     >>> from skae import StackedDAEClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> y_some = np.where(np.arange(len(y)) < 100, y, -1)  # labels of 100 rows
+    >>> y_some = np.where(np.arange(len(y)) < 100, y, -1)  # 100 labels
     >>> classifier = StackedDAEClassifier(unlabeled_label=-1, random_state=0)
-    >>> classifier.fit(X[:1500], y_some[:1500]).score(X[1500:], y[1500:]) > 0.8
-    True
+    >>> classifier.fit(X[:1500], y_some[:1500]).score(X[1500:], y[1500:])
+    0.81...
     """
-
-    _parameter_constraints: dict = {
-        **BaseStackedDAE._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
 
     def __init__(
         self,

@@ -4,55 +4,25 @@ from abc import ABCMeta
 
 import torch
 
-from skae._engine.config import resources
-from skae._engine.initialization import Start, make_rows, training_dtype
+from skae._engine.config import resolve_config, training_dtype
+from skae._engine.dataset import make_rows
+from skae._engine.initialization import InitialModel
 from skae._engine.pretraining.greedy import (
-    PRETRAINING_CONSTRAINTS,
-    PRETRAINING_TEXTS,
     corruption_levels,
-    pretrain,
+    pretrain_layers,
+    resolve_pretraining,
 )
 from skae._estimators.supervised.base import BasePredictor
-from skae._networks.layers import ACTIVATIONS, layerwise_init
+from skae._networks.layers import layerwise_init
 from skae._networks.predictor import StackedPredictor
 from skae._networks.scaling import Scaling
-from skae._parameters.prediction import PARAMETERS as PREDICTOR_PARAMETERS
-from skae._parameters.prediction import UNLABELED_LABEL
-from skae._parameters.shared import PREDICTOR_CONSTRAINTS
 from skae._utils.random import make_generator
-from skae._utils.sklearn_compat import StrOptions
 from skae._utils.threads import limit_threads
-from skae._utils.validation import check_hidden_layer_sizes, integers_from
-
-PARAMETERS = {
-    **PREDICTOR_PARAMETERS,
-    "hidden_layer_sizes": (
-        "tuple of int or int",
-        """
-        Widths of the hidden layers from the input on, one or more. The last is what
-        `transform` returns.
-        """,
-    ),
-    **PRETRAINING_TEXTS,
-    "activation": (
-        "{'relu', 'silu', 'leaky_relu', 'elu', 'gelu', 'tanh', 'logistic', 'identity'}",
-        """
-        Activation of the hidden layers.
-        """,
-    ),
-    "unlabeled_label": UNLABELED_LABEL,
-}
+from skae._utils.validation import check_hidden_layer_sizes
 
 
 class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
     """A multilayer perceptron whose hidden layers are pretrained one by one."""
-
-    _parameter_constraints: dict = {
-        **PREDICTOR_CONSTRAINTS,
-        "hidden_layer_sizes": ["array-like", integers_from(1)],
-        **PRETRAINING_CONSTRAINTS,
-        "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
-    }
 
     def _sizes(self):
         """Return the widths of the hidden layers."""
@@ -73,11 +43,11 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
     def _asked_network(self, n_outputs):
         return self._network(self.n_features_in_, n_outputs)
 
-    def _n_parts_before(self):
+    def _n_stages_before(self):
         return 0 if self.pretraining is None else len(self._sizes())
 
-    def _make_start(self, pool, n_outputs, seed, report):
-        corruption_levels(self, len(self._sizes()))
+    def _initialize(self, pool, n_outputs, seed, progress):
+        corruption_levels(self.corruption, self.corruption_level, len(self._sizes()))
         network = self._network(pool.X.shape[1], n_outputs)
         network.to(training_dtype(self.precision))
         init = layerwise_init(self.init, self.activation)
@@ -85,27 +55,30 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
         scaling = Scaling.fit(pool.X, "identity", pool.weight)
         curves = None
         if self.pretraining is not None:
-            curves = self._pretrain(network, scaling, pool, seed, report)
+            curves = self._pretrain(network, scaling, pool, seed, progress)
         own = {"pretraining_loss_curves_": curves}
-        return Start(scaling, network.eval(), None), own
+        return InitialModel(scaling, network.eval()), own
 
-    def _pretrain(self, network, scaling, pool, seed, report):
+    def _pretrain(self, network, scaling, pool, seed, progress):
         """Set the hidden layers' weights; return the loss curve of each."""
-        device, n_threads = resources(self, network, len(pool.X))
-        rows = make_rows(scaling, pool, training_dtype(self.precision), device)
+        name, parameters = type(self).__name__, self._training_parameters()
+        config = resolve_config(name, parameters, network, len(pool.X), seed)
         sizes = self._sizes()
-        with limit_threads(n_threads):
-            layers, curves = pretrain(
-                self,
+        activations = [self.activation] * len(sizes)
+        rows = make_rows(scaling, pool, config.dtype, config.device)
+        with limit_threads(config.n_threads):
+            stack = pretrain_layers(
+                config,
+                resolve_pretraining(self.get_params(deep=False), activations),
                 sizes,
-                [self.activation] * len(sizes),
+                activations,
                 rows,
                 scaling,
-                make_generator(seed, device),
-                report.pretraining,
+                progress,
             )
+            layers, curves = zip(*stack, strict=True)
         with torch.no_grad():
-            for layer, learnt in zip(network.hidden_layers, layers, strict=True):
-                layer.weight.copy_(learnt.weight)
-                layer.bias.copy_(learnt.bias)
-        return curves
+            for layer, learned in zip(network.hidden_layers, layers, strict=True):
+                layer.weight.copy_(learned.weight)
+                layer.bias.copy_(learned.bias)
+        return list(curves)

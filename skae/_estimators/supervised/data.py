@@ -1,4 +1,4 @@
-"""Rows with labels, rows without, and what judges: the data of a predictor's fit."""
+"""Labeled, unlabeled and validation data of a supervised fit."""
 
 from typing import NamedTuple
 
@@ -8,27 +8,37 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import validate_data
 
-from skae._engine.early_samples import FEWEST_ROWS, joined_weights, lacks_scale
-from skae._engine.initialization import Samples
+from skae._engine.dataset import Samples
 from skae._estimators.base.validation import check_rows_as_given
-from skae._estimators.supervised.unlabeled import has_label, labelled_rows, take_labels
-from skae._utils.validation import check_rows_like, check_weights
+from skae._estimators.supervised.metadata import RoutedMetadata, check_metadata
+from skae._estimators.supervised.unlabeled import (
+    has_label,
+    labeled_samples,
+    take_labels,
+)
+from skae._utils.validation import (
+    check_rows_like,
+    check_validation_weights,
+    check_weights,
+)
 
 
-class Labelled(NamedTuple):
+class LabeledData(NamedTuple):
     """The rows of a fit.
 
     Attributes
     ----------
     samples : Samples
         With labels, `y` as columns; `weight` without `class_weight`.
-    labels : ndarray of shape (n_labelled,) or (n_labelled, n_outputs)
+    labels : ndarray of shape (n_labeled,) or (n_labeled, n_outputs)
         As they were given.
     unlabeled : Samples or None
     validation : Samples or None
         Given rows (`X_val`).
     validation_labels : ndarray or None
     target : ClassTarget or QuantityTarget
+    metadata : RoutedMetadata or None
+        None without metadata routing.
     """
 
     samples: Samples
@@ -37,12 +47,53 @@ class Labelled(NamedTuple):
     validation: Samples | None
     validation_labels: np.ndarray | None
     target: object
+    metadata: RoutedMetadata | None = None
 
     @property
     def n_samples(self):
         """Number of training samples, unlabeled ones included."""
         n_unlabeled = 0 if self.unlabeled is None else len(self.unlabeled.X)
         return len(self.samples.X) + n_unlabeled
+
+    @property
+    def n_with_target(self):
+        """Number of labeled training samples."""
+        return len(self.samples.X)
+
+    def joined(self, further):
+        """Return this with further data, the target's scale found from all labels."""
+        samples = self.samples.joined(further.samples)
+        # One quantity may come as a column or not.
+        shape = (len(further.labels), *self.labels.shape[1:])
+        labels = np.concatenate([self.labels, further.labels.reshape(shape)])
+        unlabeled = self.unlabeled
+        if unlabeled is None:
+            unlabeled = further.unlabeled
+        elif further.unlabeled is not None:
+            unlabeled = unlabeled.joined(further.unlabeled)
+        # `partial_fit` has no values here: only whether weights are routed.
+        metadata = self.metadata or further.metadata
+        both = LabeledData(
+            samples, labels, unlabeled, None, None, further.target, metadata
+        )
+        return both.with_scale_of_labels()
+
+    def newest(self, n_samples):
+        """Return a copy of the last samples, with and without labels."""
+        unlabeled = self.unlabeled
+        return self._replace(
+            samples=self.samples.newest(n_samples),
+            labels=self.labels[-n_samples:].copy(),
+            unlabeled=unlabeled and unlabeled.newest(n_samples),
+        )
+
+    def distinct(self):
+        """Return the data: equal samples with labels of their own are no duplicates."""
+        return self
+
+    def lacks_scale(self):
+        """Whether the labels leave a scale of the target unknown."""
+        return self.target.lacks_scale(self.labels)
 
     def with_scale_of_labels(self):
         """Return the same data, the target's scale found from their labels."""
@@ -58,66 +109,20 @@ class Labelled(NamedTuple):
         )
 
 
-class EarlyLabelled(NamedTuple):
-    """What a predictor has seen while it is too little for a start that lasts.
+class Pool(Samples):
+    """Training samples with and without labels, as they were given.
 
     Attributes
     ----------
-    data : Labelled
-    n_at_start : int
-        Number of samples that the present start was made from, 0 before the first.
+    metadata : dict or None
+        Keyword arguments for the fit of an autoencoder by metadata routing, aligned
+        with the samples. None without metadata routing.
     """
 
-    data: Labelled
-    n_at_start: int = 0
-
-    def joined(self, estimator, data):
-        """Return this with further data, the target's scale found from all labels."""
-        samples = _joined_as_given(self.data.samples, data.samples)
-        # One quantity may come as a column or not.
-        shape = (len(data.labels), *self.data.labels.shape[1:])
-        labels = np.concatenate([self.data.labels, data.labels.reshape(shape)])
-        unlabeled = self.data.unlabeled
-        if unlabeled is None:
-            unlabeled = data.unlabeled
-        elif data.unlabeled is not None:
-            unlabeled = _joined_as_given(unlabeled, data.unlabeled)
-        both = Labelled(samples, labels, unlabeled, None, None, data.target)
-        return EarlyLabelled(both.with_scale_of_labels(), self.n_at_start)
-
-    @property
-    def calls_for_start(self):
-        """As `EarlyRows.calls_for_start`."""
-        return self.data.n_samples >= min(max(2 * self.n_at_start, 1), FEWEST_ROWS)
-
-    def after_start(self, network):
-        """Return what to keep after a start from it, None if it is to last."""
-        lacks = lacks_scale(getattr(network, "encoder", network))
-        lacks = lacks or self.data.target.lacks_scale(self.data.labels)
-        if self.data.n_samples >= FEWEST_ROWS and not lacks:
-            return None
-        unlabeled = self.data.unlabeled
-        newest = _newest(self.data.samples)
-        kept = self.data._replace(
-            samples=self.data.samples.take(newest),
-            labels=self.data.labels[newest],
-            unlabeled=unlabeled and unlabeled.take(_newest(unlabeled)),
-        )
-        return EarlyLabelled(kept, kept.n_samples)
+    metadata = None
 
 
-def _newest(samples):
-    """Return the index of the last samples; taking an array copies the rows."""
-    return np.arange(len(samples.X))[-FEWEST_ROWS:]
-
-
-def _joined_as_given(samples, further):
-    """Return the samples of two calls, those without weights with the weight 1."""
-    X = np.concatenate([samples.X, further.X])
-    return Samples(X, X, joined_weights(samples, further))
-
-
-def check_labelled(
+def check_labeled(
     estimator,
     X,
     y,
@@ -126,18 +131,20 @@ def check_labelled(
     X_val=None,
     y_val=None,
     sample_weight=None,
+    sample_weight_val=None,
     classes=None,
+    metadata=None,
     target=None,
 ):
-    """Return the validated rows of a fit as `Labelled`.
+    """Return the validated rows of a fit as `LabeledData`.
 
-    `target` is that of the fit that goes on; None begins anew.
+    `metadata` are keyword arguments for the fit of an autoencoder, None without
+    metadata routing. `target` is that of the fit that goes on; None begins anew.
     """
     if y is None:
         # scikit-learn's own error.
         validate_data(estimator, X, y)
-    is_first = target is None
-    X = check_rows_as_given(estimator, X, reset=is_first, encoder=estimator)
+    X = check_rows_as_given(estimator, X, reset=target is None, encoder=estimator)
     check_consistent_length(X, y)
     weight = check_weights(sample_weight, X)
     with_label = has_label(estimator, y)
@@ -146,11 +153,7 @@ def check_labelled(
     # Samples of weight zero are dropped below, but their labels count as classes, as
     # in scikit-learn's classifiers.
     present = everything[labeled]
-    if not present.any():
-        raise ValueError(
-            f"No row of y has a label: all are unlabeled_label="
-            f"{estimator.unlabeled_label!r}, or of weight 0. Pass labelled rows."
-        )
+    _check_any_present(present, estimator.unlabeled_label)
     labels = estimator._validate_y(take_labels(y, labeled))
     samples = Samples(X, X, weight)
     if target is None:
@@ -158,15 +161,16 @@ def check_labelled(
         target = estimator._fit_target(labels, rows_weight, classes)
     target.check(labels)
     labels = labels[present]
-    unlabeled = _unlabeled(
-        estimator, samples.take(np.flatnonzero(~with_label & everything)), X_unlabeled
-    )
-    samples = samples.take(labeled[present])._replace(y=target.encode(labels))
-    validation, validation_labels = _validation(estimator, X, X_val, y_val, target)
-    return Labelled(samples, labels, unlabeled, validation, validation_labels, target)
+    labeled, marked = labeled[present], np.flatnonzero(~with_label & everything)
+    unlabeled = _unlabeled(estimator, samples.take(marked), X_unlabeled)
+    if metadata is not None:
+        metadata = check_metadata(estimator, metadata, X, labeled, marked, unlabeled)
+    samples = samples.take(labeled)._replace(y=target.encode(labels))
+    validation = _validation(estimator, X, X_val, y_val, sample_weight_val, target)
+    return LabeledData(samples, labels, unlabeled, *validation, target, metadata)
 
 
-def split_labelled(estimator, data, seed, *, may_split=True):
+def split_labeled(estimator, data, seed, *, may_split=True):
     """Return training and validation samples, and all to look at.
 
     Returns
@@ -174,16 +178,18 @@ def split_labelled(estimator, data, seed, *, may_split=True):
     samples, validation : Samples
         With `class_weight`, and NaN where no value is to be looked at. `validation` is
         None where nothing is set apart.
-    pool : Samples
+    pool : Pool
         Training rows with and without labels, as they were given.
     """
-    samples, labels = data.samples, data.labels
+    samples, labels, metadata = data.samples, data.labels, data.metadata
     validation, validation_labels = data.validation, data.validation_labels
     if validation is None and may_split and _splits(estimator, len(labels)):
         train, held_out = _split(estimator, labels, seed)
         validation, validation_labels = samples.take(held_out), labels[held_out]
         samples, labels = samples.take(train), labels[train]
-    pool = _joined(samples, data.unlabeled)
+        metadata = metadata and metadata.take(train)
+    pool = Pool(*_joined(samples, data.unlabeled))
+    pool.metadata = metadata and metadata.aligned()
     if validation is not None:
         validation = _weighted_by_class(estimator, validation, validation_labels)
         validation = _marked(estimator, validation)
@@ -194,6 +200,14 @@ def split_labelled(estimator, data, seed, *, may_split=True):
 def _marked(estimator, samples):
     X = estimator._mark_missing(samples.X, "X")
     return samples._replace(X=X, target=X)
+
+
+def _check_any_present(present, mark):
+    if not present.any():
+        raise ValueError(
+            f"No sample of y has a label: all are unlabeled_label={mark!r}, or of "
+            "weight 0. Pass labeled samples."
+        )
 
 
 def _present(X, weight):
@@ -209,17 +223,25 @@ def _unlabeled(estimator, marked, X_unlabeled):
     return _joined(marked, Samples(X, X))
 
 
-def _validation(estimator, X, X_val, y_val, target):
+def _validation(estimator, X, X_val, y_val, sample_weight_val, target):
+    """Return the validation samples and their labels, or None and None."""
     if (X_val is None) != (y_val is None):
         given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
         raise ValueError(f"{given} was passed without {missing}. Pass both.")
     if X_val is None:
+        check_validation_weights(sample_weight_val, X_val)
         return None, None
     X_val = _more_rows(estimator, X_val, X, "X_val")
     check_consistent_length(X_val, y_val)
-    X_val, y_val, _ = labelled_rows(estimator, X_val, y_val, name="y_val")
+    weight = check_validation_weights(sample_weight_val, X_val)
+    X_val, y_val, weight = labeled_samples(estimator, X_val, y_val, weight, "y_val")
+    # Again: those of the labeled samples may all be zero.
+    weight = check_validation_weights(weight, X_val)
     labels = estimator._validate_y(y_val)
-    return Samples(X_val, X_val, y=target.encode(labels, "y_val")), labels
+    if weight is not None:
+        present = weight > 0
+        X_val, labels, weight = X_val[present], labels[present], weight[present]
+    return Samples(X_val, X_val, weight, target.encode(labels, "y_val")), labels
 
 
 def _more_rows(estimator, X, like, name):
@@ -250,6 +272,8 @@ def _joined(samples, further):
 
 def _splits(estimator, n_labels):
     wanted = estimator.early_stopping
+    if wanted == "holdout":
+        return True
     fewest = estimator._fewest_labels_to_split
     return n_labels >= fewest if wanted == "auto" else wanted
 
@@ -264,7 +288,7 @@ def _split(estimator, labels, seed):
     if np.ceil(estimator.validation_fraction * n) >= n:
         raise ValueError(
             f"early_stopping={estimator.early_stopping!r} sets "
-            f"validation_fraction={estimator.validation_fraction} of the labelled rows "
+            f"validation_fraction={estimator.validation_fraction} of the labeled rows "
             f"apart, which leaves none to train on with n_samples={n} of them. Use "
             "early_stopping=False or a smaller fraction."
         )

@@ -6,251 +6,98 @@ from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skae._engine.fitted_attributes import fitted_attributes
-from skae._engine.initialization import Start, network_to_train, training_dtype
-from skae._engine.model_selection import closed_form
-from skae._estimators.base.autoencoder import BaseAutoencoder
+from skae._engine.config import training_dtype
+from skae._engine.fit import with_correction
+from skae._engine.initialization import InitialModel
 from skae._estimators.base.validation import (
     check_rows,
     check_same_arguments,
     check_same_network,
-    check_samples,
-    set_up,
 )
-from skae._estimators.dense.denoising import DenoisingAutoencoder
-from skae._estimators.supervised.base import BasePredictor
+from skae._estimators.supervised.meta_predictor import BaseMetaPredictor
 from skae._functional.linear_maps import read_size
-from skae._networks.layers import ACTIVATIONS, layerwise_init
+from skae._networks.layers import layerwise_init
 from skae._networks.linear_path import is_linear_path
 from skae._networks.predictor import EncoderPredictor
-from skae._parameters.prediction import PARAMETERS as PREDICTOR_PARAMETERS
-from skae._parameters.prediction import UNLABELED_LABEL
-from skae._parameters.shared import PREDICTOR_CONSTRAINTS
-from skae._utils.random import draw_seed, make_generator
+from skae._utils.random import make_generator
 from skae._utils.sklearn_compat import (
-    InvalidParameterError,
-    StrOptions,
     check_parameters,
 )
-from skae._utils.validation import check_hidden_layer_sizes, integers_from
+from skae._utils.validation import check_hidden_layer_sizes
 
 # Share of what a code reads that may be rounding in float32.
 _ROUNDING = 1e-6
 
-PARAMETERS = {
-    **PREDICTOR_PARAMETERS,
-    "autoencoder": (
-        "autoencoder of skae, FrozenEstimator or None",
-        """
-        What the encoder is taken from. A clone of it is fitted to the rows, with
-        and without labels; its parameters are ``autoencoder__n_components`` and so
-        on. One that is fitted already is passed as ``FrozenEstimator(fitted)`` of
-        scikit-learn: it is not fitted again, and it stays as it is, as a copy of its
-        encoder is trained. None is ``DenoisingAutoencoder()``.
-        """,
-    ),
-    "hidden_layer_sizes": (
-        "tuple of int or int",
-        """
-        Widths of hidden layers between the codes and the prediction, from the codes
-        on. ``()`` predicts by an affine map of the codes.
-        """,
-    ),
-    "finetuning": (
-        "bool",
-        """
-        Whether the encoder is trained, too. False keeps it as it is, and trains only
-        the layers on its codes. With `warm_start` it may be changed between two
-        calls of `fit`: first those layers alone, then everything.
-        """,
-    ),
-    "pretraining": (
-        "bool",
-        """
-        Whether the autoencoder is fitted. False takes its encoder as it is before its
-        first epoch: random, or with its linear path alone.
-        """,
-    ),
-    "dropout": (
-        "float in [0, 1)",
-        """
-        Share of the codes, and of the hidden activations of the layers on them, set to
-        zero in fine-tuning. The encoder's own is ``autoencoder__dropout``.
-        """,
-    ),
-    "activation": (
-        "{'relu', 'silu', 'leaky_relu', 'elu', 'gelu', 'tanh', 'logistic', 'identity'}",
-        """
-        Activation of the hidden layers on the codes.
-        """,
-    ),
-    "init": (
-        "str",
-        """
-        How the weights of the hidden layers on the codes are drawn, as in
-        `AutoencoderTransformer`.
-        """,
-    ),
-    "random_state": (
-        "int, RandomState instance or None",
-        """
-        Seed of the weights, the order of rows, the split and all noise, also of an
-        autoencoder whose `random_state` is None. An int gives the same result in each
-        call.
-        """,
-    ),
-    "verbose": (
-        "bool",
-        """
-        Whether to print one line an epoch, of the autoencoder's fit and of fine-tuning.
-        """,
-    ),
-    "unlabeled_label": UNLABELED_LABEL,
-}
-ATTRIBUTES = """\
-autoencoder_ : BaseAutoencoder
-    The autoencoder as it was before the fine-tuning: fitted, given, or at its start
-    with ``pretraining=False``.
-"""
 
-
-class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
+class BaseFinetuned(BaseMetaPredictor, metaclass=ABCMeta):
     """The encoder of an autoencoder, with layers on its codes that predict."""
-
-    _parameter_constraints: dict = {
-        **PREDICTOR_CONSTRAINTS,
-        # By `_check_parameters`, which has more to say.
-        "autoencoder": "no_validation",
-        "hidden_layer_sizes": ["array-like", integers_from(1)],
-        "activation": [StrOptions(set(ACTIVATIONS) - {"maxout"})],
-        "finetuning": ["boolean"],
-        "pretraining": ["boolean"],
-    }
-
-    def set_params(self, **params):
-        """Set the parameters of this estimator and of its autoencoder.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name, those of the autoencoder as ``autoencoder__<name>``.
-
-        Returns
-        -------
-        self : object
-            This estimator.
-        """
-        inner = [name for name in params if name.startswith("autoencoder__")]
-        if inner and params.get("autoencoder", self.autoencoder) is None:
-            raise ValueError(
-                f"{inner[0]!r} is a parameter of the autoencoder, which is None. Pass "
-                f"one, {type(self).__name__}(DenoisingAutoencoder()) say."
-            )
-        return super().set_params(**params)
 
     # ----- the autoencoder -------------------------------------------------
 
-    def _is_frozen(self):
-        return isinstance(self.autoencoder, FrozenEstimator)
-
-    def _given(self):
-        """Return the autoencoder that the parameter stands for; not a copy."""
-        if self.autoencoder is None:
-            return DenoisingAutoencoder()
-        return self.autoencoder.estimator if self._is_frozen() else self.autoencoder
-
-    def _check_parameters(self):
-        """Refuse what has no encoder to train, or is not in the state it is said to."""
-        given, name = self._given(), type(self).__name__
-        if not isinstance(given, BaseAutoencoder):
-            raise InvalidParameterError(
-                f"The 'autoencoder' parameter of {name} must be an autoencoder of "
-                "skae, one that is fitted in a FrozenEstimator, or None. Got "
-                f"{self.autoencoder!r} instead. Other steps of a pipeline go before: "
-                f"make_pipeline(StandardScaler(), {name}(autoencoder))."
-            )
-        kind = type(given).__name__
-        if self._is_frozen():
-            if not hasattr(given, "network_"):
-                raise NotFittedError(
-                    f"The 'autoencoder' parameter of {name} is a FrozenEstimator of "
-                    f"{kind}, which is not fitted. Fit it before, or pass it without "
-                    "FrozenEstimator to have it fitted."
-                )
-            if not self.pretraining:
-                raise ValueError(
-                    f"The 'pretraining' parameter of {name} is False, but the "
-                    "autoencoder is a fitted one in a FrozenEstimator. Use "
-                    "pretraining=True, or pass the autoencoder itself."
-                )
-        elif get_tags(given).target_tags.required:
-            raise ValueError(
-                f"The 'autoencoder' parameter of {name} is {kind}, whose fit is to be "
-                "told y, which rows without labels do not have. Fit it before and pass "
-                "it in a FrozenEstimator, or use another."
-            )
-
-    def _make_autoencoder(self, pool, seed, report):
+    def _make_autoencoder(self, pool, seed, progress):
         """Return the autoencoder to begin with, fitted or at its start."""
         if self._is_frozen():
             self._check_same_columns(self._given())
             return self._given()
-        autoencoder = clone(self._given())
-        # Inside our own fit scikit-learn would not look at them.
-        check_parameters(autoencoder)
-        if autoencoder.random_state is None:
-            autoencoder.set_params(random_state=seed)
+        autoencoder = self._clone_autoencoder(seed)
+        metadata = pool.metadata
+        if metadata is None:
+            metadata = {"sample_weight": pool.weight}
         if not self.pretraining:
-            return _at_its_start(autoencoder, pool)
-        verbose = autoencoder.verbose
-        autoencoder.set_params(verbose=verbose or self.verbose)
+            return autoencoder._fit_without_training(pool.X, **metadata)
         try:
-            with _as_part(report, autoencoder):
-                autoencoder.fit(pool.X, sample_weight=pool.weight)
+            with _as_stage(progress, autoencoder):
+                autoencoder.fit(pool.X, **metadata)
         except KeyboardInterrupt:
             if hasattr(autoencoder, "network_") and not hasattr(self, "network_"):
-                # What was learnt is not lost: it can be passed on.
+                # What was learned is not lost: it can be passed on.
                 self.autoencoder_ = autoencoder
             raise
-        finally:
-            autoencoder.set_params(verbose=verbose)
         if hasattr(self, "feature_names_in_"):
-            # It was given their values alone.
+            # It received an array without them.
             autoencoder.feature_names_in_ = self.feature_names_in_
         return autoencoder
 
+    def _clone_autoencoder(self, seed):
+        """Return a clone of `autoencoder`, with a seed and `verbose` for its fit."""
+        autoencoder = clone(self._given())
+        # Inside our own fit scikit-learn would not validate them.
+        check_parameters(autoencoder)
+        if self.verbose and "verbose" in autoencoder.get_params(deep=False):
+            autoencoder.set_params(verbose=True)
+        if autoencoder.random_state is None:
+            autoencoder.set_params(random_state=seed)
+        return autoencoder
+
     def _check_same_columns(self, fitted):
-        """Refuse rows of other columns than those a given autoencoder knows."""
+        """Refuse X with features other than those of a frozen autoencoder."""
         if self.n_features_in_ != fitted.n_features_in_:
             raise ValueError(
                 f"X has {self.n_features_in_} features, but the autoencoder was fitted "
-                f"to {fitted.n_features_in_}. Pass the columns that it knows."
+                f"to {fitted.n_features_in_}. Pass the features that it was fitted to."
             )
         names = getattr(self, "feature_names_in_", None)
         theirs = getattr(fitted, "feature_names_in_", None)
         both = names is not None and theirs is not None
         if both and not np.array_equal(names, theirs):
             raise ValueError(
-                "The feature names of X should match, in their order, those that the "
-                f"autoencoder was fitted to. Got {names[:5].tolist()} instead of "
+                "The feature names of X should match those that the autoencoder was "
+                f"fitted to, in the same order. Got {names[:5].tolist()} instead of "
                 f"{theirs[:5].tolist()}."
             )
 
-    # ----- holes of the base -----------------------------------------------
+    # ----- methods of the base ---------------------------------------------
 
-    def _n_parts_before(self):
+    def _n_stages_before(self):
         return 1 if self.pretraining and not self._is_frozen() else 0
 
-    def _make_start(self, pool, n_outputs, seed, report):
-        autoencoder = self._make_autoencoder(pool, seed, report)
+    def _initialize(self, pool, n_outputs, seed, progress):
+        autoencoder = self._make_autoencoder(pool, seed, progress)
         encoder = autoencoder.network_
         if self.finetuning:
-            encoder = network_to_train(autoencoder, encoder)
+            encoder = _with_correction(autoencoder)
         network = self._network(
             autoencoder, n_outputs, self.finetuning, encoder.arguments
         )
@@ -260,7 +107,7 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         network.take_encoder(encoder)
         network.standardize(*_code_moments(autoencoder, pool))
         own = {"autoencoder_": autoencoder}
-        return Start(autoencoder._scaling, network.eval(), None), own
+        return InitialModel(autoencoder._scaling, network.eval()), own
 
     def _network(self, autoencoder, n_outputs, finetuning, options):
         return EncoderPredictor(
@@ -287,7 +134,7 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
             check_same_arguments(fitted.network_, given.network_)
         else:
             asked = copy.copy(fitted).set_params(**given.get_params(deep=False))
-            check_same_network(asked)
+            check_same_network(asked, asked._model())
         # Which weights are trained may change.
         ours = self.network_
         options = {**fitted.network_.arguments}
@@ -302,7 +149,7 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         if self.finetuning and is_linear_path(ours.encoder):
             # Only what is trained needs more than the linear path.
             fitted = self.autoencoder_
-            encoder = network_to_train(fitted, fitted.network_)
+            encoder = _with_correction(fitted)
             arguments["options"] = encoder.arguments
         network = EncoderPredictor(**arguments)
         network.to(ours.code_mean.dtype)
@@ -311,52 +158,31 @@ class BaseFinetuned(BasePredictor, metaclass=ABCMeta):
         network.load_state_dict({**network.state_dict(), **ours.state_dict()})
         return network.eval()
 
-    # ----- what the rows may be --------------------------------------------
-
     def _check_rows(self, X):
         check_is_fitted(self)
         # The parameter may have been changed since.
         return check_rows(self, X, reset=False, encoder=self.autoencoder_)
 
-    def _check_layout(self, X, name):
-        self._given()._check_layout(X, name)
-
-    def _mark_missing(self, X, name):
-        return self._given()._mark_missing(X, name)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        given = self._given()
-        if isinstance(given, BaseAutoencoder):
-            theirs = get_tags(given).input_tags
-            tags.input_tags.allow_nan = theirs.allow_nan
-            tags.input_tags.positive_only = theirs.positive_only
-        return tags
-
-
-def _at_its_start(autoencoder, pool):
-    """Return an autoencoder as if fitted for no epoch."""
-    samples, _ = check_samples(
-        autoencoder, pool.X, sample_weight=pool.weight, reset=True
-    )
-    seed = draw_seed(autoencoder.random_state)
-    result = closed_form(autoencoder, samples, set_up(autoencoder, samples, seed))
-    attributes = fitted_attributes(autoencoder, result, samples)
-    vars(autoencoder).update(attributes, _training_state=None, _seed=seed)
-    return autoencoder
-
 
 @contextmanager
-def _as_part(report, autoencoder):
-    """Report the fit of the autoencoder as a part of the whole."""
-    if report.context is None:
+def _as_stage(progress, autoencoder):
+    """Report the fit of the autoencoder as a stage of the whole."""
+    if progress.context is None:
         yield
         return
-    part = report.context.subcontext(task_name="pretraining")
-    with part.propagate_callback_context(autoencoder):
-        part.call_on_fit_task_begin(**report.task)
+    stage = progress.context.subcontext(task_name="pretraining")
+    with stage.propagate_callback_context(autoencoder):
+        stage.call_on_fit_task_begin(**progress.task)
         yield
-        part.call_on_fit_task_end(**report.task)
+        stage.call_on_fit_task_end(**progress.task)
+
+
+def _with_correction(autoencoder):
+    """Return the network, with a zero correction where training left none.
+
+    It is drawn as in the fit that found no use for it.
+    """
+    return with_correction(autoencoder.network_, autoencoder.init, autoencoder._seed)
 
 
 def _code_moments(autoencoder, pool):

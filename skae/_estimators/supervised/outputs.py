@@ -1,27 +1,27 @@
 """What classifiers and regressors on an encoder do with the network's outputs."""
 
-import functools
-
 import numpy as np
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from skae._estimators.supervised.targets import (
+    ClassificationObjective,
     ClassTarget,
     QuantityTarget,
-    label_loss,
-    quantity_loss,
+    RegressionObjective,
 )
 from skae._estimators.supervised.unlabeled import (
     check_classes_have_no_mark,
-    labelled_rows,
+    labeled_samples,
 )
+from skae._parameters.methods import fill_methods
 from skae._parameters.shared import solver_is_stochastic
 from skae._utils.sklearn_compat import fit_context
 from skae._utils.warnings import warn_caller
 
 
+@fill_methods
 class ClassifierOutputs(ClassifierMixin):
     """Outputs as logits of classes."""
 
@@ -31,15 +31,11 @@ class ClassifierOutputs(ClassifierMixin):
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, *, sample_weight=None):
+    def partial_fit(self, X, y, *, classes=None, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
-        The first call fixes the classes. Centering, scale and the network that training
-        begins with (by pretraining, where there is any) are found from the samples of
-        all calls while these are fewer than 100: each time that they have doubled,
-        training begins anew with all of them. Later calls keep them. After `fit` the
-        first epochs may raise the loss: the optimizer's moments are kept with
-        ``warm_start=True`` alone.
+        The first call fixes the classes.
+        {predictor_partial_fit}
 
         Parameters
         ----------
@@ -48,14 +44,12 @@ class ClassifierOutputs(ClassifierMixin):
         y : array-like of shape (n_samples,)
             Labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels that this and later calls may have; needed in the first.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            All labels of this and later calls; required in the first call.
+        {batch_weight}
 
         Returns
         -------
-        self : object
-            The estimator after the epoch.
+        {partial_fit_returns}
         """
         first = not hasattr(self, "network_")
         if classes is not None:
@@ -72,7 +66,7 @@ class ClassifierOutputs(ClassifierMixin):
             )
         if not first and classes is not None:
             self._check_same_classes(classes)
-        return self._partial_fit(X, y, classes=classes, sample_weight=sample_weight)
+        return self._fit_one_epoch(X, y, classes=classes, sample_weight=sample_weight)
 
     def predict(self, X):
         """Return the most probable class of each row.
@@ -134,15 +128,14 @@ class ClassifierOutputs(ClassifierMixin):
             Data.
         y : array-like of shape (n_samples,)
             Labels; rows that hold `unlabeled_label` do not count.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        {batch_weight}
 
         Returns
         -------
         score : float
             Share of the rows whose label is predicted.
         """
-        return super().score(*labelled_rows(self, X, y, sample_weight))
+        return super().score(*labeled_samples(self, X, y, sample_weight))
 
     def _check_same_classes(self, classes):
         given = np.unique(np.asarray(classes))
@@ -153,7 +146,7 @@ class ClassifierOutputs(ClassifierMixin):
             )
 
     def _make_objective(self, criterion, corruption):
-        return label_loss
+        return ClassificationObjective()
 
     def _validate_y(self, y):
         return ClassTarget.validate(self, y)
@@ -176,6 +169,7 @@ class ClassifierOutputs(ClassifierMixin):
         return labels if splits else None
 
 
+@fill_methods
 class RegressorOutputs(RegressorMixin):
     """Outputs as standardised quantities."""
 
@@ -188,11 +182,8 @@ class RegressorOutputs(RegressorMixin):
     def partial_fit(self, X, y, *, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
-        Centering, scale, the units of y and the network that training begins with (by
-        pretraining, where there is any) are found from the samples of all calls while
-        these are fewer than 100: each time that they have doubled, training begins anew
-        with all of them. Later calls keep them. After `fit` the first epochs may raise
-        the loss: the optimizer's moments are kept with ``warm_start=True`` alone.
+        {predictor_partial_fit}
+        This holds for the units of y as well.
 
         Parameters
         ----------
@@ -200,15 +191,13 @@ class RegressorOutputs(RegressorMixin):
             A batch of training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Quantities.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        {batch_weight}
 
         Returns
         -------
-        self : object
-            The estimator after the epoch.
+        {partial_fit_returns}
         """
-        return self._partial_fit(X, y, sample_weight=sample_weight)
+        return self._fit_one_epoch(X, y, sample_weight=sample_weight)
 
     def predict(self, X):
         """Return the predicted quantities of each row.
@@ -235,18 +224,17 @@ class RegressorOutputs(RegressorMixin):
             Data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Quantities; rows that hold `unlabeled_label` do not count.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        {batch_weight}
 
         Returns
         -------
         score : float
             Mean of the targets' shares of variance that are explained.
         """
-        return super().score(*labelled_rows(self, X, y, sample_weight))
+        return super().score(*labeled_samples(self, X, y, sample_weight))
 
     def _make_objective(self, criterion, corruption):
-        return functools.partial(quantity_loss, loss=self.loss)
+        return RegressionObjective(self.loss)
 
     def _validate_y(self, y):
         return QuantityTarget.validate(self, y)

@@ -1,5 +1,7 @@
 """What a predictor is to predict: y as columns of numbers, and their loss."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array
@@ -11,8 +13,8 @@ from skae._functional.losses import (
     softmax_log_loss,
     softmax_log_loss_with_gradient,
 )
-from skae._training.backward.layers import written_out
 from skae._training.data import weighted_mean
+from skae._training.objective import Objective
 from skae._utils.sklearn_compat import check_y
 from skae._utils.validation import distinct_labels
 
@@ -157,36 +159,56 @@ class QuantityTarget:
         return float(r2_score(columns, outputs, sample_weight=weight))
 
 
-def label_gradient(tape, rows, generator, share):
-    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
-    output = tape.forward(rows.x, generator)
-    losses, gradient = softmax_log_loss_with_gradient(output, rows.y, share)
-    tape.backward(gradient)
-    return {"log_loss": weighted_mean(losses, rows.weight)}
+@dataclass(frozen=True)
+class ClassificationObjective(Objective):
+    r"""Minus the log probability of each row's class, in nats.
+
+    .. math:: -\sum_c y_c \log \frac{e^{o_c}}{\sum_k e^{o_k}}, \qquad o = f(x).
+    """
+
+    has_gradient = True
+
+    def losses(self, network, rows, generator):
+        """Return the loss of each row."""
+        return {"log_loss": softmax_log_loss(network(rows.x, generator), rows.y)}
+
+    def gradient(self, tape, rows, generator, share):
+        """Set the gradient of the sum of ``share * loss``; return the mean loss."""
+        output = tape.forward(rows.x, generator)
+        losses, gradient = softmax_log_loss_with_gradient(output, rows.y, share)
+        tape.backward(gradient)
+        return {"log_loss": weighted_mean(losses, rows.weight)}
 
 
-@written_out(label_gradient)
-def label_loss(network, rows, generator):
-    """Return minus the log probability of each row's class, in nats."""
-    return {"log_loss": softmax_log_loss(network(rows.x, generator), rows.y)}
+@dataclass(frozen=True)
+class RegressionObjective(Objective):
+    r"""The loss of each row, a mean over the q standardized targets.
 
+    .. math:: \frac{1}{q} \sum_j \ell\big(f(x)_j, y_j\big)
 
-def quantity_gradient(tape, rows, generator, share, *, loss):
-    """Leave the gradient of the sum of rows times `share`; return the mean loss."""
-    output = tape.forward(rows.x, generator)
-    errors, gradient = elementwise_with_gradient(
-        loss, "identity", output, rows.y, factor=share / output.shape[1]
-    )
-    tape.backward(gradient)
-    return {loss: weighted_mean(errors, rows.weight)}
+    Parameters
+    ----------
+    loss : str
+        A key of `LOSSES`, of residuals.
+    """
 
+    loss: str
+    has_gradient = True
 
-@written_out(quantity_gradient)
-def quantity_loss(network, rows, generator, *, loss):
-    """Return the loss of each row, a mean over the standardised targets."""
-    output = network(rows.x, generator)
-    errors = elementwise_loss(loss, "identity", output, rows.y)
-    return {loss: errors.mean(dim=1)}
+    def losses(self, network, rows, generator):
+        """Return the loss of each row."""
+        output = network(rows.x, generator)
+        errors = elementwise_loss(self.loss, "identity", output, rows.y)
+        return {self.loss: errors.mean(dim=1)}
+
+    def gradient(self, tape, rows, generator, share):
+        """Set the gradient of the sum of ``share * loss``; return the mean loss."""
+        output = tape.forward(rows.x, generator)
+        errors, gradient = elementwise_with_gradient(
+            self.loss, "identity", output, rows.y, factor=share / output.shape[1]
+        )
+        tape.backward(gradient)
+        return {self.loss: weighted_mean(errors, rows.weight)}
 
 
 def _columns(y):

@@ -68,15 +68,15 @@ def check_classes_have_no_mark(classes, mark):
             )
 
 
-def labelled_rows(estimator, X, y, sample_weight=None, name="y"):
+def labeled_samples(estimator, X, y, sample_weight=None, name="y"):
     """Return X, y and weights without the rows that have no label."""
     if y is None:
         return X, y, sample_weight  # scikit-learn's own error
     index = np.flatnonzero(has_label(estimator, y, name))
     if len(index) == 0:
         raise ValueError(
-            f"No row of {name} has a label: all are unlabeled_label="
-            f"{estimator.unlabeled_label!r}. Pass labelled rows."
+            f"No sample of {name} has a label: all are unlabeled_label="
+            f"{estimator.unlabeled_label!r}. Pass labeled samples."
         )
     if len(index) == num_samples(y):
         return X, y, sample_weight

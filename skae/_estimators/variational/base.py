@@ -1,6 +1,5 @@
 """What the variational autoencoders share: posterior, prior and likelihood."""
 
-import functools
 import math
 
 import numpy as np
@@ -14,9 +13,9 @@ from skae._estimators.base.validation import (
     warn_of_ignored_rows,
 )
 from skae._estimators.variational.elbo import (
+    NegativeELBO,
+    NegativeImportanceWeightedBound,
     importance_weighted_bound,
-    negative_elbo,
-    negative_importance_weighted_bound,
 )
 from skae._estimators.variational.likelihood_start import (
     count_at_floor,
@@ -26,104 +25,20 @@ from skae._estimators.variational.likelihood_start import (
 from skae._functional.likelihoods import LIKELIHOODS, RowLikelihood
 from skae._functional.penalties import kl_to_standard_normal
 from skae._networks.variational import LEAST_NOISE, VariationalAutoencoder
+from skae._parameters.methods import fill_methods
 from skae._training.optimizers import OPTIMIZERS
+from skae._utils.context import own_context
 from skae._utils.random import draw_seed
-from skae._utils.sklearn_compat import StrOptions
-from skae._utils.threads import limit_threads
-from skae._utils.validation import check_bool, integers_from, reals
+from skae._utils.validation import check_bool, check_weights
 from skae._utils.warnings import warn_caller
 
 # Of the noise in `score_samples`: more draws begin with those of fewer.
 _SEED_OF_DRAWS = 0
 # Variance of a code's mean above which it is active (Burda et al., 2015).
 _ACTIVE_VARIANCE = 0.01
-_NOT_VARIATIONAL = ("loss", "out_activation", "linear_path", "tied_weights", "whiten")
-
-VARIATIONAL_CONSTRAINTS = {
-    name: constraint
-    for name, constraint in BaseAutoencoder._parameter_constraints.items()
-    if name not in _NOT_VARIATIONAL
-} | {
-    "n_components": [integers_from(1), None],
-    "likelihood": [StrOptions(set(LIKELIHOODS))],
-    "noise_variance": [
-        StrOptions({"shared", "per_feature"}),
-        reals(0, None, "neither"),
-    ],
-    "beta": [reals(0, None, "left")],
-    "kl_warmup": [integers_from(0)],
-    "n_importance_samples": [integers_from(1)],
-}
-
-VARIATIONAL_PARAMETERS = {
-    "n_components": (
-        "int or None",
-        """
-        Number of codes; None is ``min(n_features, 8)``. Codes that the data do not need
-        stay at their prior and cost nothing.
-        """,
-    ),
-    "likelihood": (
-        "{'gaussian', 'bernoulli', 'poisson', 'negative_binomial'}",
-        """
-        Distribution of X given a code. 'bernoulli' is for X in [0, 1], such as grey or
-        binary pixels, 'poisson' and 'negative_binomial' for counts, the latter with a
-        dispersion learnt for each feature.
-        """,
-    ),
-    "noise_variance": (
-        "{'shared', 'per_feature'} or float",
-        """
-        Variance of the Gaussian likelihood: learnt, one for all features or one for
-        each, or given, in X's units squared. It settles how much detail is worth a
-        code.
-        """,
-    ),
-    "beta": (
-        "float",
-        """
-        Weight of the divergence from the prior. 1 is the evidence lower bound.
-        """,
-    ),
-    "kl_warmup": (
-        "int",
-        """
-        Epochs over which that weight rises from 0 to `beta`, against codes that are
-        given up early. They are not judged. Not used by 'lbfgs' and 'cg'.
-        """,
-    ),
-    "n_importance_samples": (
-        "int",
-        """
-        Draws of a row's code in training. With more than one, the importance-weighted
-        bound of Burda et al. is maximised, which is tighter and takes as many times
-        the work of the decoder.
-        """,
-    ),
-}
-
-VARIATIONAL_ATTRIBUTES = """\
-kl_per_component_ : ndarray of shape (n_components,)
-    Divergence of each code's posterior from its prior in nats, a mean over the
-    training rows: what the code tells of a row, at most.
-active_units_ : int
-    Number of codes whose mean varies over the training rows with a variance of more
-    than 0.01.
-noise_variance_ : float or ndarray of shape (n_features,)
-    Variance of the Gaussian likelihood, in X's units squared; otherwise the
-    unexplained variance divided by the number of dimensions discarded, as in PCA.
-dispersion_ : ndarray of shape (n_features,) or None
-    Of the negative binomial likelihood: a mean m has the variance m + m^2 / dispersion.
-components_ : ndarray of shape (n_components, n_features)
-    Loadings of the linear path, W^T of probabilistic PCA in X's units (for a likelihood
-    with a link, in units before the link). Only with a linear path.
-explained_variance_ : ndarray of shape (n_components,)
-    Variance of each code's mean on the training rows: 1 less what is uncertain.
-explained_variance_ratio_ : ndarray of shape (n_components,)
-    Share of the total variance that each code's mean explains linearly by itself.
-"""
 
 
+@fill_methods
 class BaseVariationalAutoencoder(BaseAutoencoder):
     """Autoencoders with a normal posterior of the codes and a likelihood of X."""
 
@@ -135,7 +50,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
     # Share of the rows on which the encoder is not told what they are given.
     _missing_share = 0.0
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, *, sample_weight=None):
         """Return the mean of `score_samples` over the rows of X, in nats.
 
         Parameters
@@ -144,6 +59,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             Data.
         y : array-like, default=None
             Targets in a conditional model; otherwise ignored.
+        {score_weight}
 
         Returns
         -------
@@ -156,9 +72,10 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         given = {"y": y} if self._is_conditional else {}
         if y is not None and not self._is_conditional:
             warn_of_ignored_rows(self, self._check_rows(X), y, IGNORED_BY_SCORE)
-        return float(np.mean(self.score_samples(X, **given), dtype=np.float64))
+        scores = self.score_samples(X, **given).astype(np.float64)
+        return float(np.average(scores, weights=check_weights(sample_weight, scores)))
 
-    # ----- holes of the base -----------------------------------------------
+    # ----- methods that the base calls -------------------------------------
 
     def _link(self):
         return LIKELIHOODS[self.likelihood].link
@@ -185,23 +102,13 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             "likelihood": criterion,
             "beta": self.beta,
             "missing_share": self._missing_share,
+            "warmup": self._warmup(),
         }
         if self.n_importance_samples == 1:
-            return functools.partial(negative_elbo, **terms)
-        return functools.partial(
-            negative_importance_weighted_bound,
-            n_samples=self.n_importance_samples,
-            **terms,
+            return NegativeELBO(**terms)
+        return NegativeImportanceWeightedBound(
+            n_samples=self.n_importance_samples, **terms
         )
-
-    def _anneal(self, objective, epoch):
-        # Asked by the mini-batch loop only.
-        if epoch >= self.kl_warmup:
-            return objective
-        return functools.partial(objective, beta=self.beta * epoch / self.kl_warmup)
-
-    def _first_judged_epoch(self):
-        return self._warmup() + 1
 
     def _warmup(self):
         return self.kl_warmup if self.solver in OPTIMIZERS else 0
@@ -222,7 +129,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             n_components=n_components,
             hidden_layer_sizes=hidden_layer_sizes(self, shape),
             activation=self.activation,
-            linear_path=self.linear_path is not None,
+            linear_path=self._has_linear_path(),
             likelihood=self.likelihood,
             noise_variance=self.noise_variance,
             n_conditions=self._n_conditions(),
@@ -330,7 +237,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             UserWarning,
         )
 
-    @limit_threads(1)
+    @own_context()
     def _posterior_of(self, X, **given):
         """Return means and standard deviations of the codes as arrays."""
         mean, log_variance = self._posterior(self._codec_for(), X, **given)

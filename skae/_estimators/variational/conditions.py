@@ -18,17 +18,6 @@ _NUMERIC, _WHOLE = "biuf", "iuf"  # kinds of dtypes
 _MANY_LABELS = 20
 _REMEDY = "If y is a quantity, pass numbers to fit that are not all whole, as y / 10."
 
-CONDITION_ATTRIBUTES = """\
-classes_ : ndarray, list of ndarray or None
-    The labels that y had in fit, one array for each column of a y with several; None
-    if y holds numbers.
-encoder_, decoder_ : torch.nn.Module
-    From rows of X to codes and back, for tensors in float32. As `condition` the decoder
-    has to be told y, ``decoder_(codes, condition=...)``, and the encoder may be: in
-    columns, for labels one of zeros and ones for each of `classes_`, for numbers
-    standardised ones.
-"""
-
 
 class Conditions:
     """The columns that stand for y: one for each class, or standardised numbers.
@@ -181,6 +170,31 @@ class Conditions:
         middles = (np.arange(_LARGEST_SUPPORT) + 0.5) / _LARGEST_SUPPORT
         chosen = distinct[np.searchsorted(np.cumsum(shares), middles)]
         return chosen, np.full(_LARGEST_SUPPORT, 1 / _LARGEST_SUPPORT)
+
+
+class ConditionedMixin:
+    """The methods of a model that is given y; `_conditions` encodes it."""
+
+    def _condition(self, y, X, name, *, reset, classes=None, weight=None):
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires {name} to be passed, "
+                f"but the target {name} is None."
+            )
+        if reset:
+            check_consistent_length(X, y)
+            self._conditions = Conditions(y, classes, weight)
+        elif classes is not None:
+            self._conditions.check_same_classes(classes)
+        return self._conditions.encode_each(y, len(X), name, weight)
+
+    def _given(self, y, n_rows, method=None):
+        """Return y as the network's keyword; `method` names one that needs it."""
+        self._codec_for()
+        return self._conditions.given(y, n_rows, method)
+
+    def _n_conditions(self):
+        return self._conditions.n_columns
 
 
 def _moments(values, weight):

@@ -1,7 +1,7 @@
 """Bounds on the log likelihood of rows: what is trained, and what is reported."""
 
-import functools
 import math
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,72 +11,116 @@ from skae._functional.penalties import (
     kl_to_standard_normal,
     kl_to_standard_normal_gradient,
 )
-from skae._training.backward.layers import written_out
 from skae._training.data import weighted_mean
+from skae._training.objective import Objective
 
 
-def negative_elbo_gradient(
-    tape, rows, generator, share, *, likelihood, beta, missing_share=0.0
-):
-    """Leave the gradient of the sum of rows times `share`; return the mean terms."""
-    condition = _hidden_in_part(rows.y, generator, missing_share)
-    mean, log_variance = tape.posterior(rows.x, generator, condition)
-    noise = _normal(mean.shape, mean, generator)
-    deviation = torch.exp(0.5 * log_variance)
-    output = tape.decode(mean + deviation * noise, generator, rows.y)
-    log_density, gradient, of_dispersion = likelihood.with_gradient(
-        output, rows.target, tape.dispersion, -share
-    )
-    of_codes = tape.decode_backward(gradient, of_dispersion)
-    of_mean, of_log_variance = kl_to_standard_normal_gradient(mean, log_variance)
-    tape.posterior_backward(
-        of_codes + beta * share * of_mean,
-        0.5 * of_codes * noise * deviation + beta * share * of_log_variance,
-    )
-    divergence = kl_to_standard_normal(mean, log_variance).sum(dim=1)
-    return {
-        "reconstruction": -weighted_mean(log_density, rows.weight),
-        "kl": beta * weighted_mean(divergence, rows.weight),
-    }
+@dataclass(frozen=True)
+class _VariationalObjective(Objective):
+    """A bound with a weight of the divergence that may rise during the first epochs.
+
+    Parameters
+    ----------
+    likelihood : RowLikelihood
+    beta : float
+        Weight of the divergence.
+    missing_share : float
+        Share of the rows whose condition y is hidden from the encoder.
+    warmup : int
+        Number of epochs in which beta rises from 0 to its value.
+    """
+
+    likelihood: RowLikelihood
+    beta: float
+    missing_share: float = 0.0
+    warmup: int = 0
+
+    @property
+    def first_full_epoch(self):
+        """The first epoch with the full beta, counted from 1."""
+        return self.warmup + 1
+
+    def in_epoch(self, epoch):
+        """Return the objective with the beta of an epoch, counted from 0."""
+        if epoch >= self.warmup:
+            return self
+        return replace(self, beta=self.beta * epoch / self.warmup, warmup=0)
 
 
-@written_out(negative_elbo_gradient)
-def negative_elbo(network, rows, generator, *, likelihood, beta, missing_share=0.0):
-    r"""Return the two terms of the negative evidence lower bound of each row.
+class NegativeELBO(_VariationalObjective):
+    r"""The two terms of the negative evidence lower bound of each row.
 
     .. math:: -E_{q(z|x)}[\log p(x | z)] + \beta \, KL(q(z|x) \| N(0, I)),
 
     the expectation by one draw, the divergence in closed form, both in nats and
-    summed over the features and the components. In a conditional model all is given
-    y, which the encoder is not told on a share of the rows.
+    summed over the features and the components. In a conditional model every density
+    is given y, which is hidden from the encoder for a share of the rows.
     """
-    mean, log_variance = _posterior(network, rows, generator, missing_share)
-    z = mean + torch.exp(0.5 * log_variance) * _normal(mean.shape, mean, generator)
-    output = network.decode(z, generator, rows.y)
-    log_density = likelihood(output, rows.target, network.dispersion)
-    divergence = kl_to_standard_normal(mean, log_variance).sum(dim=1)
-    return {"reconstruction": -log_density, "kl": beta * divergence}
+
+    has_gradient = True
+
+    def losses(self, network, rows, generator):
+        """Return both terms of each row."""
+        mean, log_variance = _posterior(network, rows, generator, self.missing_share)
+        z = mean + torch.exp(0.5 * log_variance) * _normal(mean.shape, mean, generator)
+        output = network.decode(z, generator, rows.y)
+        log_density = self.likelihood(output, rows.target, network.dispersion)
+        divergence = kl_to_standard_normal(mean, log_variance).sum(dim=1)
+        return {"reconstruction": -log_density, "kl": self.beta * divergence}
+
+    def gradient(self, tape, rows, generator, share):
+        """Set the gradient of the sum of ``share * loss``; return the mean terms."""
+        condition = _hidden_in_part(rows.y, generator, self.missing_share)
+        mean, log_variance = tape.posterior(rows.x, generator, condition)
+        noise = _normal(mean.shape, mean, generator)
+        deviation = torch.exp(0.5 * log_variance)
+        output = tape.decode(mean + deviation * noise, generator, rows.y)
+        log_density, gradient, of_dispersion = self.likelihood.with_gradient(
+            output, rows.target, tape.dispersion, -share
+        )
+        of_codes = tape.decode_backward(gradient, of_dispersion)
+        of_mean, of_log_variance = kl_to_standard_normal_gradient(mean, log_variance)
+        weight = self.beta * share
+        tape.posterior_backward(
+            of_codes + weight * of_mean,
+            0.5 * of_codes * noise * deviation + weight * of_log_variance,
+        )
+        divergence = kl_to_standard_normal(mean, log_variance).sum(dim=1)
+        return {
+            "reconstruction": -weighted_mean(log_density, rows.weight),
+            "kl": self.beta * weighted_mean(divergence, rows.weight),
+        }
 
 
-def negative_importance_weighted_bound(
-    network, rows, generator, *, likelihood, beta, n_samples, missing_share=0.0
-):
-    r"""Return the negative importance-weighted bound of each row, in nats.
+@dataclass(frozen=True)
+class NegativeImportanceWeightedBound(_VariationalObjective):
+    r"""The negative importance-weighted bound of each row, in nats.
 
     .. math:: -\log \frac{1}{S} \sum_{s=1}^S p(x | z_s)
               \Big(\frac{p(z_s)}{q(z_s | x)}\Big)^\beta, \quad z_s \sim q(z | x):
 
     with beta = 1, equation 8 of Burda, Grosse and Salakhutdinov (2015).
+
+    Parameters
+    ----------
+    n_samples : int
+        S.
     """
-    mean, log_variance = _posterior(network, rows, generator, missing_share)
-    noise = _normal((n_samples, *mean.shape), mean, generator)
-    z = mean + torch.exp(0.5 * log_variance) * noise
-    repeat = functools.partial(_repeat, n_samples)
-    output = network.decode(z.flatten(0, 1), generator, repeat(rows.y))
-    log_density = likelihood(output, repeat(rows.target), network.dispersion)
-    log_weights = log_density.view(n_samples, -1)
-    log_weights = log_weights + beta * _log_ratio(z, noise, log_variance)
-    return {"bound": math.log(n_samples) - torch.logsumexp(log_weights, dim=0)}
+
+    n_samples: int = 1
+
+    def losses(self, network, rows, generator):
+        """Return the bound of each row."""
+        n_samples = self.n_samples
+        mean, log_variance = _posterior(network, rows, generator, self.missing_share)
+        noise = _normal((n_samples, *mean.shape), mean, generator)
+        z = mean + torch.exp(0.5 * log_variance) * noise
+        condition, target = _repeat(n_samples, rows.y), _repeat(n_samples, rows.target)
+        output = network.decode(z.flatten(0, 1), generator, condition)
+        log_density = self.likelihood(output, target, network.dispersion)
+        log_weights = log_density.view(n_samples, -1)
+        log_weights = log_weights + self.beta * _log_ratio(z, noise, log_variance)
+        return {"bound": math.log(n_samples) - torch.logsumexp(log_weights, dim=0)}
 
 
 def importance_weighted_bound(likelihood, draws):

@@ -5,36 +5,26 @@ from collections.abc import Sized
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from skae._engine.fit import fit_estimator, partially_fit_estimator
 from skae._estimators.base.autoencoder import solver_is_stochastic
 from skae._estimators.variational.base import (
-    VARIATIONAL_ATTRIBUTES,
-    VARIATIONAL_CONSTRAINTS,
-    VARIATIONAL_PARAMETERS,
     BaseVariationalAutoencoder,
 )
 from skae._functional.factor_analysis import factor_analysis
 from skae._functional.linear_maps import probabilistic_pca
 from skae._networks.variational import LEAST_NOISE
+from skae._parameters import shared, variational
 from skae._parameters.document import document
-from skae._parameters.shared import LINEAR_PATH_CONSTRAINTS
-from skae._utils.sklearn_compat import StrOptions, fit_context
+from skae._parameters.methods import fill_methods
+from skae._utils.sklearn_compat import fit_context
 from skae._utils.validation import check_at_least
 
 
 @document(
-    attributes=VARIATIONAL_ATTRIBUTES,
-    **VARIATIONAL_PARAMETERS,
-    linear_path=(
-        "{'ppca'} or None",
-        """
-        'ppca' adds the networks to probabilistic PCA, and training starts from it; with
-        ``noise_variance="per_feature"`` and for counts to factor analysis. None is the
-        textbook network. With ``likelihood="gaussian"`` the bound before the first
-        epoch is the exact likelihood of the linear model.
-        """,
-    ),
+    shared.PARAMETERS | variational.PARAMETERS,
+    variational.ATTRIBUTES,
+    shared.ATTRIBUTES,
 )
+@fill_methods
 class VAETransformer(BaseVariationalAutoencoder):
     r"""Variational autoencoder: codes with a prior, rows with a likelihood.
 
@@ -89,17 +79,11 @@ class VAETransformer(BaseVariationalAutoencoder):
     >>> from skae import VAETransformer
     >>> X, _ = load_digits(return_X_y=True)
     >>> vae = VAETransformer(8, random_state=0).fit(X[:1500])
-    >>> bool(vae.score(X[1500:]) > PCA(8).fit(X[:1500]).score(X[1500:]) + 5)
-    True
+    >>> vae.score(X[1500:]), PCA(8).fit(X[:1500]).score(X[1500:])
+    (-148.8..., -164.8...)
     >>> vae.sample(3, random_state=0).shape
     (3, 64)
     """
-
-    _parameter_constraints: dict = {
-        **VARIATIONAL_CONSTRAINTS,
-        **LINEAR_PATH_CONSTRAINTS,
-        "linear_path": [StrOptions({"ppca"}), None],
-    }
 
     def __init__(
         self,
@@ -173,7 +157,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None, sample_weight=None):
+    def fit(self, X, y=None, *, X_val=None, sample_weight=None, sample_weight_val=None):
         """Fit the autoencoder to X.
 
         Parameters
@@ -182,42 +166,36 @@ class VAETransformer(BaseVariationalAutoencoder):
             Training data: in [0, 1] for 'bernoulli', not negative for counts.
         y : Ignored
             Present for API consistency.
-        X_val : array-like of shape (n_rows, n_features), default=None
-            Validation data for early stopping, instead of rows split from `X`.
-            If it has as many rows as `X`, cross-validation slices it along with
-            `X` when it is passed as a fit parameter; route it through
-            ``Pipeline(transform_input=["X_val"])`` to have it transformed by the
-            steps before.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows in the loss, the centring and the
-            linear path. 2 counts as much as the row repeated.
+        {X_val}
+        {sample_weight}
+        {sample_weight_val}
 
         Returns
         -------
-        self : object
-            Fitted estimator.
+        {fit_returns}
 
         Raises
         ------
-        ValueError
-            If data or parameters are invalid, or if the loss is not finite before
-            anything good was reached.
+        {fit_raises}
         """
         self._check_warmup()
-        return fit_estimator(self, X, y, X_val=X_val, sample_weight=sample_weight)
+        return self._fit(
+            X,
+            y,
+            X_val=X_val,
+            sample_weight=sample_weight,
+            sample_weight_val=sample_weight_val,
+        )
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, *, sample_weight=None):
         """Take one epoch over X at the initial learning rate.
 
-        Centering, scale, PCA shortcut, noise and order of the components are found from
-        the samples of all calls while these are fewer than 100, or than four per
-        component: each time that they have doubled, training begins anew with all of
-        them. Later calls keep all but the noise, which is learned. After `fit`
-        the first epochs may raise the loss: the optimiser's moments are kept with
-        ``warm_start=True`` alone. What is measured on rows, such as
-        `explained_variance_` and `kl_per_component_`, is of those of the last call.
+        {partial_fit}
+        The noise is learned in later calls as well. Attributes that are measured on
+        samples, such as `explained_variance_` and `kl_per_component_`, describe the
+        samples of the last call.
 
         Parameters
         ----------
@@ -225,15 +203,13 @@ class VAETransformer(BaseVariationalAutoencoder):
             A batch of training data.
         y : Ignored
             Present for API consistency.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+        {batch_weight}
 
         Returns
         -------
-        self : object
-            The estimator after the epoch.
+        {partial_fit_returns}
         """
-        return partially_fit_estimator(self, X, y, sample_weight=sample_weight)
+        return self._fit_one_epoch(X, y, sample_weight=sample_weight)
 
     def posterior(self, X):
         """Return means and standard deviations of the codes of X.
@@ -273,7 +249,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         check_at_least(n_samples, 1, "n_samples")
         return self._sample(n_samples, random_state, noise)
 
-    def score_samples(self, X, n_draws=16):
+    def score_samples(self, X, *, n_draws=16):
         r"""Return a lower bound on the log likelihood of each row, in nats.
 
         .. math:: \log \frac{1}{S} \sum_{s=1}^S \frac{p(x | z_s) \, p(z_s)}{q(z_s | x)},
@@ -336,7 +312,7 @@ class VAETransformer(BaseVariationalAutoencoder):
         return (
             isinstance(sizes, Sized)
             and len(sizes) == 0
-            and self.linear_path is not None
+            and self._has_linear_path()
             and self.likelihood == "gaussian"
             and self.beta == 1
         )

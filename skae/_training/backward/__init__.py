@@ -1,1 +1,1 @@
-"""Gradients that are written out, without autograd."""
+"""Backpropagation without autograd, for networks of dense layers."""

@@ -1,21 +1,21 @@
-"""The way through dense autoencoders, and back."""
+"""Forward and backward passes of dense autoencoders."""
 
 import math
 
 import torch
 
-from skae._networks.layers import ACTIVATION_GRADIENTS, activate
+from skae._networks.activations import ACTIVATION_GRADIENTS, activate
 from skae._training.backward.layers import MLPTape, ResidualTape, Tape, factor_of
 
 
 class BallTape:
-    """The way through `within`, which shortens long rows, and back."""
+    """Forward and backward pass of `within`, which shortens long rows."""
 
     def __init__(self, radius):
         self._radius = float(radius)
 
     def forward(self, rows):
-        """Return rows, those longer than the radius shortened to it."""
+        """Return rows; those longer than the radius are shortened to it."""
         lengths = self._lengths(rows)
         self._is_inside = self._are_within(lengths)
         if self._is_inside:
@@ -34,11 +34,11 @@ class BallTape:
     def _are_within(self, lengths):
         if self._radius == math.inf:
             return True
-        # On a GPU, where to look is to wait for it, all rows are divided.
+        # On a GPU the comparison would synchronize, so all rows are divided.
         return lengths.device.type == "cpu" and lengths.max().item() <= self._radius
 
     def backward(self, gradient):
-        """Return the gradient of the rows: along a shortened one there is none."""
+        """Return the gradient of the rows, zero along those that were shortened."""
         if self._is_inside:
             return gradient
         gradient = gradient / self._divisor
@@ -49,7 +49,7 @@ class BallTape:
 
 
 class DenseTape(Tape):
-    """The way through a `DenseAutoencoder` without linear path, and back."""
+    """Forward and backward pass of a `DenseAutoencoder` without linear path."""
 
     def __init__(self, network):
         self._network = network
@@ -73,7 +73,7 @@ class DenseTape(Tape):
     def backward(self, gradient, code_gradient=None):
         """Set the parameters' gradients from that of the reconstruction.
 
-        `code_gradient` is added on the way, that of a penalty on the codes.
+        `code_gradient`, that of a penalty on the codes, is added to that of the codes.
         """
         self._encoder_backward(self._g.backward(gradient, to_input=True), code_gradient)
 
@@ -85,7 +85,7 @@ class DenseTape(Tape):
 
 
 class LinearPathTape(Tape):
-    """The way through a `DenseAutoencoder` around a linear map, and back."""
+    """Forward and backward pass of a `DenseAutoencoder` with a linear path."""
 
     def __init__(self, network):
         scale = network.correction_scale
@@ -100,14 +100,14 @@ class LinearPathTape(Tape):
         self._near_codes = BallTape(network.code_radius)
 
     def prepare(self, rows):
-        """Return the rows with their codes on the linear path, which do not change."""
+        """Return the rows with their codes on the linear path, which stay constant."""
         self._all_are_near = self._near_rows.holds(rows.x)
         return rows.with_codes(self._linear_codes(rows.x))
 
     def forward(self, u, generator, linear_codes=None):
         """Reconstruct rows as the network does in training.
 
-        `linear_codes` are those of `prepare`.
+        `linear_codes` come from `prepare`; None computes them.
         """
         return self.decode(self.encode(u, generator, linear_codes), generator)
 
@@ -141,7 +141,7 @@ class LinearPathTape(Tape):
 
 
 class UnrolledTape(DenseTape):
-    """The way through an `UnrolledAutoencoder` and back."""
+    """Forward and backward pass of an `UnrolledAutoencoder`."""
 
     def encode(self, u, generator):
         """Map rows to codes."""
@@ -149,7 +149,7 @@ class UnrolledTape(DenseTape):
 
 
 class RectifiedTape(DenseTape):
-    """The way through a `RectifiedAutoencoder` and back."""
+    """Forward and backward pass of a `RectifiedAutoencoder`."""
 
     def decode(self, z, generator):
         """Map codes to reconstructions."""
@@ -161,7 +161,7 @@ class RectifiedTape(DenseTape):
         layer, lengths = self._network.g.layers[0], self._lengths
         weight = layer.weight if layer.tied else layer.weight.T
         back = self._g.backward(gradient, to_input=True).div_(lengths)
-        # A code is read by weights of length 1: longer ones change nothing.
+        # The decoder normalizes its weights, so their lengths have no effect.
         of_lengths = -(back * self._codes).sum(dim=0) / lengths
         of_weight = (of_lengths / lengths).unsqueeze(1) * weight
         layer.weight.grad += of_weight if layer.tied else of_weight.T

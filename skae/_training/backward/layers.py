@@ -1,62 +1,26 @@
-r"""Backpropagation written out for dense layers, equal to autograd's and faster.
+r"""Backpropagation through dense layers without autograd.
 
-A tape runs layers forward and keeps what the way back needs; `backward` takes the
-gradient of the loss with respect to the output and leaves that of the parameters in
-their ``grad``. Layers know nothing of losses: those bring value and gradient side by
-side. On small layers most of a step of autograd is not arithmetic.
+A tape runs the forward pass and keeps the values that the backward pass needs.
+`backward` takes the gradient of the loss with respect to the output and writes that of
+the parameters to their ``grad``. Objectives give the gradient of the loss. The result
+equals that of autograd, and small layers train faster, since most of a step of autograd
+is overhead there.
 
-A tape owns the memory that products are written to: what it returns is overwritten by
-its next run, and a caller may overwrite it before.
+A tape owns the memory of the products. Its next run overwrites the tensors it returned,
+and a caller may overwrite them before.
 """
 
-import functools
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from skae._networks.layers import ACTIVATION_GRADIENTS, MLP, activate
-
-
-def written_out(gradient, *, reads_linear_codes=False):
-    """Decorate an objective, or a penalty, with its gradient.
-
-    That of an objective is called as ``gradient(tape, rows, generator, share)`` and
-    with the objective's keywords. It goes forward by the tape, back with the gradient
-    of the sum of the rows' losses, each times `share`, and returns the (weighted) mean
-    of each term, a scalar tensor of its own memory. `reads_linear_codes` says that it
-    hands the rows as they are, and their `codes`, to the tape.
-    """
-
-    def decorate(function):
-        function.gradient = gradient
-        function.reads_linear_codes = reads_linear_codes
-        return function
-
-    return decorate
-
-
-def gradient_of(function):
-    """Return the gradient of a decorated function, or of a partial of one.
-
-    None where there is none, be it of the ``criterion`` that a partial is given.
-    """
-    gradient = getattr(getattr(function, "func", function), "gradient", None)
-    keywords = getattr(function, "keywords", {})
-    if gradient is None or not keywords:
-        return gradient
-    if "criterion" in keywords and not hasattr(keywords["criterion"], "with_gradient"):
-        return None
-    return functools.partial(gradient, **keywords)
-
-
-def reads_linear_codes(function):
-    """Whether a decorated function, or a partial of one, reads ``rows.codes``."""
-    return getattr(getattr(function, "func", function), "reads_linear_codes", False)
+from skae._networks.activations import ACTIVATION_GRADIENTS, activate
+from skae._networks.layers import MLP
 
 
 class _Layer(NamedTuple):
-    """Views of a layer's parameters and gradients, the weight (n_outputs, n_inputs)."""
+    """Views of parameters and gradients; `weight` has shape (n_outputs, n_inputs)."""
 
     weight: Tensor
     transposed: Tensor
@@ -67,14 +31,14 @@ class _Layer(NamedTuple):
 
 
 class _Memory(NamedTuple):
-    """What the layers' products are written to, for one number of rows."""
+    """Memory for the products of the layers, for one number of rows."""
 
     outputs: list
     input_gradients: list
 
 
 def _products(views, n_rows):
-    """Return the memory for what goes into and comes out of layers."""
+    """Return memory for outputs of the layers and gradients of their inputs."""
     return _Memory(
         [layer.bias.new_empty(n_rows, layer.weight.shape[0]) for layer in views],
         [layer.bias.new_empty(n_rows, layer.weight.shape[1]) for layer in views],
@@ -82,15 +46,15 @@ def _products(views, n_rows):
 
 
 class Tape:
-    """The way through a network and back."""
+    """Forward and backward pass of a network."""
 
     def prepare(self, rows):
-        """Return the rows of a fit with what is known of them before its epochs."""
+        """Return the rows of a fit with values that are the same in all epochs."""
         return rows
 
 
 class LayersTape(Tape):
-    """The way through dense layers with an activation between them, and back.
+    """Forward and backward pass of dense layers with an activation between them.
 
     Parameters
     ----------
@@ -98,7 +62,7 @@ class LayersTape(Tape):
     activation : str
     dropout : float
     written : sequence of Parameter
-        Weights whose gradients are there before this tape's: these layers add theirs.
+        Weights whose gradients another tape writes first; this one adds to them.
 
     Attributes
     ----------
@@ -117,7 +81,7 @@ class LayersTape(Tape):
             written = [*written, layer.weight]
 
     def forward(self, h, generator):
-        """Map rows as the layers do in training, drawing the same dropout."""
+        """Map rows as the layers do in training, with the same draws of dropout."""
         h, last = self.hidden(h, generator), self._layers[-1]
         output = self._memory.outputs[-1]
         return torch.addmm(last.bias, h, last.transposed, out=output)
@@ -137,13 +101,13 @@ class LayersTape(Tape):
         return h
 
     def backward(self, gradient, *, to_input):
-        """Set the parameters' gradients; return that of the input if wanted."""
+        """Set the parameters' gradients; return that of the input if `to_input`."""
         last = len(self._layers) - 1
         gradient = self._layer_backward(last, gradient, to_input=to_input)
         return self.hidden_backward(gradient, to_input=to_input)
 
     def hidden_backward(self, gradient, *, to_input):
-        """Do so from the gradient of the last hidden layer's values."""
+        """Start the backward pass from the values of the last hidden layer."""
         back = ACTIVATION_GRADIENTS[self._activation]
         for i in reversed(range(len(self._layers) - 1)):
             if self._kept:
@@ -170,31 +134,31 @@ class LayersTape(Tape):
         return h * kept
 
     def _memory_for(self, n_rows):
-        """Return the memory for `n_rows`; the batches of an epoch have two sizes."""
+        """Return the memory for `n_rows`, of which an epoch has at most two values."""
         if n_rows not in self._memories:
             self._memories[n_rows] = _products(self._layers, n_rows)
         return self._memories[n_rows]
 
 
 class MLPTape(LayersTape):
-    """The way through an `MLP` without batch norm, and back."""
+    """Forward and backward pass of an `MLP` without batch normalization."""
 
     def __init__(self, mlp: MLP, written=()):
         super().__init__(mlp.layers, mlp.activation, mlp.dropout, written)
 
 
 def factor_of(scale, shares):
-    """Return a scale times shares of it, as a number where all shares are 1."""
+    """Return ``scale * shares``, as a number if all shares are 1."""
     return float(scale) if bool((shares == 1).all()) else scale * shares
 
 
 class ResidualTape(MLPTape):
-    r"""The way through an `MLP` beside a linear map of other rows, and back.
+    r"""Forward and backward pass of an `MLP` added to a linear map of other rows.
 
     .. math:: o = D z + d + r \, g(x) = [D \;\; r W] \, [z; h] + r b + d,
 
-    where h are the values of g's last hidden layer, W and b those of its last layer:
-    one product instead of two.
+    where h are the values of the last hidden layer of g, and W and b are the parameters
+    of its last layer. This takes one product instead of two.
 
     Parameters
     ----------
@@ -202,7 +166,7 @@ class ResidualTape(MLPTape):
     linear_map : Tensor of shape (n_outputs, n_codes)
         D.
     scale : float or Tensor of shape (n_outputs,)
-        r, as `factor_of` gives it.
+        r, from `factor_of`.
     offset : Tensor of shape (n_outputs,) or None
         d, None for zero.
     """

@@ -1,8 +1,9 @@
-"""The networks that backpropagation is written out for, by their tapes."""
+"""The tape of each network that can be trained without autograd."""
 
+from skae._networks.activations import ACTIVATION_GRADIENTS, activate
 from skae._networks.dense import DenseAutoencoder
 from skae._networks.layer_autoencoder import LayerAutoencoder
-from skae._networks.layers import ACTIVATION_GRADIENTS, MLP, activate
+from skae._networks.layers import MLP
 from skae._networks.predictor import StackedPredictor
 from skae._networks.sparse import RectifiedAutoencoder
 from skae._networks.unrolled import UnrolledAutoencoder
@@ -18,7 +19,7 @@ from skae._training.backward.variational import VariationalTape
 
 
 def make_tape(network):
-    """Return the tape of a network, or None where there is none."""
+    """Return the tape of a network, or None if only autograd can train it."""
     kind = TAPES.get(type(network))
     if kind is None or not _is_elementwise(network):
         return None
@@ -26,7 +27,7 @@ def make_tape(network):
 
 
 def _is_elementwise(network):
-    """Whether nothing but an elementwise activation stands between the layers."""
+    """Whether the layers are separated by elementwise activations only."""
     if isinstance(network, LayerAutoencoder):
         return "maxout" not in (network.activation, network.activation_below)
     perceptrons = [m for m in network.modules() if isinstance(m, MLP)]
@@ -38,14 +39,14 @@ def _dense_tape(network):
 
 
 class LayerTape(LayersTape):
-    """The way through a `LayerAutoencoder` and back."""
+    """Forward and backward pass of a `LayerAutoencoder`."""
 
     def __init__(self, network):
         super().__init__([network.encoder, network.decoder], network.activation)
         self._below = network.activation_below
 
-    def forward(self, h, generator):
-        """Reconstruct rows."""
+    def forward(self, h, generator, linear_codes=None):
+        """Reconstruct rows; `linear_codes` are not used, there is no linear path."""
         output, self._output = activate(self._below, super().forward(h, generator))
         return output
 
@@ -56,7 +57,7 @@ class LayerTape(LayersTape):
 
 
 class PredictorTape(MLPTape):
-    """The way through a `StackedPredictor` and back."""
+    """Forward and backward pass of a `StackedPredictor`."""
 
     def __init__(self, network):
         super().__init__(network.f)

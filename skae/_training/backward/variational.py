@@ -1,4 +1,4 @@
-"""The way through variational autoencoders, and back."""
+"""Forward and backward pass of variational autoencoders."""
 
 import torch
 
@@ -8,7 +8,7 @@ from skae._training.backward.layers import MLPTape, ResidualTape, Tape, factor_o
 
 
 class VariationalTape(Tape):
-    """The way through a `VariationalAutoencoder` and back, in two parts each."""
+    """Forward and backward pass of a `VariationalAutoencoder`, in two parts each."""
 
     def __init__(self, network):
         self._network = network
@@ -25,7 +25,7 @@ class VariationalTape(Tape):
 
     @property
     def dispersion(self):
-        """Of the network."""
+        """The dispersion parameter of the network."""
         return self._network.dispersion
 
     def posterior(self, u, generator, condition):
@@ -50,7 +50,7 @@ class VariationalTape(Tape):
         self._f.backward(gradient, to_input=False)
 
     def decode(self, z, generator, condition):
-        """Map codes, and what is given, to outputs."""
+        """Map codes, and the condition if there is one, to outputs."""
         self._n_codes = z.shape[1]
         if self._network.linear_path:
             return self._g.forward(self._near_codes.forward(z), z, generator)
@@ -60,7 +60,7 @@ class VariationalTape(Tape):
     def decode_backward(self, gradient, of_dispersion):
         """Set the decoder's gradients from those of output and dispersion.
 
-        Return that of the codes.
+        Returns the gradient of the codes.
         """
         network = self._network
         if network.learn_dispersion and network.raw_dispersion is not None:
