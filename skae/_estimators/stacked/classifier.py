@@ -66,7 +66,7 @@ class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
     >>> y_some = np.where(np.arange(len(y)) < 100, y, -1)  # 100 labels
     >>> classifier = StackedDAEClassifier(unlabeled_label=-1, random_state=0)
     >>> classifier.fit(X[:1500], y_some[:1500]).score(X[1500:], y[1500:])
-    0.81...
+    0.8...
     """
 
     def __init__(

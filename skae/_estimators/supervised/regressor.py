@@ -55,7 +55,7 @@ class AutoencoderRegressor(RegressorOutputs, BaseFinetuned):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = make_pipeline(StandardScaler(), AutoencoderRegressor(random_state=0))
     >>> model.fit(X[:300], y[:300]).score(X[300:], y[300:])
-    0.44...
+    0.4...
     """
 
     def __init__(
