@@ -1,11 +1,11 @@
-"""PCA, autoencoder and denoising autoencoder on pictures of digits, in a minute.
+"""PCA, autoencoder and denoising autoencoder on images of digits, in a minute.
 
     python examples/demo.py                      # scikit-learn's digits, 8 x 8 pixels
     SKAE_DATA=folder python examples/demo.py     # MNIST from folder/mnist.npz
     python examples/demo.py --openml             # MNIST, downloaded from openml.org
 
-Fits each model in a Pipeline in front of a logistic regression, tunes one by a grid
-search, prints what they reach on rows held out, and draws what they see.
+Fits each model in a Pipeline before a logistic regression, tunes one by a grid search,
+prints their scores on held-out samples, and saves figures.
 """
 
 import argparse
@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-# Threads that wait for others sleep: spinning costs a busy machine most of its time.
+# Waiting threads sleep: busy-waiting is very slow on a machine with other programs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import matplotlib
 
-matplotlib.use("Agg")  # pictures go to files: no window is needed
+matplotlib.use("Agg")  # figures are saved to files: no window is needed
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,13 +40,13 @@ from skae.plotting import (
     ScreeDisplay,
 )
 
-# Standard deviation of the noise on the rows held out over that of the pixels.
+# Standard deviation of the noise on held-out samples, relative to that of the pixels.
 NOISE = 1.5
 TUNED = "DenoisingAutoencoder, tuned"
 
 
 class Data(NamedTuple):
-    """Pictures in [0, 1] as flat rows, their digits, and the size of the models."""
+    """Images in [0, 1] as flat rows, their labels, and the size of the models."""
 
     name: str
     X_train: np.ndarray
@@ -63,7 +63,7 @@ def main():
     data = load_data(arguments.openml)
     X_noisy = add_noise(data.X_test)
     print(
-        f"{data.name}: {len(data.X_train)} rows to train on, {len(data.X_test)} held "
+        f"{data.name}: {len(data.X_train)} training samples, {len(data.X_test)} held "
         f"out, {data.X_train.shape[1]} pixels, {data.n_components} components\n"
     )
     fitted, rows = {}, []
@@ -77,7 +77,7 @@ def main():
     planar = fit_planar_models(data)
     print_table(rows, fitted)
     draw(fitted, planar, data, X_noisy, arguments.output)
-    print(f"\nPictures: {arguments.output.resolve()}")
+    print(f"\nFigures: {arguments.output.resolve()}")
     for path in sorted(arguments.output.glob("*.png")):
         print(f"  {path.name}")
     print(f"{time.perf_counter() - started:.0f} seconds in total")
@@ -94,13 +94,13 @@ def parse_arguments():
         "--output",
         type=Path,
         default=Path("demo_output"),
-        help="folder for the pictures (default: demo_output)",
+        help="folder for the figures (default: demo_output)",
     )
     return parser.parse_args()
 
 
 def load_data(openml):
-    """Return MNIST if it is at hand or asked for, otherwise scikit-learn's digits."""
+    """Return MNIST if it is available or requested, otherwise scikit-learn's digits."""
     mnist = Path(os.environ.get("SKAE_DATA", "")) / "mnist.npz"
     if openml:
         X, y = fetch_openml("mnist_784", return_X_y=True, as_frame=False)
@@ -110,7 +110,7 @@ def load_data(openml):
     else:
         X, y = load_digits(return_X_y=True)
         return Data("Digits", *split(X / 16, y, 1400), n_components=8, max_iter=100)
-    # Few rows and epochs, for the sake of the minute.
+    # Few samples and epochs, so that the demo takes a minute.
     return Data(
         "MNIST", *split(X[:5000] / 255, y[:5000], 3000), n_components=16, max_iter=20
     )
@@ -122,14 +122,14 @@ def split(X, y, n_train):
 
 
 def add_noise(X):
-    """Return the rows with Gaussian noise."""
+    """Return X with Gaussian noise."""
     scale = NOISE * np.sqrt(X.var(axis=0).mean())
     noise = np.random.default_rng(0).normal(scale=scale, size=X.shape)
     return X + noise.astype(X.dtype)
 
 
 def make_models(data):
-    """Return pipelines that differ in one step, and a search around the last."""
+    """Return pipelines that differ in one step, and a grid search over the last."""
     k, settings = data.n_components, {"max_iter": data.max_iter, "random_state": 0}
     denoiser = DenoisingAutoencoder(k, corruption="gaussian", **settings)
     search = GridSearchCV(
@@ -157,24 +157,24 @@ def classify_after(reducer):
 
 
 def reducer_of(model):
-    """Return the fitted first step of a pipeline, or of the best one of a search."""
+    """Return the fitted first step of a pipeline or of the best one of a search."""
     return getattr(model, "best_estimator_", model)["reduce"]
 
 
 def variance_explained(model, X, X_clean):
-    """Return the share of the variance of X_clean in the reconstruction from X."""
+    """Return the share of the variance of X_clean that is reconstructed from X."""
     reducer = reducer_of(model)
     X_reconstructed = reducer.inverse_transform(reducer.transform(X))
     return r2_score(X_clean, X_reconstructed, multioutput="variance_weighted")
 
 
 def variance_restored(model, X, y=None):
-    """Return the score that the search maximises: rows restored from noise."""
+    """Return the score of the search: the variance restored from noisy samples."""
     return variance_explained(model, add_noise(X), X)
 
 
 def evaluate(model, data, X_noisy):
-    """Return variance explained and accuracy on rows held out, clean and noisy."""
+    """Return explained variance and accuracy on held-out samples, clean and noisy."""
     classifier = getattr(model, "best_estimator_", model)
     return [
         figure
@@ -187,7 +187,7 @@ def evaluate(model, data, X_noisy):
 
 
 def fit_planar_models(data):
-    """Return PCA and autoencoder with two components, to look at their codes."""
+    """Return PCA and autoencoder with two components, to plot their codes."""
     autoencoder = AutoencoderTransformer(2, max_iter=data.max_iter, random_state=0)
     return {
         "PCA": PCA(2, random_state=0).fit(data.X_train),
@@ -198,7 +198,7 @@ def fit_planar_models(data):
 
 
 def print_table(rows, fitted):
-    print(f"\n{'':28}{'clean rows':>20}{'noisy rows':>20}")
+    print(f"\n{'':28}{'clean samples':>20}{'noisy samples':>20}")
     print(f"{'held out':28}" + 2 * f"{'variance':>10}{'accuracy':>10}" + "   seconds")
     for name, *figures, seconds in rows:
         cells = "".join(f"{figure:10.1%}" for figure in figures)
@@ -206,7 +206,7 @@ def print_table(rows, fitted):
     search = fitted[TUNED]
     level = search.best_params_["reduce__corruption_level"]
     print(
-        "\nvariance: share of the clean rows' variance that is reconstructed\n"
+        "\nvariance: share of the clean samples' variance that is reconstructed\n"
         f"noisy: noise of {NOISE:g} x the pixels' standard deviation\n"
         f"tuned: corruption_level={level:g} by the variance restored from noise in "
         "cross-validation"
@@ -214,7 +214,7 @@ def print_table(rows, fitted):
 
 
 def draw(fitted, planar, data, X_noisy, folder):
-    """Write the five pictures."""
+    """Save the five figures."""
     folder.mkdir(parents=True, exist_ok=True)
     models = {name: reducer_of(model) for name, model in fitted.items()}
     pca, autoencoder = models["PCA"], models["AutoencoderTransformer"]

@@ -1,4 +1,4 @@
-"""A variant of one's own: near rows get near codes, by a graph Laplacian."""
+"""A custom variant: nearby samples get nearby codes, by a graph Laplacian penalty."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ from skae.extending import (
 
 @dataclass(frozen=True)
 class LaplacianObjective(Objective):
-    r"""The error of each row and how much its code differs from near ones.
+    r"""Reconstruction error, and a penalty on the distance of codes of nearby samples.
 
     .. math:: \frac1p \sum_j \ell(\hat x_j, x_j) + \lambda
               \frac{\mathrm{tr}(H^T L H)}{\mathrm{tr}(H^T D H)}, \qquad L = D - W,
 
-    W being the `affinities` of a batch, D their sums and H the centered codes. The
-    penalty is a quotient, so that codes gain nothing by being small.
+    where W are the `affinities` of a batch, D their sums and H the centered codes. The
+    penalty is a quotient, so that it cannot be reduced by making the codes small.
     """
 
     criterion: Criterion
@@ -29,7 +29,7 @@ class LaplacianObjective(Objective):
     bandwidth: float
 
     def losses(self, network, rows, generator):
-        """Return both terms of each row."""
+        """Return both terms for each sample."""
         codes = network.encode(rows.x, generator)
         output = network.decode(codes, generator)
         near = affinities(rows.x, self.bandwidth)
@@ -40,13 +40,13 @@ class LaplacianObjective(Objective):
 
 
 def affinities(x, bandwidth):
-    """Return exp(-d^2 / 2) of each two rows, d their distance in bandwidths."""
+    """Return exp(-d^2 / 2) for all pairs, d being the distance in bandwidths."""
     distances = torch.cdist(x, x) / (bandwidth * x.shape[1] ** 0.5)
     return distances.square().div(-2).exp().fill_diagonal_(0)
 
 
 def roughness(codes, near):
-    """Return the rows' parts of the quotient, which is their mean."""
+    """Return the contribution of each sample; the quotient is their mean."""
     degrees = near.sum(dim=1)
     centered = codes - degrees @ codes / degrees.sum()
     spread = (degrees @ centered.square()).sum() / len(codes)
@@ -55,7 +55,7 @@ def roughness(codes, near):
 
 
 class LaplacianAutoencoder(DefaultParameters, BaseAutoencoder):
-    """Autoencoder whose codes are near where rows are near.
+    """Autoencoder with nearby codes for nearby samples.
 
     Examples
     --------

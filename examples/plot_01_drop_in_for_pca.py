@@ -1,19 +1,18 @@
 """
-A drop-in for PCA
-=================
+A drop-in replacement for PCA
+=============================
 
-:class:`~skae.AutoencoderTransformer` takes the place of
-:class:`~sklearn.decomposition.PCA` in code that is already there: same methods, same
-attributes, same place in a pipeline. It is PCA plus a nonlinear correction, and keeps
-the correction only if rows that were not trained on show that it helps.
+:class:`~skae.AutoencoderTransformer` replaces
+:class:`~sklearn.decomposition.PCA` in existing code: it has the same methods, the same
+attributes and the same role in a pipeline. It is PCA plus a nonlinear correction, which
+is kept only if it reduces the error on held-out samples.
 """
 
 # %%
 # One line changes
 # ----------------
-# Handwritten digits, 8 x 8 pixels each, are to be summed up in eight numbers. This is
-# the pipeline with PCA and the same pipeline with an autoencoder: scale, reduce,
-# classify.
+# Handwritten digits of 8 x 8 pixels are reduced to eight numbers. The same pipeline is
+# fitted with PCA and with an autoencoder: reduce, scale, classify.
 
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -42,11 +41,11 @@ print(f"accuracy after PCA:         {with_pca.score(X_test, y_test):.1%}")
 print(f"accuracy after autoencoder: {with_autoencoder.score(X_test, y_test):.1%}")
 
 # %%
-# What the codes keep
-# -------------------
-# A code is good if the picture can be drawn again from it. The first row shows digits
-# that neither model was trained on; the share beside the others is of the variance of
-# all such digits.
+# Reconstruction
+# --------------
+# A code is good if the image can be reconstructed from it. The first row shows held-out
+# digits; the numbers beside the other rows are the explained variance of all held-out
+# digits.
 
 from skae.plotting import ReconstructionDisplay
 
@@ -56,20 +55,20 @@ display = ReconstructionDisplay.from_estimator(
 )
 
 # %%
-# :meth:`~skae.AutoencoderTransformer.score` is that share, measured against the
-# training mean.
+# :meth:`~skae.AutoencoderTransformer.score` is the share of explained variance,
+# relative to the training mean.
 
 print(f"score: {autoencoder.score(X_test):.3f}")
 
 # %%
-# Where the gain comes from
-# -------------------------
-# The codes have PCA's form: decorrelated, in order of decreasing variance. So
-# ``explained_variance_ratio_`` means what it means for PCA, the share that each code
-# explains *linearly*. In that sense PCA cannot be beaten, and the cumulated line of the
-# autoencoder lies below. The dashed lines show what is reconstructed: for PCA the same,
-# for the autoencoder much more. The difference is what the nonlinear decoder reads from
-# the same number of codes.
+# Linear and nonlinear explained variance
+# ---------------------------------------
+# Like PCA's, the codes are decorrelated and sorted by decreasing variance.
+# ``explained_variance_ratio_`` has the same meaning as for PCA, the share that each
+# code explains *linearly*. In this sense PCA is optimal, and the cumulative line of the
+# autoencoder lies below it. The dashed lines show the explained variance of the
+# reconstruction: for PCA it is the same, for the autoencoder much larger. The
+# difference is due to the nonlinear decoder.
 
 from skae.plotting import ScreeDisplay
 
@@ -78,8 +77,7 @@ display = ScreeDisplay.from_estimator({"PCA": pca, "Autoencoder": autoencoder}, 
 # %%
 # Two codes
 # ---------
-# With two codes the difference can be seen. Neither model was told which digit is
-# which.
+# With two codes the difference is visible. Neither model has seen the labels.
 
 import matplotlib.pyplot as plt
 
@@ -97,8 +95,8 @@ axes[0].get_legend().remove()
 # %%
 # Tuning
 # ------
-# Searches see an estimator like any other. How many codes does the classifier need to
-# be right as often as possible?
+# An autoencoder can be tuned like any other estimator. Here the number of codes is
+# chosen by the accuracy of the classifier.
 
 from sklearn.model_selection import GridSearchCV
 
@@ -111,4 +109,4 @@ for parameters, score in zip(
     search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
 ):
     print(f"{parameters['autoencodertransformer__n_components']:>12}  {score:.1%}")
-print(f"accuracy of the best on rows held out: {search.score(X_test, y_test):.1%}")
+print(f"accuracy of the best on held-out samples: {search.score(X_test, y_test):.1%}")

@@ -2,17 +2,17 @@
 Removing noise
 ==============
 
-:class:`~skae.DenoisingAutoencoder` learns to restore clean rows from corrupted ones. It
-needs clean rows only: the corruption is drawn anew in each batch. It starts from the
-best *linear* denoiser, in closed form, and goes on from there.
+:class:`~skae.DenoisingAutoencoder` learns to restore clean samples from corrupted ones.
+It needs clean samples only: the corruption is drawn anew in each batch. It starts from
+the optimal *linear* denoiser, which is known in closed form, and improves on it.
 """
 
 # %%
 # Gaussian noise
 # --------------
-# Digits in [0, 1], and noise as large as the digits' own deviations. The level of the
-# corruption is in the same unit, so that ``corruption_level=1`` is the noise to be
-# removed.
+# Digits in [0, 1], with noise of the same standard deviation as the digits themselves.
+# The level of the corruption is in units of this standard deviation, so that
+# ``corruption_level=1`` is the noise to be removed.
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -34,9 +34,10 @@ denoiser = DenoisingAutoencoder(
 ).fit(X_train)
 
 # %%
-# PCA removes noise too: whatever lies outside of its components. Fewer components
-# remove more noise, and more of the digits. To be fair it gets the number of components
-# that is best on the very rows it is compared on.
+# PCA also removes noise, namely everything outside of the subspace of its components.
+# Fewer components remove more noise, but also more of the digits. PCA gets the number
+# of components that is best on the test samples, which is an advantage in this
+# comparison.
 
 
 def psnr(X_restored):
@@ -62,8 +63,8 @@ for name, rows in restored.items():
     print(f"{name:28}{psnr(rows):6.1f} dB")
 
 # %%
-# ``reconstruct`` denoises. The share on the left is of the variance of the *clean*
-# digits.
+# ``reconstruct`` removes the noise. The numbers on the left are the explained variance
+# of the *clean* digits.
 
 from skae.plotting import ReconstructionDisplay
 
@@ -79,15 +80,15 @@ display = ReconstructionDisplay.from_estimator(
 # %%
 # Other corruptions
 # -----------------
-# For the other corruptions the level is the share of the pixels that are hit.
-# 'masking' sets them to the column's mean, 'salt_and_pepper' to its smallest or largest
-# value, and 'swap' to the value of the same pixel in another row. A function can stand
-# in for them. This one covers a square with black, wherever it falls: knowing where the
-# damage is would help, but nothing tells.
+# For the other corruptions the level is the share of corrupted pixels. 'masking' sets
+# them to the pixel's mean, 'salt_and_pepper' to its smallest or largest value, and
+# 'swap' to the value of the same pixel in another sample. A function can be used as
+# well. This one covers a square at a random position with black; the model does not
+# receive the position.
 
 
 def cover_a_square(X, random_state, side=4):
-    """Return a copy of X with a square of each picture set to zero."""
+    """Return a copy of X with a square of each image set to zero."""
     images = X.reshape(-1, 8, 8).copy()
     corners = random_state.randint(8 - side + 1, size=(len(X), 2))
     for image, (row, column) in zip(images, corners, strict=True):
@@ -96,7 +97,7 @@ def cover_a_square(X, random_state, side=4):
 
 
 def swap(X, random_state, share=0.3):
-    """Return a copy of X with values replaced by the same column's of other rows."""
+    """Return a copy of X with values replaced by those of the same pixel elsewhere."""
     swapped = random_state.permuted(X, axis=0)
     return np.where(random_state.uniform(size=X.shape) < share, swapped, X)
 
@@ -118,5 +119,5 @@ for corruption, corrupted in [(cover_a_square, covered), ("swap", swapped)]:
     display.ax_.set_title(f"corruption={name}", loc="left")
 
 # %%
-# Pairs of noisy and clean rows, where there are such, replace the drawn corruption:
+# If pairs of noisy and clean samples are available, they replace the corruption:
 # ``DenoisingAutoencoder().fit(X_noisy, X_target=X_clean)``.

@@ -1,17 +1,17 @@
 """
-Watching and steering the training
-==================================
+Monitoring and controlling the training
+=======================================
 
-The defaults decide by themselves how long to train. This example shows how to see what
-happened, how to stop a fit from outside, and how to go on with one.
+By default the number of epochs is chosen automatically. This example shows how to
+inspect the training, how to stop a fit from outside, and how to continue it.
 """
 
 # %%
 # The loss curve
 # --------------
 # Entry 0 of ``loss_curve_`` is the loss before the first epoch, which is PCA's. A tenth
-# of the rows is set apart, and the epoch with the smallest loss on them is kept. For
-# the squared error the loss is the share of the variance that is *not* explained.
+# of the samples is held out, and the epoch with the smallest loss on this validation
+# set is kept. For the squared error the loss is the unexplained share of the variance.
 
 from sklearn.datasets import load_digits
 
@@ -26,11 +26,11 @@ display = LossCurveDisplay.from_estimator(autoencoder)
 print(f"{autoencoder.n_iter_} epochs, the best is {autoencoder.best_epoch_}")
 
 # %%
-# When there is nothing to gain
+# Data for which PCA is optimal
 # -----------------------------
-# PCA is optimal for normal data, such as the rows here. An epoch counts only if its
-# gain on the validation rows exceeds one standard error of that gain. Where none does,
-# epoch 0 is kept: PCA, of all the rows.
+# PCA is optimal for normal data. An epoch is accepted only if its improvement on the
+# validation set exceeds two standard errors of the improvement. If no epoch is
+# accepted, epoch 0 is kept, which is the PCA of all samples.
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -40,7 +40,7 @@ axes = rng.normal(size=(3, 20))
 
 
 def draw(n_samples):
-    """Return normal rows: three strong axes, and noise around them."""
+    """Return normal samples with three strong axes, and noise around them."""
     noise = rng.normal(scale=0.5, size=(n_samples, 20))
     return rng.normal(size=(n_samples, 3)) @ axes + noise
 
@@ -53,17 +53,17 @@ pca = PCA(3).fit(X_normal)
 residual = X_fresh - pca.inverse_transform(pca.transform(X_fresh))
 explained = 1 - np.square(residual).sum() / np.square(X_fresh - pca.mean_).sum()
 print(f"best epoch: {careful.best_epoch_}")
-print(f"variance of fresh rows explained: {careful.score(X_fresh):.5f}")
-print(f"                          by PCA: {explained:.5f}")
+print(f"explained variance of new samples: {careful.score(X_fresh):.5f}")
+print(f"                           of PCA: {explained:.5f}")
 
 # %%
 # Callbacks
 # ---------
-# skae reports each epoch to scikit-learn's callbacks. ``ProgressBar`` shows how far a
-# fit is (it needs rich: ``pip install skae[progress]``) and ``ScoringMonitor`` records
-# scores. A callback is any object with four methods; if ``on_fit_task_end`` returns
-# True after an epoch, the fit stops and keeps its best epoch. This one stops when the
-# time is over.
+# skae reports each epoch to scikit-learn's callbacks. ``ProgressBar`` shows the
+# progress of a fit (it requires rich: ``pip install skae[progress]``) and
+# ``ScoringMonitor`` records scores. A callback is any object with four methods; if
+# ``on_fit_task_end`` returns True after an epoch, the fit stops and keeps its best
+# epoch. This one stops after a given time.
 
 import time
 
@@ -92,10 +92,10 @@ limited.fit(X_train)
 print(f"{limited.n_iter_} epochs in half a second, score {limited.score(X_test):.3f}")
 
 # %%
-# Going on
-# --------
-# With ``warm_start=True`` another call of ``fit`` goes on where the last one ended,
-# with the same moments of the optimizer, and the curves grow.
+# Continuing a fit
+# ----------------
+# With ``warm_start=True`` another call of ``fit`` continues where the last one ended,
+# including the moments of the optimizer, and extends the curves.
 
 warm = AutoencoderTransformer(8, max_iter=20, warm_start=True, random_state=0)
 for _ in range(3):

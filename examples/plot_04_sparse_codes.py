@@ -2,16 +2,16 @@
 Sparse codes
 ============
 
-:class:`~skae.SparseAutoencoder` writes each row as a sum of a few out of many parts. On
-pictures of digits the parts are strokes, though nothing told it so.
+:class:`~skae.SparseAutoencoder` represents each sample as a sum of a few out of many
+parts. For images of digits the parts it learns are strokes.
 """
 
 # %%
-# A few of many
-# -------------
-# MNIST from the folder that ``SKAE_DATA`` names, or scikit-learn's smaller digits.
-# 256 codes, of which the 10 largest are kept in each row. With tied weights the decoder
-# is the encoder, transposed: each code is found by what it draws.
+# Top-k sparsity
+# --------------
+# The data are MNIST from the folder ``SKAE_DATA``, or scikit-learn's smaller digits. Of
+# 256 codes the 10 largest are kept in each sample. With tied weights the decoder is the
+# transpose of the encoder, so that a code detects the same pattern that it draws.
 
 import os
 from pathlib import Path
@@ -35,15 +35,15 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 coder = SparseAutoencoder(
     256, k=10, tied_weights=True, max_iter=max_iter, random_state=0
 ).fit(X_train)
-print(f"{coder.score(X_test):.0%} of the variance of new rows is reconstructed")
+print(f"{coder.score(X_test):.0%} of the variance of new samples is reconstructed")
 print(f"{coder.dead_fraction_:.0%} of the codes are never used")
 
 # %%
-# What a code stands for
-# ----------------------
-# The weights of a code are a picture: what it looks for, and what it adds to a row
-# where it is found. Those of MNIST are strokes (red) and what they stand out from
-# (blue); 8 x 8 pixels leave little room for more than blots.
+# Filters
+# -------
+# The weights of a code are an image: the pattern that the code detects, and that it
+# adds to the reconstruction. For MNIST they are strokes (red) and their surroundings
+# (blue); with 8 x 8 pixels they are small blobs.
 
 from skae.plotting import FiltersDisplay
 
@@ -52,8 +52,8 @@ display = FiltersDisplay.from_estimator(coder, n_filters=100, cmap="RdBu_r")
 # %%
 # A digit as a sum
 # ----------------
-# Four rows, and the mean plus their largest codes, one after the other. ``transform``
-# gives the codes and ``inverse_transform`` the picture of any of them.
+# Four samples, reconstructed from the mean and a growing number of their largest codes.
+# ``transform`` returns the codes and ``inverse_transform`` the image of any subset.
 
 import matplotlib.pyplot as plt
 
@@ -79,9 +79,9 @@ figure.tight_layout()
 # %%
 # Three kinds of sparsity
 # -----------------------
-# 'top_k' keeps a number of codes. 'kl' holds the mean of each code, between 0 and 1,
-# near a target: no code is exactly zero. 'l1' charges for the sum of the codes; rows
-# with much to tell have more of them.
+# 'top_k' keeps a fixed number of codes. 'kl' keeps the mean of each code, which is
+# between 0 and 1, near a target: no code is exactly zero. 'l1' penalizes the sum of the
+# codes; samples with more content use more of them.
 
 figure, axes = plt.subplots(1, 3, figsize=(8.4, 2.8), sharey=True)
 for ax, sparsity in zip(axes, ["top_k", "kl", "l1"], strict=True):
@@ -89,18 +89,19 @@ for ax, sparsity in zip(axes, ["top_k", "kl", "l1"], strict=True):
         256, sparsity=sparsity, tied_weights=True, max_iter=max_iter, random_state=0
     ).fit(X_train)
     codes = other.transform(X_test)
-    # In units of the largest code, so that the three can be compared.
+    # Relative to the largest code, so that the three are comparable.
     n_active = (codes > 0.05 * codes.max()).sum(axis=1)
     ax.hist(n_active, bins=np.arange(0, 130, 4), color="C0")
-    ax.set(title=f"{sparsity}, score {other.score(X_test):.2f}", xlabel="Codes in use")
-axes[0].set_ylabel("Rows")
+    ax.set(title=f"{sparsity}, score {other.score(X_test):.2f}", xlabel="Active codes")
+axes[0].set_ylabel("Samples")
 figure.tight_layout()
 
 # %%
 # Codes for a classifier
 # ----------------------
-# What is a matter of curved boundaries between pixels is nearly one of planes between
-# codes. With ``sparse_output=True`` the codes are a sparse matrix all the way.
+# Classes that are not linearly separable in the pixels are almost linearly separable in
+# the codes. With ``sparse_output=True`` the codes are a sparse matrix throughout the
+# pipeline.
 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline

@@ -1,19 +1,19 @@
 """
-Codes that stand still
-======================
+Contractive codes
+=================
 
-:class:`~skae.ContractiveAutoencoder` keeps its codes from moving with their rows,
-except where they must move for the rows to be told apart. What is left of the movement
-shows the directions in which the data vary.
+:class:`~skae.ContractiveAutoencoder` penalizes the sensitivity of its codes to the
+input. The sensitivity that remains is needed to distinguish samples, and shows the
+directions in which the data vary.
 """
 
 # %%
-# What the penalty costs, and what it buys
-# ----------------------------------------
-# Digits, and a hundred codes for their 64 pixels: enough to copy a digit without
-# learning anything about digits. The penalty is on the derivatives of the codes with
-# respect to the pixels; with `tied_weights` it cannot be escaped by codes that are
-# merely small.
+# Robustness and reconstruction
+# -----------------------------
+# A hundred codes for digits of 64 pixels are enough to copy a digit without learning
+# anything about digits. The penalty is on the derivatives of the codes with respect to
+# the pixels; `tied_weights` ensures that it cannot be reduced by merely making the
+# codes small.
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -36,8 +36,8 @@ models = {weight: fit(weight) for weight in weights}
 
 # %%
 # Noise moves the codes of the plain autoencoder by almost half the distance between the
-# codes of two different digits. The contractive ones feel less of it, the more, the
-# larger the weight; and each reconstructs less.
+# codes of two different digits. The larger the weight of the penalty, the less the
+# codes move, and the less variance is reconstructed.
 
 rng = np.random.default_rng(0)
 X_noisy = X_test + rng.normal(scale=0.2, size=X_test.shape)
@@ -57,12 +57,12 @@ for weight, model in models.items():
     )
 
 # %%
-# The directions that are left
-# ----------------------------
-# ``jacobian`` holds those derivatives. The singular values of a row's matrix say how
-# strongly the code answers to a change of the row, direction by direction. That of the
-# plain code falls slowly, to where a corner of the picture is always empty. The larger
-# the weight, the fewer the directions to which the code still answers.
+# Sensitive directions
+# --------------------
+# ``jacobian`` returns these derivatives. The singular values of a sample's Jacobian
+# measure how strongly the code responds to a change of the sample in each direction.
+# For the plain code they decrease slowly, and reach zero only for pixels that are
+# always empty. The larger the weight, the fewer directions the code responds to.
 
 import matplotlib.pyplot as plt
 
@@ -83,11 +83,11 @@ ax.spines[["top", "right"]].set_visible(False)
 legend = ax.legend(title="contraction_weight", frameon=False)
 
 # %%
-# Those directions are pictures: what to add to a digit, red, and what to take away,
-# blue (or the other way round), for its code to move most. Beside each digit stand the
-# six to which its code is most sensitive. Ink moves from one side of a stroke to the
-# other, a stroke gets longer or shorter, a loop opens or closes: the directions differ
-# from digit to digit, as tangents of the surface on which digits lie.
+# These directions are images: what to add to a digit (red) and what to remove (blue, or
+# the other way round) so that its code changes most. Each row shows a digit and the six
+# directions to which its code is most sensitive. Ink moves from one side of a stroke to
+# the other, a stroke gets longer or shorter, a loop opens or closes. The directions
+# differ from digit to digit, like tangents of the manifold on which digits lie.
 
 model, n_digits, n_directions = models[10], 6, 6
 tangents = np.linalg.svd(model.jacobian(X_test[:n_digits]))[2]
@@ -114,5 +114,5 @@ for number, ax in enumerate(axes[0, 1:], start=1):
     ax.set_title(f"direction {number}", fontsize="medium")
 
 # %%
-# For data that are noisy themselves see :class:`~skae.DenoisingAutoencoder`: it makes
-# the reconstruction robust, where this one makes the code robust.
+# For noisy data see :class:`~skae.DenoisingAutoencoder`, which makes the reconstruction
+# robust, whereas the contractive autoencoder makes the code robust.

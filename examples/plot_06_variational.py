@@ -1,17 +1,17 @@
 """
-Drawing new rows
-================
+Generating new samples
+======================
 
-:class:`~skae.VAETransformer` learns a distribution of rows: codes have the prior
-N(0, I), and a row has a likelihood given its code. It draws new rows, and says of any
-row how likely it is.
+:class:`~skae.VAETransformer` learns the distribution of the data: codes have the prior
+N(0, I), and a sample has a likelihood given its code. The model generates new samples,
+and estimates the likelihood of any sample.
 """
 
 # %%
 # A map of all digits
 # -------------------
-# scikit-learn's digits, or MNIST from the folder that ``SKAE_DATA`` names. Grey values
-# in [0, 1] go well with the Bernoulli likelihood.
+# The data are scikit-learn's digits, or MNIST from the folder ``SKAE_DATA``. The
+# Bernoulli likelihood suits gray values in [0, 1].
 
 import os
 from pathlib import Path
@@ -38,15 +38,15 @@ flat = VAETransformer(2, likelihood="bernoulli", max_iter=epochs, random_state=0
 flat.fit(X_train)
 
 # %%
-# With two codes the whole of the prior is a plane. Its points decode to this: columns
-# and rows stand at quantiles of N(0, 1), so each picture has the same probability.
+# With two codes the prior covers a plane. The figure shows decoded points of the plane,
+# at quantiles of N(0, 1), so that all images have the same probability.
 
 from skae.plotting import LatentManifoldDisplay
 
 display = LatentManifoldDisplay.from_estimator(flat, n_images=17, cmap="gray_r")
 
 # %%
-# Where held-out digits lie on it. No label was seen in training.
+# The codes of held-out digits in this plane. Labels were not used in training.
 
 from skae.plotting import LatentSpaceDisplay
 
@@ -55,9 +55,9 @@ display = LatentSpaceDisplay.from_estimator(flat, X_test, y=y_test)
 # %%
 # New digits
 # ----------
-# Two codes are too few to write well. ``sample`` draws codes from the prior and gives
-# the rows that they stand for; with ``noise=False``, as is usual for pictures, their
-# means. The Gaussian likelihood, the default, learns how large the noise is.
+# Two codes are too few for good images. ``sample`` draws codes from the prior and
+# returns decoded samples; with ``noise=False``, as is usual for images, their means.
+# With the Gaussian likelihood, the default, the noise variance is learned.
 
 import matplotlib.pyplot as plt
 
@@ -65,7 +65,7 @@ side = round(X.shape[1] ** 0.5)
 
 
 def show(ax, title, rows, n_columns):
-    """Draw rows as pictures, with a margin around each."""
+    """Draw rows as images, with a margin around each."""
     images = np.pad(rows.reshape(-1, side, side), ((0, 0), (0, side // 8), (0, 0)))
     images = np.pad(images, ((0, 0), (0, 0), (0, side // 8)))
     lines = images.reshape(-1, n_columns, *images.shape[1:])
@@ -84,23 +84,23 @@ show(axes[1], "Drawn with 16 codes", vae.sample(48, random_state=0, noise=False)
 show(axes[2], "Drawn with 2 codes", flat.sample(48, random_state=0, noise=False), 6)
 
 # %%
-# What single codes do, from one end of the prior to the other, starting from a digit:
-# the six that explain most of the variance by themselves. The row of a code that tells
-# nothing would not change.
+# The effect of single codes, from one end of the prior to the other, starting from a
+# digit: the six codes that explain most of the variance by themselves. A code without
+# information would have no effect.
 
 from skae.plotting import LatentTraversalDisplay
 
-telling = np.argsort(-vae.explained_variance_ratio_)[:6]
+informative = np.argsort(-vae.explained_variance_ratio_)[:6]
 display = LatentTraversalDisplay.from_estimator(
-    vae, X_test, row=3, components=telling, cmap="gray_r"
+    vae, X_test, row=3, components=informative, cmap="gray_r"
 )
 
 # %%
-# Nats
-# ----
-# ``score`` is a lower bound on the mean log likelihood, in nats of X's own density.
-# With a Gaussian likelihood it can be compared with that of probabilistic PCA, which
-# training starts from. More draws bring ``score_samples`` closer to the likelihood.
+# Likelihood
+# ----------
+# ``score`` is a lower bound on the mean log-likelihood of X, in nats. With a Gaussian
+# likelihood it is comparable to that of probabilistic PCA, from which training starts.
+# With more draws ``score_samples`` is closer to the log-likelihood.
 
 from sklearn.decomposition import PCA
 
@@ -108,12 +108,12 @@ pca = PCA(16, random_state=0).fit(X_train)
 print(f"PCA                     {pca.score(X_test):8.1f} nats")
 for n_draws in (1, 16, 128):
     bound = vae.score_samples(X_test, n_draws=n_draws).mean()
-    print(f"VAE, {n_draws:3} draws a row    {bound:8.1f} nats")
+    print(f"VAE, {n_draws:3} draws per row  {bound:8.1f} nats")
 
 # %%
-# Odd ones out
-# ------------
-# Rows that the model finds unlikely are written in an unusual way.
+# Anomalies
+# ---------
+# Samples with a low likelihood are digits that are written in an unusual way.
 
 scores = vae.score_samples(X_test)
 order = np.argsort(scores)

@@ -1,17 +1,17 @@
 """
-Rows of a chosen class
-======================
+Samples of a chosen class
+=========================
 
-:class:`~skae.ConditionalVAE` models X given y, a class or a number. What y tells need
-not be in the codes: they hold the rest, the style. So it draws rows of the class one
-asks for, and turns a row into the same one of another class.
+:class:`~skae.ConditionalVAE` models X given y, a class or a number. The codes need not
+encode y; they capture the remaining variation, the style. The model can therefore
+generate samples of a chosen class, and change the class of a given sample.
 """
 
 # %%
-# Asking for a digit
-# ------------------
-# scikit-learn's digits, or MNIST from the folder that ``SKAE_DATA`` names. A `beta`
-# above 1 makes the codes fill their prior, so that draws from it are surer to be of
+# Generating digits
+# -----------------
+# The data are scikit-learn's digits, or MNIST from the folder ``SKAE_DATA``. With a
+# `beta` above 1 the codes fill their prior, so that samples belong more reliably to
 # their class.
 
 import os
@@ -39,14 +39,14 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 vae = ConditionalVAE(4, **settings).fit(X_train, y_train)
 
 # %%
-# `sample` needs to know which class. One label goes for all rows, or there is one for
-# each; ``noise=False`` gives the means of the pixels.
+# `sample` requires y: one label for all samples, or one per sample. ``noise=False``
+# returns the means of the pixels.
 
 import matplotlib.pyplot as plt
 
 
 def draw(rows, n_columns, labels, title, ylabel=None):
-    """Draw pictures side by side, a label at each line of them."""
+    """Draw images side by side, with a label at each row."""
     side = int(np.sqrt(rows.shape[-1]))
     pictures = rows.reshape(-1, n_columns, side, side)
     margin = side // 8
@@ -66,27 +66,30 @@ def draw(rows, n_columns, labels, title, ylabel=None):
 
 wanted = np.repeat(vae.classes_, 14)
 generated = vae.sample(y=wanted, random_state=0, noise=False)
-draw(generated, 14, vae.classes_, "Drawn from the prior", "class asked for")
+draw(generated, 14, vae.classes_, "Drawn from the prior", "requested class")
 
 # %%
-# Are they what was asked for? A classifier of real digits is the judge. And a
-# classifier that has seen nothing but generated digits reads real ones.
+# A classifier that is trained on real digits measures whether generated ones belong to
+# the requested class. Conversely, a classifier that is trained on generated digits only
+# is tested on real ones.
 
 from sklearn.svm import SVC
 
 labels = np.arange(3000) % 10
 generated = vae.sample(y=labels, random_state=1, noise=False)
-judge = SVC().fit(X_train, y_train)
+of_real = SVC().fit(X_train, y_train)
 of_generated = SVC().fit(generated, labels)
-print(f"generated digits recognised:       {judge.score(generated, labels):.1%}")
-print(f"real ones, read from generated:    {of_generated.score(X_test, y_test):.1%}")
-print(f"real ones, read from real:         {judge.score(X_test, y_test):.1%}")
+print(f"generated digits, trained on real:      {of_real.score(generated, labels):.1%}")
+print(
+    f"real digits, trained on generated ones: {of_generated.score(X_test, y_test):.1%}"
+)
+print(f"real digits, trained on real ones:      {of_real.score(X_test, y_test):.1%}")
 
 # %%
 # One style, all classes
 # ----------------------
-# A held-out digit is encoded, given its class, and decoded as each class in turn. Its
-# slant and its stroke remain, as they are all that the code tells.
+# A held-out digit is encoded, given its class, and decoded as each class in turn. Slant
+# and stroke are preserved, because they are what the code represents.
 
 rows = np.array([np.flatnonzero(y_test == digit)[0] for digit in vae.classes_])
 codes = vae.transform(X_test[rows], y_test[rows])
@@ -96,7 +99,7 @@ table = np.stack([X_test[rows], blank, *as_digit], axis=1)
 draw(table, 12, vae.classes_, "Held out, and the same style in each class")
 
 # %%
-# What style is, for one class: the plane of the two codes that vary most.
+# The styles of one class, in the plane of the two codes with the largest variance.
 
 from skae.plotting import LatentManifoldDisplay
 
@@ -107,16 +110,16 @@ display = LatentManifoldDisplay.from_estimator(
 # %%
 # A number in place of a class
 # ----------------------------
-# scikit-learn's digits turned by a random angle, and the angle as y. (Whole numbers
-# would be taken for labels; the angle in units of 45 degrees is none.) Now the code
-# holds the digit, and y turns it. To keep the angle in the code too is dear with a
-# large `beta`.
+# scikit-learn's digits are rotated by a random angle, which is y. (Whole numbers would
+# be treated as labels, therefore the angle is in units of 45 degrees.) The code
+# represents the digit, and y its rotation. With a large `beta` the penalty on encoding
+# the angle as well is high.
 
 from scipy.ndimage import rotate
 
 
-def turned(rows, angles):
-    """Return pictures turned by angles in degrees."""
+def rotated(rows, angles):
+    """Return images rotated by angles in degrees."""
     pairs = zip(rows.reshape(-1, 8, 8), angles, strict=True)
     return np.array(
         [rotate(picture, angle, reshape=False, order=1) for picture, angle in pairs]
@@ -128,13 +131,13 @@ upright = upright / 16
 held_out = np.array([np.flatnonzero(digit[1500:] == d)[0] + 1500 for d in range(10)])
 many = np.tile(upright[:1500], (5, 1))
 angles = np.random.default_rng(0).uniform(-60, 60, len(many))
-turning = ConditionalVAE(
+rotating = ConditionalVAE(
     12, beta=2.5, hidden_layer_sizes=(512,), max_iter=40, random_state=0
 )
-turning.fit(turned(many, angles), angles / 45)
+rotating.fit(rotated(many, angles), angles / 45)
 
-codes = turning.transform(upright[held_out], y=0.0)
-views = [turning.inverse_transform(codes, y=a / 45) for a in np.linspace(-60, 60, 9)]
+codes = rotating.transform(upright[held_out], y=0.0)
+views = [rotating.inverse_transform(codes, y=a / 45) for a in np.linspace(-60, 60, 9)]
 blank = np.zeros((10, 64))
 table = np.stack([upright[held_out], blank, *views], axis=1)
 draw(table, 11, range(10), "Held out, and decoded from -60 to 60 degrees")

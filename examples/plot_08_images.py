@@ -2,17 +2,17 @@
 Images
 ======
 
-:class:`~skae.ConvolutionalAutoencoder` reads the rows of X as images: one flat row
-each, ``image.reshape(-1)``, of the shape that `image_shape` tells. Its kernels are the
-same at every place of an image, so that it learns from few of them.
+:class:`~skae.ConvolutionalAutoencoder` treats each row of X as a flat image,
+``image.reshape(-1)``, of shape `image_shape`. Its kernels are the same at every
+position, so that it can be trained on few images.
 """
 
 # %%
-# A photograph without its noise
-# ------------------------------
-# Two photographs come with scikit-learn. We restore a part of one of them, and learn
-# from the rest of it and from the other. Rows of X are patches of 16 x 16 pixels in
-# three colours.
+# Denoising a photograph
+# ----------------------
+# We restore a part of one of scikit-learn's two photographs, and train on the rest of
+# it and on the other. Rows of X are patches of 16 x 16 pixels with three color
+# channels.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,9 +44,10 @@ X = np.vstack([to_rows(china[:, 160:], 1500), to_rows(flower, 1500)])
 X.shape
 
 # %%
-# Normal noise of a tenth of white; the level of the corruption is in units of the root
-# mean square of the centred data. ``skip_connections=True`` makes a U-Net: the way up
-# sees what the way down has seen at each size, and nothing fine is lost in the code.
+# The noise is normal with a standard deviation of a tenth of white; the level of the
+# corruption is in units of the root mean square of the centered data.
+# ``skip_connections=True`` makes a U-Net: the decoder receives the encoder's feature
+# maps at each resolution, so that no details are lost in the code.
 
 NOISE = 0.1
 noise = np.random.RandomState(0).normal(scale=NOISE, size=clean.shape)
@@ -63,8 +64,7 @@ u_net = ConvolutionalAutoencoder(
 dense = DenoisingAutoencoder(64, **shared).fit(X)
 
 # %%
-# All patches of the noisy picture are restored, and put together by their mean where
-# they overlap.
+# All patches of the noisy image are restored, and averaged where they overlap.
 
 
 def restore(model):
@@ -91,17 +91,17 @@ for ax, (name, picture) in zip(axes.flat, pictures.items(), strict=True):
     ax.set_axis_off()
 
 # %%
-# The dense network has to say each patch by 64 numbers, and loses what is fine. The
-# convolutions take the noise off, and leave the rest.
+# The dense network represents each patch by 64 numbers, and loses details. The
+# convolutional network removes the noise and keeps the details.
 #
-# Codes are maps
-# --------------
+# Feature maps as codes
+# ---------------------
 # Without `n_components` the code is the innermost feature map, a small image in each of
-# its channels: of a patch of 16 x 16 pixels 4 x 4, with `feature_map_shape_` to read
-# the flat rows by. Those of patches side by side, put together, are the picture as the
-# network sees it; the grid is at their borders, beyond which a kernel sees nothing. We
-# draw the channels that vary most. An int in place of None gives so many numbers, as
-# PCA would.
+# its channels: 4 x 4 pixels for a patch of 16 x 16. `feature_map_shape_` is the shape
+# of the flat codes. The figure joins the feature maps of adjacent patches, for the
+# channels with the largest variance; a grid is visible at the borders of the patches,
+# where kernels see zeros outside. With an integer `n_components` the code consists of
+# that many numbers, as in PCA.
 
 n_down, n_across = (length // SIDE for length in clean.shape[:2])
 tiles = to_rows(clean).reshape(clean.shape[0] - SIDE + 1, -1, X.shape[1])

@@ -2,17 +2,17 @@
 Sequences
 =========
 
-:class:`~skae.RecurrentAutoencoder` reads a sequence step by step and writes it again
-from a few numbers. Trained on normal heart beats it shows which ones are not; and
-sequences need not be equally long.
+:class:`~skae.RecurrentAutoencoder` encodes a sequence step by step into a few numbers,
+and reconstructs it from them. Trained on normal heart beats, it detects anomalous ones.
+Sequences may have different lengths.
 """
 
 # %%
 # Heart beats
 # -----------
-# ECG5000 of the UCR archive, 140 steps a beat, where the environment variable
-# `SKAE_DATA` names a folder that has it; otherwise beats made of five waves each, of
-# which the anomalous ones lack the first, and have a wider complex and a flatter end.
+# The data are ECG5000 of the UCR archive, 140 steps per beat, if the folder `SKAE_DATA`
+# contains it. Otherwise they are synthetic beats of five waves each; anomalous beats
+# lack the first wave, and have a wider complex and a flatter end.
 
 import os
 from pathlib import Path
@@ -24,15 +24,15 @@ N_STEPS = 140
 
 def make_beats(n, rng, *, anomalous=False):
     """Return (n, 140) beats, each a sum of five bells in time."""
-    centres, widths, heights = np.array(
+    centers, widths, heights = np.array(
         [[30, 58, 64, 70, 103], [6, 2, 2.5, 2.5, 10], [0.2, -0.4, 2, -0.7, 0.5]]
     )
-    centres = centres + rng.normal(scale=4, size=(n, 1)) + rng.normal(size=(n, 5))
+    centers = centers + rng.normal(scale=4, size=(n, 1)) + rng.normal(size=(n, 5))
     heights = heights * rng.normal(1, 0.15, size=(n, 5))
     if anomalous:
         heights, widths = heights * [0, 1, 0.9, 1, 0.2], widths * [1, 1.3, 1.3, 1.3, 1]
     times = np.arange(N_STEPS)[:, np.newaxis, np.newaxis]
-    bells = heights * np.exp(-(((times - centres) / widths) ** 2))
+    bells = heights * np.exp(-(((times - centers) / widths) ** 2))
     return bells.sum(axis=2).T + rng.normal(scale=0.03, size=(n, N_STEPS))
 
 
@@ -48,9 +48,9 @@ else:
 X_train, X_test, X_anomalous = normal[:500], normal[500:900], anomalous[:400]
 
 # %%
-# Few codes do: the network is to know what a normal beat looks like, not to copy. PCA
-# with as many is beside it. The area under the ROC curve is the probability that an
-# anomalous beat is reconstructed worse than a normal one.
+# Few codes suffice, because the network should learn the shape of normal beats and not
+# copy its input. PCA has the same number of components. The area under the ROC curve is
+# the probability that an anomalous beat is reconstructed worse than a normal one.
 
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
@@ -70,12 +70,12 @@ labels = np.repeat([0, 1], [len(X_test), len(X_anomalous)])
 for name, model in {"PCA": pca, "Recurrent": recurrent}.items():
     found = np.concatenate([errors(model, X_test), errors(model, X_anomalous)])
     unexplained = errors(model, X_test).sum() / np.square(X_test - X_test.mean(0)).sum()
-    print(f"{name:10} not reconstructed: {unexplained:.1%}", end="   ")
+    print(f"{name:10} unexplained variance: {unexplained:.1%}", end="   ")
     print(f"area under the curve: {roc_auc_score(labels, found):.3f}")
 
 # %%
-# Two normal beats and four others with what the network makes of them. It writes normal
-# beats only: where it is far off, the beat is not one.
+# Two normal and four anomalous beats with their reconstructions. The network can only
+# reconstruct normal beats: where the reconstruction is far off, the beat is anomalous.
 
 import matplotlib.pyplot as plt
 
@@ -97,20 +97,22 @@ axes[1, 0].set_ylabel("normal")
 axes[0, 1].set_ylabel("anomalous")
 axes[1, 1].set_ylabel("anomalous")
 axes[0, 2].legend(
-    [axes[0, 2].lines[0], axes[0, 2].lines[1]], ["beat", "written"], frameon=False
+    [axes[0, 2].lines[0], axes[0, 2].lines[1]],
+    ["beat", "reconstruction"],
+    frameon=False,
 )
 
 # %%
-# The errors of all held-out beats, and a threshold that one normal beat of twenty
-# exceeds.
+# The errors of all held-out beats, and a threshold that is exceeded by one in twenty
+# normal beats.
 
 _, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
 bins = np.geomspace(normal_errors.min(), errors(recurrent, X_anomalous).max(), 50)
-for X, colour, name in [
+for X, color, name in [
     (X_test, "0.5", "normal"),
     (X_anomalous, "tab:red", "anomalous"),
 ]:
-    ax.hist(errors(recurrent, X), bins, color=colour, alpha=0.7, label=name)
+    ax.hist(errors(recurrent, X), bins, color=color, alpha=0.7, label=name)
 threshold = np.quantile(normal_errors, 0.95)
 ax.axvline(threshold, color="k", lw=1, ls="--")
 ax.set(xscale="log", xlabel="Squared error", ylabel="Beats")
@@ -122,9 +124,9 @@ print(f"{share:.1%} of the anomalous beats are beyond the threshold")
 # %%
 # Sequences that end early
 # ------------------------
-# The path of a pen: loops of some size and slant, along a line, of 30 to 60 steps. A
-# row is as long as the longest path, and NaN after the end of its own. `sequence_shape`
-# is (n_timesteps, n_features); of two steps each the network makes one.
+# The data are paths of a pen: loops of varying size and slant along a line, of 30 to 60
+# steps. All rows have the length of the longest path, and are padded with NaN.
+# `sequence_shape` is (n_timesteps, n_features); the network reads two steps at a time.
 
 
 def make_paths(n, rng):
@@ -143,11 +145,11 @@ X = paths.reshape(len(paths), -1)
 writer = RecurrentAutoencoder(
     4, sequence_shape=(60, 2), padding_value=np.nan, max_iter=40, random_state=0
 ).fit(X[:450])
-print(f"{writer.score(X[450:]):.1%} of the variance of new paths")
+print(f"{writer.score(X[450:]):.1%} of the variance of new paths explained")
 
 # %%
-# ``reconstruct`` ends where the path does, red. A code does not hold the end, and
-# ``inverse_transform`` goes on as the pen might have, light.
+# ``reconstruct`` (red) ends where the path ends. The code does not contain the length,
+# and ``inverse_transform`` (light red) extrapolates the path.
 
 new = X[450:462]
 ended = writer.reconstruct(new).reshape(-1, 60, 2)

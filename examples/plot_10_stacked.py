@@ -1,16 +1,16 @@
 """
-Labels for a few, pretraining for all
-=====================================
+Pretraining with few labels
+===========================
 
-:class:`~skae.StackedDAEClassifier` first lets each of its layers learn from rows
-without labels, and only then learns to classify. Where labels are rare, that is worth
-many of them.
+:class:`~skae.StackedDAEClassifier` first pretrains each of its layers on unlabeled
+samples, and then learns to classify. If labels are scarce, pretraining replaces many of
+them.
 """
 
 # %%
 # A hundred labels
 # ----------------
-# Digits; of 1347 to train on, a hundred have a label. The others are marked by -1.
+# Of 1347 training digits, a hundred have a label. The others are marked by -1.
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -25,7 +25,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 
 
 def hide(y, n_labels, seed):
-    """Return y with -1 for all but some labels, as many of each class."""
+    """Return y with -1 for all but n_labels, stratified by class."""
     kept, _ = train_test_split(
         np.arange(len(y)), train_size=n_labels, stratify=y, random_state=seed
     )
@@ -37,9 +37,9 @@ def hide(y, n_labels, seed):
 some = hide(y_train, n_labels=100, seed=0)
 
 # %%
-# A `ScoringMonitor` writes down the accuracy on the digits set apart, after each epoch
-# of the fine-tuning. (With so few labels, none of them can be spared to judge the
-# epochs, and the training loss decides which one is kept.)
+# A `ScoringMonitor` records the accuracy on the test digits after each epoch of the
+# fine-tuning. (With so few labels no validation set is held out, and the epoch with the
+# smallest training loss is kept.)
 
 from sklearn.callback import ScoringMonitor
 
@@ -58,9 +58,9 @@ for name, pretraining in [("with pretraining", "denoising"), ("without", None)]:
     print(f"{name:16}: {models[name].score(X_test, y_test):.1%}")
 
 # %%
-# `pretraining_loss_curves_` has a curve for each layer, in the units of what that layer
-# gets: compare their course, not their level. Then comes the fine-tuning. The
-# pretrained network begins ahead, and stays there.
+# `pretraining_loss_curves_` has a curve for each layer, in the units of the layer's
+# input: compare their shape, not their level. In the fine-tuning, the pretrained
+# network starts with a higher accuracy, and remains better.
 
 import matplotlib.pyplot as plt
 
@@ -91,12 +91,12 @@ for ax in (left, right):
     ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# What the layers look for
-# ------------------------
-# A unit of the first layer weighs the pixels. Here are the weights, times how much each
-# pixel varies: red is ink that the unit looks for, blue is ink that it does not want.
-# With pretraining they are pieces of strokes, and the gaps beside them. Without, they
-# are not far from the noise that they started from.
+# Filters of the layers
+# ---------------------
+# A unit of the first layer is a weighted sum of the pixels. The figure shows the
+# weights, multiplied by the standard deviation of each pixel: red pixels activate the
+# unit, blue ones inhibit it. With pretraining the filters are parts of strokes and the
+# gaps beside them. Without, they are close to their random initial values.
 
 from skae.plotting import FiltersDisplay
 
@@ -106,15 +106,15 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
     ax.set_title(f"First layer, {name}")
 
 # %%
-# Units of the layers above weigh units, not pixels. What they look for is seen by the
-# twenty digits that excite them most. Here is the mean of those, less the mean of all
-# digits, for the first twelve units of each layer.
+# Units of the layers above are weighted sums of units, not of pixels. They can be shown
+# by the twenty digits that activate them most. The figure shows the mean of these
+# digits minus the mean of all digits, for the first twelve units of each layer.
 
 import torch
 
 
 def activations(model, X):
-    """Return the values of each hidden layer, from the input on."""
+    """Return the activations of each hidden layer, from the input on."""
     h, layers = model.encoder_.scaling(torch.as_tensor(X).float()), []
     with torch.no_grad():
         for layer in model.network_.hidden_layers:
@@ -123,15 +123,15 @@ def activations(model, X):
     return layers
 
 
-def favourites(h):
-    """Return the rows that excite each unit most, of shape (20, n_units)."""
+def favorites(h):
+    """Return the samples that activate each unit most, of shape (20, n_units)."""
     return np.argsort(-h, axis=0)[:20]
 
 
 _, axes = plt.subplots(3, 12, figsize=(9, 2.6), layout="constrained")
 layers = activations(models["with pretraining"], X_train)
 for number, (row, h) in enumerate(zip(axes, layers, strict=True), start=1):
-    for ax, rows in zip(row, favourites(h).T, strict=False):
+    for ax, rows in zip(row, favorites(h).T, strict=False):
         picture = (X_train[rows].mean(axis=0) - X_train.mean(axis=0)).reshape(8, 8)
         ax.imshow(picture, cmap="RdBu_r", vmin=-10, vmax=10, interpolation="bicubic")
         ax.set(xticks=[], yticks=[])
@@ -139,13 +139,13 @@ for number, (row, h) in enumerate(zip(axes, layers, strict=True), start=1):
     row[0].set_ylabel(f"layer {number}")
 
 # %%
-# The higher the layer, the more of a unit's favourites are of one class, though most of
-# them have no label.
+# The higher the layer, the more of the digits that activate a unit belong to one class,
+# although most of them are unlabeled.
 
 
 def purity(h):
-    """Return the share of the commonest class, a mean over the units that are used."""
-    classes = y_train[favourites(h[:, h.any(axis=0)])]
+    """Return the share of the most frequent class, a mean over the active units."""
+    classes = y_train[favorites(h[:, h.any(axis=0)])]
     shares = np.stack([(classes == label).mean(axis=0) for label in range(10)])
     return shares.max(axis=0).mean()
 
@@ -155,10 +155,10 @@ for name, model in models.items():
     print(f"{name:16}: {found}")
 
 # %%
-# What a label is worth
-# ---------------------
-# The same comparison for other numbers of labels, with four draws of them, the same for
-# both networks. The fewer the labels, the more the other rows are worth.
+# Number of labels
+# ----------------
+# The same comparison for other numbers of labels, with four random draws of the labels,
+# the same for both networks. The fewer the labels, the more the unlabeled samples help.
 
 numbers, draws = [25, 50, 100], 4
 

@@ -1,19 +1,19 @@
 """
-Deep networks, one layer at a time
-==================================
+Layer-wise pretraining of deep autoencoders
+===========================================
 
-With activations that saturate, the gradient that reaches the first layers of a deep
-network is almost zero, and training hardly gets off the ground. In 2006 the way out was
-to train the layers one by one. :class:`~skae.StackedAutoencoder` does so with
-restricted Boltzmann machines, as it was done then, or with denoising autoencoders.
+With saturating activations, the gradient in the first layers of a deep network is
+almost zero, and training makes hardly any progress. The solution of 2006 was to train
+the layers one by one. :class:`~skae.StackedAutoencoder` does so with restricted
+Boltzmann machines, as in the original work, or with denoising autoencoders.
 """
 
 # %%
-# A network that does not learn
-# -----------------------------
-# Digits through layers of 256, 128 and 64 logistic units to a code of eight numbers,
-# and back: eight layers of weights. From random weights thirty epochs leave it behind
-# PCA.
+# Vanishing gradients
+# -------------------
+# The encoder has layers of 256, 128 and 64 logistic units and a code of eight numbers;
+# with the decoder there are eight layers of weights. Starting from random weights, the
+# network is worse than PCA after thirty epochs.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -48,14 +48,15 @@ models = {
 pca = PCA(8).fit(X_train)
 residual = X_test - pca.inverse_transform(pca.transform(X_test))
 explained = 1 - np.sum(residual**2) / np.sum((X_test - pca.mean_) ** 2)
-print(f"{'PCA':<23} reconstructed: {explained:.0%}")
+print(f"{'PCA':<23} explained variance: {explained:.0%}")
 for name, model in models.items():
-    print(f"{name:<23} reconstructed: {model.score(X_test):.0%}")
+    print(f"{name:<23} explained variance: {model.score(X_test):.0%}")
 
 # %%
-# After pretraining the same network starts well and gets better. An activation that
-# does not saturate, silu, needs no such help: that is why pretraining was forgotten. It
-# is still of use where few rows have labels, see :class:`~skae.StackedDAEClassifier`.
+# After pretraining the same network starts with a lower loss and improves. An
+# activation that does not saturate, silu, needs no pretraining, which is therefore
+# rarely used today. It is still useful if few samples are labeled, see
+# :class:`~skae.StackedDAEClassifier`.
 
 styles = {
     "no pretraining": ("0.55", "-"),
@@ -70,18 +71,18 @@ for name, model in models.items():
     ax.plot(curve, color=color, linestyle=line, label=name)
 ax.set(
     xlabel="Epoch of fine-tuning",
-    ylabel="Cross-entropy of a pixel, nats",
-    title="Rows set apart, from the start on",
+    ylabel="Cross-entropy per pixel, nats",
+    title="Validation loss",
     xlim=(0, 30),
 )
 ax.legend(frameon=False)
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# What the layers have learnt before
-# ----------------------------------
-# Each layer is trained on the codes of the layers below, which stay as they are. Its
-# loss is kept in `pretraining_loss_curves_`.
+# Loss curves of the pretraining
+# ------------------------------
+# Each layer is trained on the codes of the layers below, which are frozen. Its loss is
+# recorded in `pretraining_loss_curves_`.
 
 _, axes = plt.subplots(1, 2, figsize=(6.4, 3), sharex=True, layout="constrained")
 shades = plt.colormaps["viridis"](np.linspace(0, 0.85, 4))
@@ -96,10 +97,10 @@ axes[0].set_ylabel("Loss")
 axes[1].legend(frameon=False, fontsize="small")
 
 # %%
-# Digits by eight numbers
-# -----------------------
-# Ten digits that were not trained on, what the networks make of them, and what eight
-# principal components do.
+# Reconstructions from eight numbers
+# ----------------------------------
+# Ten held-out digits, their reconstructions by the networks, and those from eight
+# principal components.
 
 first = [np.flatnonzero(y_test == digit)[0] for digit in range(10)]
 digits = X_test[first]

@@ -2,18 +2,18 @@
 From autoencoder to classifier
 ==============================
 
-Rows are cheap and labels are not. :class:`~skae.AutoencoderClassifier` takes the
-encoder of an autoencoder that has seen all rows, puts a classifier on its codes, and
-trains both with the labels there are.
+Unlabeled samples are often abundant and labels scarce.
+:class:`~skae.AutoencoderClassifier` takes the encoder of an autoencoder that is trained
+on all samples, adds a classifier on its codes, and trains both on the labeled samples.
 """
 
 # %%
-# What a few labels are worth
-# ---------------------------
-# Digits, of which most come without a label. Two classifiers have the very same
-# network: the encoder of the one learnt to restore digits of which a part was hidden,
-# that of the other is as it is before the first epoch. The autoencoder is fitted once,
-# and passed as a ``FrozenEstimator``: the classifiers train copies of its encoder.
+# Accuracy with few labels
+# ------------------------
+# Two classifiers with the same architecture are compared on digits, most of which are
+# unlabeled. The encoder of the first was trained to restore masked digits, that of the
+# second is untrained. The autoencoder is fitted once, and passed as a
+# ``FrozenEstimator``: the classifiers train copies of its encoder.
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -44,7 +44,7 @@ for seed in range(n_splits):
             accuracy[name].append(classifier.score(X_test, y_test))
 
 # %%
-# With few labels the start decides. With many it does not matter.
+# With few labels pretraining is decisive. With many labels it makes no difference.
 
 import matplotlib.pyplot as plt
 
@@ -69,8 +69,8 @@ ax.set(
     xscale="log",
     xticks=n_labels,
     xticklabels=n_labels,
-    xlabel="Rows with a label",
-    ylabel="Accuracy on new rows",
+    xlabel="Labeled samples",
+    ylabel="Accuracy on new samples",
     title="Mean and range of three splits",
 )
 ax.minorticks_off()
@@ -78,11 +78,12 @@ ax.grid(axis="y", alpha=0.3)
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# What fine-tuning does to the codes
+# Codes before and after fine-tuning
 # ----------------------------------
-# A code of two numbers can be looked at. Before the fine-tuning it says what a digit
-# looks like; after it, which digit it is. `autoencoder_` has the first, `transform` of
-# the classifier gives the second. The rows in the picture were used for neither.
+# A code of two numbers can be plotted. Before the fine-tuning it represents the
+# appearance of a digit, afterwards its class. `autoencoder_` computes the former,
+# `transform` of the classifier the latter. The samples in the figure were held out from
+# both steps.
 
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 classifier = AutoencoderClassifier(
@@ -116,20 +117,21 @@ for ax, (title, codes) in zip(axes, pictures.items(), strict=True):
     ax.spines[:].set_visible(False)
 
 # %%
-# Rows without labels in the same call
-# ------------------------------------
-# Nothing has to be fitted before. Given an autoencoder as it is, `fit` first trains a
-# clone of it on all rows, then the classifier on those whose y is not
-# `unlabeled_label`. Its parameters can be searched as ``autoencoder__...``.
+# Unlabeled samples in the same call
+# ----------------------------------
+# The autoencoder need not be fitted before. Given an unfitted autoencoder, `fit` first
+# trains a clone of it on all samples, then the classifier on those whose y is not
+# `unlabeled_label`. The parameters of the autoencoder can be tuned as
+# ``autoencoder__...``.
 
 some = np.where(np.arange(len(y_train)) < 100, y_train, -1)
 classifier = AutoencoderClassifier(
     DenoisingAutoencoder(max_iter=60), unlabeled_label=-1, random_state=0
 ).fit(X_train, some)
-n_rows, n_labelled = classifier.autoencoder_.n_samples_, classifier.n_samples_
-print(f"{n_rows} rows, {n_labelled} of them with a label")
+n_rows, n_labeled = classifier.autoencoder_.n_samples_, classifier.n_samples_
+print(f"{n_rows} samples, {n_labeled} of them labeled")
 print(f"accuracy: {classifier.score(X_test, y_test):.1%}")
 
 # %%
-# For images of more pixels take a :class:`~skae.ConvolutionalAutoencoder`;
+# For larger images use a :class:`~skae.ConvolutionalAutoencoder`;
 # :class:`~skae.StackedDAEClassifier` pretrains its layers one by one instead.

@@ -1,16 +1,16 @@
 """
-What a second of training buys
-==============================
+Batch size, threads and training time
+=====================================
 
-The size of a batch decides how many steps an epoch has and what a step costs. Small
-batches take more time for an epoch and learn more in it; threads pay only where a step
-is large. Both are measured here on handwritten digits, on the machine that made this
-page.
+The batch size determines the number of steps per epoch and the cost of a step. With
+small batches an epoch takes longer and reduces the loss more; several threads pay off
+only for large steps. Both are measured here on handwritten digits, on the machine that
+built this page.
 """
 
 # %%
-# Fits of a fixed number of epochs, judged after each by the same 300 digits that they
-# do not train on. The loss is the share of the variance that is not explained.
+# All fits have the same number of epochs, and are evaluated after each epoch on the
+# same 300 held-out digits. The loss is the unexplained share of the variance.
 
 from time import perf_counter
 
@@ -29,7 +29,7 @@ batch_sizes = [16, 64, 256, 1024]
 
 
 def seconds_and_curve(**parameters):
-    """Return the seconds of an epoch and the losses from the start on."""
+    """Return the seconds per epoch and the validation loss curve."""
     autoencoder = AutoencoderTransformer(
         8, max_iter=n_epochs, n_iter_no_change=n_epochs, random_state=0, **parameters
     )
@@ -47,17 +47,14 @@ results = {
 }
 
 # %%
-# On the left what an epoch takes, on the right what is learnt in that time with one
-# thread.
+# Left: the time of an epoch. Right: the validation loss over time, with one thread.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 for n_threads, style in [(1, "o-"), (2, "s--")]:
     seconds = [results[size, n_threads][0] for size in batch_sizes]
     label = f"n_threads={n_threads}"
     left.plot(batch_sizes, seconds, style, color="0.3", label=label)
-left.set(
-    xlabel="batch_size", ylabel="seconds of an epoch", xscale="log", ylim=(0, None)
-)
+left.set(xlabel="batch_size", ylabel="seconds per epoch", xscale="log", ylim=(0, None))
 left.set_xticks(batch_sizes, batch_sizes)
 left.minorticks_off()
 left.legend(frameon=False)
@@ -67,7 +64,9 @@ for size in batch_sizes:
     right.plot(times, curve[1:], "o-", markersize=3, label=f"batch_size={size}")
 right.axhline(curve[0], color="0.6", linestyle=":", label="PCA")
 right.set(
-    xlabel="seconds of training", ylabel="unexplained share, new rows", xscale="log"
+    xlabel="seconds of training",
+    ylabel="unexplained variance, validation",
+    xscale="log",
 )
 right.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
 right.xaxis.set_major_formatter("{x:g}")

@@ -2,19 +2,19 @@
 Curves and surfaces
 ===================
 
-A swiss roll, an S and a circle are the data sets on which linear methods fail: they are
-sheets and curves of one or two dimensions, bent in a space of more.
-:class:`~skae.AutoencoderTransformer` with its defaults follows them.
+Linear methods fail on a swiss roll, an S-curve and a circle: these are curved manifolds
+of one or two dimensions in a space of higher dimension.
+:class:`~skae.AutoencoderTransformer` with its defaults reconstructs them.
 """
 
 # %%
-# Three bent data sets
-# --------------------
-# Each is reconstructed from as few codes as it has dimensions of its own: two for the
-# sheets, one for the circle. The figure shows the reconstructions of held-out samples,
-# colored by their place on the sheet or the circle. PCA flattens the data onto a plane
-# or a line. Kernel PCA, with the width of its kernel chosen on held-out samples, needs
-# more than so few components. The autoencoder reproduces the shape.
+# Three curved data sets
+# ----------------------
+# Each is reconstructed from as many codes as its intrinsic dimension: two for the
+# surfaces, one for the circle. The figure shows the reconstructions of held-out
+# samples, colored by their position on the surface or the circle. PCA projects the data
+# onto a plane or a line. Kernel PCA, with the width of its kernel chosen on held-out
+# samples, needs more components. The autoencoder reproduces the shape.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -110,11 +110,12 @@ for row, (name, (X_test, place)) in enumerate(tests.items()):
         ax.set_title(title, fontsize=9)
 
 # %%
-# The codes of the sheets
-# -----------------------
-# PCA keeps the bent outline and loses the width of the sheet: samples that lie beside
-# each other across it get the same codes. The autoencoder spreads the outline to a band
-# that has both directions of the sheet, and neighbors on it stay neighbors.
+# The codes of the surfaces
+# -------------------------
+# PCA preserves the curved outline and loses the width of the surface: samples at
+# different positions across it get the same codes. The autoencoder maps the surface to
+# a band that represents both of its directions, and neighbors on the surface remain
+# neighbors.
 
 figure, axes = plt.subplots(2, 2, figsize=(7, 6), layout="constrained")
 for row, name in zip(axes, ["swiss roll", "S-curve"], strict=True):
@@ -125,13 +126,13 @@ for row, name in zip(axes, ["swiss roll", "S-curve"], strict=True):
         ax.set(title=f"{name}, {title}", xticks=[], yticks=[])
 
 # %%
-# When one start is not enough
-# ----------------------------
-# Training begins at PCA, and on such data PCA is a saddle point: the residual is
+# Several starts
+# --------------
+# Training starts at PCA, which is a saddle point on such data: the residual is
 # uncorrelated with everything that a nearly linear network can compute from the codes.
-# ``n_init="auto"``, the default, notices that the first epochs gain next to nothing and
-# starts again with weights large enough to bend. `start_losses_` has the best
-# validation loss of each start, here as a share of PCA's; the smallest one is kept.
+# With ``n_init="auto"``, the default, training starts again with larger weights if the
+# first epochs hardly reduce the loss. `start_losses_` holds the best validation loss of
+# each start, here as a share of PCA's; the start with the smallest loss is kept.
 
 for name, models in fitted.items():
     autoencoder = models["AutoencoderTransformer"]

@@ -55,8 +55,8 @@ class AutoencoderTransformer(BaseAutoencoder):
     >>> pca = PCA(8).fit(X[:1500])
     >>> residual = X[1500:] - pca.inverse_transform(pca.transform(X[1500:]))
     >>> unexplained = (residual**2).sum() / ((X[1500:] - pca.mean_) ** 2).sum()
-    >>> bool(1 - autoencoder.score(X[1500:]) < 0.6 * unexplained)
-    True
+    >>> 1 - autoencoder.score(X[1500:]), float(unexplained)
+    (0.169..., 0.342...)
     """
 
     def __init__(

@@ -168,10 +168,10 @@ class ContractiveAutoencoder(BaseAutoencoder):
     >>> contractive = ContractiveAutoencoder(random_state=0)
     >>> before = (plain.fit(X[:1500]).jacobian(X[1500:]) ** 2).mean()
     >>> after = (contractive.fit(X[:1500]).jacobian(X[1500:]) ** 2).mean()
-    >>> bool(after < 0.5 * before)
-    True
-    >>> bool(contractive.score(X[1500:]) > plain.score(X[1500:]) - 0.01)
-    True
+    >>> float(after / before)
+    0.26...
+    >>> plain.score(X[1500:]), contractive.score(X[1500:])
+    (0.941..., 0.944...)
     """
 
     # There is none: codes that copy principal components would not contract.

@@ -91,9 +91,8 @@ class DenoisingAutoencoder(BaseDenoisingAutoencoder):
     ...     corruption="gaussian", corruption_level=0.9, random_state=0
     ... ).fit(X[:1500])
     >>> restored = denoiser.reconstruct(X[1500:] + noise)
-    >>> before, after = np.mean(noise**2), np.mean((restored - X[1500:]) ** 2)
-    >>> bool(after < 0.4 * before)
-    True
+    >>> float(np.mean((restored - X[1500:]) ** 2) / np.mean(noise**2))
+    0.23...
     """
 
     def __init__(

@@ -164,8 +164,8 @@ class SparseAutoencoder(BaseAutoencoder):
     >>> codes = coder.fit_transform(X)
     >>> codes.shape, codes.nnz // len(X)
     ((1797, 200), 10)
-    >>> bool(coder.score(X) > 0.9)
-    True
+    >>> coder.score(X)
+    0.92...
     """
 
     def __init__(

@@ -176,8 +176,8 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
     >>> codes = autoencoder.fit_transform(X)
     >>> codes.shape, autoencoder.feature_map_shape_
     ((1797, 16), (2, 2, 32))
-    >>> bool(autoencoder.score(X) > 0.9)
-    True
+    >>> autoencoder.score(X)
+    0.94...
     """
 
     # Measured: decay costs a tenth of what is explained.

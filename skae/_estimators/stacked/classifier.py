@@ -63,10 +63,10 @@ class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
     >>> from sklearn.datasets import load_digits
     >>> from skae import StackedDAEClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> y_some = np.where(np.arange(len(y)) < 100, y, -1)  # labels of 100 rows
+    >>> y_some = np.where(np.arange(len(y)) < 100, y, -1)  # 100 labels
     >>> classifier = StackedDAEClassifier(unlabeled_label=-1, random_state=0)
-    >>> classifier.fit(X[:1500], y_some[:1500]).score(X[1500:], y[1500:]) > 0.8
-    True
+    >>> classifier.fit(X[:1500], y_some[:1500]).score(X[1500:], y[1500:])
+    0.8...
     """
 
     def __init__(

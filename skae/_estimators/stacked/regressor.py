@@ -56,8 +56,8 @@ class StackedDAERegressor(RegressorOutputs, BaseStackedDAE):
     >>> from skae import StackedDAERegressor
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = make_pipeline(StandardScaler(), StackedDAERegressor(random_state=0))
-    >>> model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.3
-    True
+    >>> model.fit(X[:300], y[:300]).score(X[300:], y[300:])
+    0.38...
     """
 
     def __init__(

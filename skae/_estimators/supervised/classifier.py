@@ -58,12 +58,12 @@ class AutoencoderClassifier(ClassifierOutputs, BaseFinetuned):
     >>> from sklearn.datasets import load_digits
     >>> from skae import AutoencoderClassifier, DenoisingAutoencoder
     >>> X, y = load_digits(return_X_y=True)
-    >>> y_some = np.where(np.arange(len(y)) < 100, y, -1)  # labels of 100 rows
+    >>> y_some = np.where(np.arange(len(y)) < 100, y, -1)  # 100 labels
     >>> classifier = AutoencoderClassifier(
     ...     DenoisingAutoencoder(max_iter=20), unlabeled_label=-1, random_state=0
     ... )
-    >>> classifier.fit(X[:1500], y_some[:1500]).score(X[1500:], y[1500:]) > 0.75
-    True
+    >>> classifier.fit(X[:1500], y_some[:1500]).score(X[1500:], y[1500:])
+    0.79...
     """
 
     def __init__(

@@ -54,8 +54,8 @@ class AutoencoderRegressor(RegressorOutputs, BaseFinetuned):
     >>> from skae import AutoencoderRegressor
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = make_pipeline(StandardScaler(), AutoencoderRegressor(random_state=0))
-    >>> model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.4
-    True
+    >>> model.fit(X[:300], y[:300]).score(X[300:], y[300:])
+    0.4...
     """
 
     def __init__(

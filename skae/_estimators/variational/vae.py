@@ -79,8 +79,8 @@ class VAETransformer(BaseVariationalAutoencoder):
     >>> from skae import VAETransformer
     >>> X, _ = load_digits(return_X_y=True)
     >>> vae = VAETransformer(8, random_state=0).fit(X[:1500])
-    >>> bool(vae.score(X[1500:]) > PCA(8).fit(X[:1500]).score(X[1500:]) + 5)
-    True
+    >>> vae.score(X[1500:]), PCA(8).fit(X[:1500]).score(X[1500:])
+    (-148.8..., -164.8...)
     >>> vae.sample(3, random_state=0).shape
     (3, 64)
     """
