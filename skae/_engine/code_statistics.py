@@ -1,6 +1,6 @@
-"""What is computed from the training rows once the network is trained.
+"""Statistics of the codes of the training samples after training.
 
-The head that gives codes the form PCA gives them, and the variances.
+These are the head, which gives codes the properties of those of PCA, and the variances.
 """
 
 from typing import NamedTuple
@@ -18,16 +18,17 @@ from skae._utils.device import inference_device
 
 _CHUNK = 1024
 _NUMBERS_IN_CACHE = 2**18
-# Numbers in a matrix of codes and features, 512 MB; rows whose inner products fit.
+# Maximum number of elements of a matrix of codes by features (512 MB), and of rows of a
+# Gram matrix.
 _LARGEST_READOUT, _LARGEST_GRAM = 2**26, 8192
-# Share of the largest variance that is rounding in float32.
+# Share of the largest variance below which a variance is rounding error of float32.
 _INERT = 1e-12
-# The same in float64, of what the linear path reads for a code.
+# The same in float64, as a share of the variance that the linear path reads for a code.
 _EXACTLY_INERT = 1e-28
 
 
 class CodeStatistics(NamedTuple):
-    """The head and the variances of the training rows' codes.
+    """The head and the variances of the codes of the training samples.
 
     Attributes
     ----------
@@ -37,9 +38,9 @@ class CodeStatistics(NamedTuple):
     code_mean : ndarray of shape (n_components,)
         Mean of the network's codes.
     explained_variance : ndarray of shape (n_components,)
-        Variance of each code in X's units squared, before whitening.
+        Variance of each code in squared units of X, before whitening.
     explained_variance_ratio : ndarray of shape (n_components,)
-        Share of X's total variance that each code explains linearly.
+        Share of the total variance of X that each code explains linearly.
     residual_variance : float
         Variance of X, summed over the features, that is not reconstructed.
     """
@@ -53,27 +54,36 @@ class CodeStatistics(NamedTuple):
 
 
 def code_statistics(samples, scaling, network, *, form, head=None):
-    """Compute `CodeStatistics` of `network` on the rows of `samples`.
+    """Compute the `CodeStatistics` of `network` on `samples`.
 
     Parameters
     ----------
     samples : Samples
-        Weights count as repetitions.
+        A weight of 2 counts as much as repeating the sample.
     scaling : Scaling
     network : nn.Module
     form : {"principal", "white", "ordered", "raw"}
-        Of the codes: decorrelated, in X's units and in order of decreasing variance,
-        as PCA gives them; that with unit variance; only put in that order, with
-        signs; as the network gives them.
+        Form of the codes:
+
+        - "principal": decorrelated, in units of X and in order of decreasing variance,
+          as in PCA.
+        - "white": the same with unit variance.
+        - "ordered": codes of the network in order of decreasing variance, with fixed
+          signs.
+        - "raw": codes of the network.
     head : Head, default=None
-        One that is kept, whatever its form: the variances are of its codes.
+        Head to use instead of a new one of that form.
+
+    Returns
+    -------
+    statistics : CodeStatistics
     """
     weight = samples.weight
     weight = np.ones(len(samples.X)) if weight is None else weight
     network = _for_statistics(network)
     codes, seen = _encode_and_compare(samples, scaling, network, weight)
     count = weight.sum()
-    # Weights of a smaller sum are shares, not repetitions.
+    # Weights with a smaller sum are shares, not repetitions.
     degrees = count - 1 if count >= 2 else count
     code_mean = weight @ codes / count
     codes -= code_mean
@@ -81,7 +91,7 @@ def code_statistics(samples, scaling, network, *, form, head=None):
     if head is None:
         rotation = _rotation(form, codes, weight, rounding)
     else:
-        rotation = _array(head.rotation)
+        rotation = None if head.rotation is None else head.rotation.numpy()
     if rotation is not None:
         codes = codes @ rotation.T
         rounding = np.square(rotation) @ rounding
@@ -103,17 +113,17 @@ def code_statistics(samples, scaling, network, *, form, head=None):
     unit = float(scaling.scale) if form in ("principal", "white") else 1.0
     if head is None:
         head = _make_head(form, code_mean, rotation, variances, unit)
-    with np.errstate(over="ignore"):  # 1e200 squared is infinite, but no error
+    with np.errstate(over="ignore"):  # variances of data like 1e200 are infinite
         variances = variances * unit * unit
     unexplained = seen.squared_residual / degrees
     return CodeStatistics(head, mean, code_mean, variances, ratio, unexplained)
 
 
 def _for_statistics(network):
-    """Return the network in float64 where it has a linear path.
+    """Return the network, in float64 if it has a linear path.
 
-    In float32 the codes of small columns may be no more than the rounding of those of
-    large ones.
+    In float32 the codes of small columns may be smaller than the rounding errors of
+    large columns.
     """
     if not getattr(network, "linear_path", False):
         return network
@@ -121,16 +131,13 @@ def _for_statistics(network):
     return in_float64(network, inference_device(device, torch.float64))
 
 
-def _array(tensor):
-    return None if tensor is None else tensor.numpy()
-
-
 def _rounding(network, centered, weight, column_squares):
     """Return, for each code, the sum of squares below which it is rounding error.
 
-    The error of a linear code is relative to the columns that it reads, whose sums of
-    squares are `column_squares`. A code that the decoder ignores counts as inert below
-    float32 precision. Codes of other networks have similar sizes.
+    The rounding error of a linear code is relative to the columns from which it is
+    computed, whose sums of squares are `column_squares`. A code that the decoder
+    ignores counts as inert below the precision of float32. Without a linear path, codes
+    are of similar size, and the error is relative to the largest of them.
     """
     squares = np.einsum("i,ij,ij->j", weight, centered, centered)
     rounding = np.full(len(squares), _INERT * squares.max(initial=0.0))
@@ -144,9 +151,9 @@ def _rounding(network, centered, weight, column_squares):
 
 
 def _rotation(form, centered, weight, rounding):
-    """Return the rotation that gives codes a form, signs aside; None for none.
+    """Return the rotation of codes to a form, up to signs, or None for "raw".
 
-    `rounding` is what `_rounding` returns.
+    `rounding` is the result of `_rounding`.
     """
     if form == "raw":
         return None
@@ -157,20 +164,20 @@ def _rotation(form, centered, weight, rounding):
     active = squares > rounding
     if np.any(squares[active] < GRADED**2 * squares.max(initial=0.0)):
         return _decorrelate_graded(centered, weight, active)
-    # By torch, whose threads are limited, not numpy's.
+    # Computed by torch, whose number of threads is limited, unlike that of numpy.
     rows = as_tensor(centered)
     covariance = ((rows.T * as_tensor(weight)) @ rows).numpy()
     return _decorrelate(covariance, rounding)
 
 
 def _decorrelate_graded(centered, weight, active):
-    """Return the axes of codes of different sizes, those that are inert as they are."""
+    """Return the axes of codes of very different sizes; inert codes are not rotated."""
     rows = centered[:, active] * np.sqrt(weight)[:, np.newaxis]
     rotation = np.zeros((len(active), len(active)))
     n_active = np.count_nonzero(active)
     axes, _ = right_singular_vectors(rows)
     rotation[: len(axes), np.flatnonzero(active)] = axes
-    # Of fewer rows than codes, axes are missing.
+    # With fewer rows than codes there are fewer axes.
     rotation[len(axes) : n_active, np.flatnonzero(active)] = linalg.null_space(axes).T
     rotation[np.arange(n_active, len(active)), np.flatnonzero(~active)] = 1.0
     return rotation
@@ -178,7 +185,7 @@ def _decorrelate_graded(centered, weight, active):
 
 def _make_head(form, mean, rotation, variances, unit):
     if form in ("raw", "ordered"):
-        # Uncentred: the zeros of a sparse code and of a prior mean something.
+        # Not centered, as zero is meaningful in sparse codes and under a prior.
         return Head(np.zeros_like(mean), rotation, np.ones_like(mean))
     scale = np.full(len(mean), unit)
     if form == "white":
@@ -188,10 +195,10 @@ def _make_head(form, mean, rotation, variances, unit):
 
 
 def _decorrelate(covariance, rounding):
-    """Return the axes of decreasing variance, as rows.
+    """Return the axes, in order of decreasing variance, as rows.
 
-    Axes without variance could be turned at will: they are chosen to keep the
-    order of the codes as far as that can be.
+    The axes without variance are not unique. They are chosen to preserve the order of
+    the codes as far as possible.
     """
     variances, axes = np.linalg.eigh(covariance)
     variances, axes = variances[::-1], axes[:, ::-1]
@@ -210,24 +217,24 @@ def _chunks(X, n_rows=None):
 
 
 class _Sums:
-    """What is summed over the rows, beside their codes, in one pass.
+    """Weighted sums over the rows, accumulated in one pass over the data.
 
-    Rows are those of X centred, c, in scaled units and zero where X is NaN. The scaling
-    may know the mean of other rows (of those that early stopping trained on), which is
-    close enough to start from.
+    Let c be the rows of X, centered and scaled, with zero in place of NaN, and z the
+    codes. The center is the mean in the scaling. If early stopping held out samples, it
+    is the mean of the others, and `variation` corrects for the difference.
 
     Attributes
     ----------
     squared_residual : float
-        Of the reconstruction, in X's units.
+        Sum of squared residuals of the reconstruction, finally in units of X.
     readout : ndarray of shape (n_components, n_features) or None
-        z^T c, not formed where it would be too large.
+        z^T c; None if it would be too large.
     squares : float
-        ||c||^2.
+        Sum of ||c||^2.
     shift, count : ndarray of shape (n_features,)
-        The sum of c, and of the weights of what is observed.
+        Sums of c, and of the weights of the values that are not NaN.
     column_squares : ndarray of shape (n_features,)
-        Sums of squares of what the network is given.
+        Sums of squares of the input of the network.
     """
 
     def __init__(self, with_readout):
@@ -236,7 +243,7 @@ class _Sums:
         self.shift = self.count = self.column_squares = 0.0
 
     def add(self, centered, residual, codes, weight):
-        """Add rows, tensors in float64; `centered` and `residual` may have NaN."""
+        """Add rows in float64; `centered` and `residual` may contain NaN."""
         lengths = torch.linalg.vector_norm(centered, dim=1)
         if not bool(lengths.isnan().any()):
             self.count = self.count + float(weight.sum())
@@ -269,7 +276,7 @@ def _encode_and_compare(samples, scaling, network, weight):
     parameter = sample_tensor(network)
     unit, mean = scaling.residual_scale, as_tensor(scaling.mean)
     codes, sums = None, None
-    # Without one more passes the code than goes through it.
+    # U-Net: skip connections bypass the code, so there is no separate decoder.
     has_decoder = hasattr(network, "decode")
     n_rows = min(_CHUNK, max(1, _NUMBERS_IN_CACHE // samples.X.shape[1]))
     for rows in _chunks(samples.X, rows_at_once(network, n_rows)):
@@ -283,7 +290,7 @@ def _encode_and_compare(samples, scaling, network, weight):
         u_rec = network.decode(z, **given) if has_decoder else network(u)
         u_rec, z = u_rec.to("cpu", torch.float64), z.to("cpu", torch.float64)
         if codes is None:
-            # Of many codes, one copy is as much as there is room for.
+            # Allocated once, as there may be memory for only one copy of many codes.
             codes = np.empty((len(samples.X), z.shape[1]))
             sums = _Sums(z.shape[1] * len(scaling.mean) <= _LARGEST_READOUT)
         codes[rows] = z.numpy()
@@ -302,10 +309,11 @@ def _encode_and_compare(samples, scaling, network, weight):
 
 
 def _explained_by_maps(X, scaling, codes, weight):
-    """Return the sums of squares of codes^T c, codes centred.
+    """Return the row sums of the squares of codes^T c, for centered codes.
 
-    Of many codes of many features, as feature maps of large images have them, without
-    a matrix of both: by the inner products of the rows or, of many rows, by parts.
+    This is for many codes and many features, such as feature maps of large images. It
+    avoids a matrix of codes by features: the sums are computed from the Gram matrix of
+    the rows or, if there are many rows, in blocks of codes.
     """
     weighted = codes * weight[:, np.newaxis]
     if len(X) > _LARGEST_GRAM:

@@ -12,10 +12,10 @@ from skae._training.schedules import SCHEDULES
 from skae._utils.device import resolve_device
 from skae._utils.threads import choose_n_threads, flops_per_step
 
-# Chosen with Adam on the sets of benchmarks/README.md.
+# These defaults were chosen with Adam on the data sets of benchmarks/README.md.
 _LARGEST_DEFAULT_ALPHA = 1000.0
 _LARGEST_DEFAULT_BATCH = 64
-# Parameters that the configuration holds as they are.
+# Parameters that are copied into the configuration.
 _UNCHANGED = (
     "average",
     "dropout",
@@ -31,7 +31,7 @@ _UNCHANGED = (
     "tol",
     "validation_fraction",
 )
-# All parameters that `resolve_config` reads; the last two not of every estimator.
+# All parameters that `resolve_config` reads. Not every estimator has the last two.
 PARAMETERS = (
     *_UNCHANGED,
     *("alpha", "batch_size", "device", "n_threads", "precision", "verbose"),
@@ -41,44 +41,46 @@ PARAMETERS = (
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a model is trained. Nothing in it changes during a fit.
+    """The settings of a fit, which stay constant during the fit.
 
     Attributes
     ----------
     name : str
-        Name of the estimator's class, for messages.
+        Name of the estimator's class, used in messages.
     seed : int
     device : torch.device
     dtype : torch.dtype
-        Of the weights in training.
+        Dtype of the weights during training.
     mixed_precision : bool
     n_threads : int
-        Threads of the training steps.
+        Number of threads of a training step.
     max_threads : int or None
-        The parameter `n_threads`, for work of other sizes.
+        The parameter `n_threads`, which limits the threads of all other computations.
     batch_size, max_iter, n_iter_no_change : int
     solver, learning_rate, init : str
     learning_rate_init, tol, l1_ratio, dropout, validation_fraction : float
     alpha : float or None
-        None is the share of the variance that the linear path explains, or
-        `decay_without_path`, times the number of samples, at most 1000.
+        Weight decay. None means the share of the variance that the linear path
+        explains, or `decay_without_path`, times the number of samples or 1000,
+        whichever is smaller.
     max_norm : float or None
     average, shuffle, verbose : bool
     n_init : int or None
-        Number of starts; None lets the first one decide.
+        Number of starts. None means that it depends on the result of the first start.
     validation_strategy : {"given", "holdout", "cross-validation", "none"}
     early_stopping : bool or str
-        The parameter, for messages.
+        The parameter, used in messages.
     correction_seed : int
-        Seed of the first fit of the model, which drew its correction.
+        Seed of the initial weights of the correction. A warm start uses the seed of
+        the first fit.
     has_linear_path : bool
     loss_is_of_residuals : bool
-        Whether zero is the smallest loss, unlike that of a likelihood.
+        Whether the smallest possible loss is zero, unlike that of a likelihood.
     sums_over_features : bool
         Whether the loss of a sample is a sum over the features, not a mean.
     decay_without_path : float
-        Decay of a network without a linear path, relative to that of a network whose
-        linear path explains all of the variance.
+        Default weight decay of a network without a linear path, as a fraction of that
+        of a network whose linear path explains all of the variance.
     """
 
     name: str
@@ -120,7 +122,7 @@ class TrainingConfig:
 
     @property
     def is_stochastic(self):
-        """Whether the solver takes mini-batches."""
+        """Whether the solver uses mini-batches."""
         return self.solver in OPTIMIZERS
 
 
@@ -144,13 +146,22 @@ def resolve_config(
     parameters : dict
         Values of `PARAMETERS`.
     network : nn.Module
-        One of the size that is to be trained.
+        A network of the size to be trained.
     n_samples, seed : int
     validation_strategy : str
     correction_seed : int or None
-        None is `seed`.
+        None means `seed`.
     **facts : bool or float
         Further attributes of the configuration.
+
+    Returns
+    -------
+    config : TrainingConfig
+
+    Raises
+    ------
+    ValueError
+        If the device does not support the precision.
     """
     batch_size = resolve_batch_size(parameters["batch_size"], n_samples)
     step = flops_per_step(multiplications(network), batch_size)
@@ -201,7 +212,7 @@ def make_plan(config, objective, n_samples, count, first_epoch):
     """Return the `Plan` of training on samples whose weights sum to `count`."""
     alpha, l1_ratio = (config.alpha or 0.0) / count, config.l1_ratio
     if config.solver == "adamw":
-        # Its optimizer has the squared part, as decay outside the gradient.
+        # The optimizer applies the squared part as decoupled decay.
         alpha, l1_ratio = alpha * l1_ratio, 1.0
     return Plan(
         objective=objective,
@@ -216,13 +227,16 @@ def make_plan(config, objective, n_samples, count, first_epoch):
 
 
 def make_schedule(config, first_epoch):
-    """Return the schedule of the learning rate, `first_epoch` epochs after a start."""
+    """Return the schedule of the learning rate from epoch `first_epoch` on."""
     schedule = SCHEDULES[config.learning_rate]
     return schedule(config.learning_rate_init, config.max_iter, first_epoch)
 
 
 def make_optimizer(config, alpha, count):
-    """Return a function of `FlatParameters`, or None for a full-batch solver."""
+    """Return a function that makes the optimizer of `FlatParameters`.
+
+    Return None for a full-batch solver.
+    """
     if config.solver != "adamw":
         return OPTIMIZERS.get(config.solver)
     decay = min(1.0, alpha * (1 - config.l1_ratio) / count)
@@ -230,12 +244,12 @@ def make_optimizer(config, alpha, count):
 
 
 def resolve_alpha(config, network, count, *, rough=False):
-    """Return the weight decay of training a network, in the unit of `alpha`.
+    """Return the weight decay of a network, in the unit of the parameter `alpha`.
 
-    Decay draws the correction towards zero and the network towards its linear path: the
-    default is the stronger, the more of the variance that path explains. The large
-    weights of a `rough` start do not decay by default, as that would undo what they
-    are for (benchmarks/README.md). Solvers other than 'adamw' have no decay by default.
+    Weight decay shrinks the correction and so draws the network towards its linear
+    path. The default is stronger the more of the variance the linear path explains. It
+    is zero for solvers other than 'adamw' and for a `rough` start, whose large weights
+    must not shrink (benchmarks/README.md).
     """
     if config.alpha is not None:
         return config.alpha
@@ -248,6 +262,6 @@ def resolve_alpha(config, network, count, *, rough=False):
 
 
 def at_constant_rate(plan, config):
-    """Return the plan with the initial learning rate throughout (`partial_fit`)."""
+    """Return the plan with a constant learning rate, for `partial_fit`."""
     schedule = SCHEDULES["constant"](config.learning_rate_init, max_iter=1)
     return replace(plan, schedule=schedule)

@@ -9,7 +9,7 @@ import torch
 from skae._networks.scaling import as_tensor
 from skae._training.data import Rows
 
-# Larger float32 data are not copied to float64.
+# Float32 data with more elements are not copied to float64.
 _MANY_NUMBERS = 2**22
 
 
@@ -20,7 +20,7 @@ class Samples(NamedTuple):
     ----------
     X : ndarray of shape (n_samples, n_features)
     target : ndarray of shape (n_samples, n_features)
-        What is to be reconstructed; `X` itself unless the fit was given pairs.
+        Target of the reconstruction; `X` itself unless `X_target` was passed.
     weight : ndarray of shape (n_samples,) or None
     y : ndarray of shape (n_samples, n_outputs) or None
         The encoded condition of a conditional model, or the targets of a predictor.
@@ -33,7 +33,7 @@ class Samples(NamedTuple):
 
     @property
     def paired(self):
-        """Whether the fit was given targets."""
+        """Whether targets other than `X` were passed."""
         return self.target is not self.X
 
     @property
@@ -43,7 +43,7 @@ class Samples(NamedTuple):
 
     @property
     def n_with_target(self):
-        """Number of samples that have a target: all, without labels to be missing."""
+        """Number of samples with a target, which all of them have."""
         return len(self.X)
 
     @property
@@ -59,7 +59,7 @@ class Samples(NamedTuple):
         return Samples(X, target, *(None if a is None else a[index] for a in others))
 
     def newest(self, n_samples):
-        """Return a copy of the last samples: a caller may reuse its arrays."""
+        """Return a copy of the last samples, as callers may reuse their arrays."""
         return self.take(np.arange(len(self.X))[-n_samples:])
 
     def joined(self, further):
@@ -77,12 +77,12 @@ class Samples(NamedTuple):
         return self.take(np.sort(index))
 
     def lacks_scale(self):
-        """Whether all samples are the same."""
+        """Whether all samples are equal, so that they have no scale."""
         return bool(np.all(self.X == self.X[0]))
 
 
 def joined_weights(samples, further):
-    """Return the weights of both; samples without weights have the weight 1."""
+    """Return the concatenated weights; missing weights count as 1."""
     parts = samples, further
     if all(part.weight is None for part in parts):
         return None
@@ -92,19 +92,19 @@ def joined_weights(samples, further):
 
 
 class ScaledRows:
-    """The training samples in the network's space, computed when first used.
+    """The training samples, scaled as the input of the network; computed lazily.
 
-    They are in float64, except for large float32 data and a float32 network, to save
-    time and memory.
+    The dtype is float64. For large float32 data and a float32 network it is float32,
+    which saves time and memory.
 
     Attributes
     ----------
     scaling : Scaling
     weight : ndarray of shape (n_samples,) or None
     x, target : Tensor of shape (n_samples, n_features)
-        `target` is `x` itself unless the fit was given pairs.
+        Scaled input and target. `target` is `x` itself unless `X_target` was passed.
     data : ndarray of shape (n_samples, n_features)
-        The target in X's units.
+        The unscaled target.
     """
 
     def __init__(self, scaling, samples, dtype=torch.float64):
@@ -137,7 +137,11 @@ class ScaledRows:
 
 
 def make_rows(scaling, samples, dtype, device):
-    """Return samples as tensors: input, target in the loss's space, weight, y."""
+    """Return samples as `Rows` of tensors on a device.
+
+    The input is scaled. The target is scaled, too, if the link is the identity, and
+    otherwise divided by the unit of X. The weights are divided by their mean.
+    """
     x = scaling.to_network(samples.X, dtype).to(device)
     if scaling.link != "identity":
         target = as_tensor(scaling.in_unit(samples.target)).to(device, dtype)

@@ -1,4 +1,4 @@
-"""The samples of the first calls of `partial_fit`, kept until the scales are known."""
+"""Samples of the first calls of `partial_fit`, kept until scales can be estimated."""
 
 import copy
 from typing import NamedTuple
@@ -12,22 +12,23 @@ from skae._functional.linear_maps import column_sizes
 from skae._networks.array_state import in_float64
 from skae._networks.linear_path import is_linear_path
 
-# A start from four samples per component, or more, is as good as one from all the data
-# (benchmarks/README.md).
+# An initialization from at least four samples per component is as good as one from all
+# the data (benchmarks/README.md).
 FEWEST_SAMPLES = 100
 _SAMPLES_PER_COMPONENT = 4
-# Share of the variance that is rounding in float32, not signal.
+# Share of the variance below which a residual is rounding error of float32.
 NEGLIGIBLE_SHARE = 1e-10
 
 
 class EarlySamples(NamedTuple):
-    """Samples that were seen while they are too few for a start that lasts.
+    """The samples so far, while they are too few for a final initialization.
 
     Attributes
     ----------
     data : Samples or LabeledData
     n_at_start : int
-        Number of samples that the present start was made from, 0 before the first.
+        Number of samples that the model was initialized from; 0 before the first
+        initialization.
     """
 
     data: object
@@ -38,21 +39,21 @@ class EarlySamples(NamedTuple):
         return self._replace(data=self.data.joined(further))
 
     def calls_for_start(self, enough):
-        """Whether to initialize again, from all of these samples.
+        """Whether to initialize the model again from all of these samples.
 
-        True each time the number of samples has doubled, which bounds the number of
-        restarts, and once there are enough samples.
+        This is so once there are enough samples, and before that each time their number
+        has doubled, which bounds the number of initializations.
         """
         return self.data.n_samples >= min(max(2 * self.n_at_start, 1), enough)
 
     def after_start(self, network, enough):
-        """Return the samples to keep after a start from them, None if it is to last."""
+        """Return the samples to keep after an initialization; None if it is final."""
         is_enough = self.data.n_samples >= enough
         if is_enough and not (lacks_scale(network) or self.data.lacks_scale()):
             return None
         newest = self.data.newest(enough)
         if is_enough:
-            # Duplicates would outweigh later samples.
+            # Duplicates would have more weight than later samples.
             newest = newest.distinct()
         return EarlySamples(newest, newest.n_samples)
 
@@ -62,20 +63,21 @@ class EarlySamples(NamedTuple):
 
 
 def enough_samples(n_components, n_features):
-    """Return how many samples make a start that lasts."""
+    """Return the number of samples that suffice for a final initialization."""
     return max(FEWEST_SAMPLES, _SAMPLES_PER_COMPONENT * min(n_components, n_features))
 
 
 def begins_anew(n_at_start, n_samples, enough):
-    """Whether a warm fit to so many samples leaves the model that there is.
+    """Whether a warm start initializes the model again instead of continuing with it.
 
-    Scales and axes that were made from few samples would hold further epochs back.
+    This is so with many more samples than the model was initialized from, if these were
+    few: their scales and axes would impede further training.
     """
     return n_at_start < enough and n_samples >= 2 * n_at_start
 
 
 def lacks_scale(network):
-    """Whether the linear path left no residual to give the correction its scale."""
+    """Whether the correction has no scale, as the linear path left no residual."""
     network = getattr(network, "encoder", network)
     if not getattr(network, "linear_path", False):
         return False
@@ -84,14 +86,14 @@ def lacks_scale(network):
 
 @torch.no_grad()
 def with_scale(initial, samples, dtype):
-    """Return an `InitialModel` whose correction has a scale, found from `samples`.
+    """Return an `InitialModel` whose correction has a scale, estimated from `samples`.
 
-    Axes and mean are kept. `initial` itself is returned where it has a scale already,
-    or where these samples have no residual either.
+    Axes and mean do not change. `initial` itself is returned if it already has a scale,
+    or if `samples` have no residual either.
     """
     if not lacks_scale(initial.network):
         return initial
-    # Weights that were trained without a scale mean nothing with this one.
+    # Weights that were trained without a scale are not meaningful with one.
     network = initial.network
     if not is_linear_path(network):
         network = network.without_correction()
@@ -115,7 +117,7 @@ def with_scale(initial, samples, dtype):
 
 
 def _set_noise(network, variances):
-    """Set the noise of a Gaussian likelihood to the residual's variances."""
+    """Set the noise of a Gaussian likelihood to the variances of the residual."""
     noise = variances if len(network.raw_dispersion) > 1 else variances.mean(keepdims=1)
     floor = network.least_dispersion.double().exp().cpu().numpy()
     noise = np.maximum(noise, floor)

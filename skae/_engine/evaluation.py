@@ -1,4 +1,4 @@
-"""Evaluation of a network on validation samples: held out, or by cross-validation."""
+"""Evaluation of a network on held-out samples or by cross-validation."""
 
 import copy
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ N_FOLDS = 5
 
 @dataclass(frozen=True)
 class HoldoutEvaluator:
-    """Evaluates a network on held-out samples.
+    """Evaluates the loss of a network on validation samples.
 
     Attributes
     ----------
     rows : Rows
     plan : Plan
     seed : int
-        Of the noise, the same in each epoch.
+        Seed of the noise, which is the same in each epoch.
     """
 
     rows: Rows
@@ -34,11 +34,11 @@ class HoldoutEvaluator:
         return self.rows.weight
 
     def start_losses(self, network):
-        """Return the losses of the samples before the first epoch."""
+        """Return the loss of each sample before the first epoch."""
         return row_losses(network, self.rows, self.plan, self.seed)
 
     def measure(self, state):
-        """Return the losses of the samples after an epoch."""
+        """Return the loss of each sample after an epoch."""
         return row_losses(state.result, self.rows, self.plan, self.seed)
 
     def mean(self, losses):
@@ -46,23 +46,23 @@ class HoldoutEvaluator:
         return float(weighted_mean(losses, self.weight))
 
     def mean_loss(self, state):
-        """Return the samples' mean loss after an epoch."""
+        """Return the mean loss after an epoch."""
         return self.mean(self.measure(state))
 
 
 class CrossValidatedEvaluator:
-    """Evaluates the number of epochs by networks that each miss one fold.
+    """Evaluates the number of epochs by cross-validation.
 
-    A sibling of the network is trained without one fold, in step with the network, and
-    evaluated on that fold: together, the siblings give losses of all samples by
-    networks that have not seen them. The network itself loses no sample to validation.
+    For each fold, a sibling network is trained without that fold, in step with the
+    network itself, and evaluated on the fold. Together, the siblings yield a validation
+    loss for every sample, while the network itself is trained on all samples.
 
     Parameters
     ----------
     siblings : list of Trainer
-        One for each fold.
+        One trainer for each fold.
     weight : Tensor of shape (n_samples,) or None
-        Weights of the samples in the order of the losses.
+        Weights of the samples, in the order of the losses.
     """
 
     def __init__(self, siblings, weight=None):
@@ -70,15 +70,19 @@ class CrossValidatedEvaluator:
 
     @classmethod
     def prepare(cls, samples, seed, make_trainer):
-        """Return the evaluator of a fit to samples.
+        """Return an evaluator for a fit to samples.
 
         Parameters
         ----------
         samples : Samples
         seed : int
-            Of the folds.
+            Seed of the split into folds.
         make_trainer : callable
             ``make_trainer(samples, validation)`` returns the `Trainer` of a sibling.
+
+        Returns
+        -------
+        evaluator : CrossValidatedEvaluator
         """
         order = np.random.RandomState(seed).permutation(len(samples.X))
         siblings = []
@@ -91,17 +95,17 @@ class CrossValidatedEvaluator:
         return cls(siblings, weight)
 
     def restart(self, index, kind):
-        """Return an evaluator whose siblings begin from weights of their own again."""
+        """Return an evaluator whose siblings start again from new weights."""
         again = copy.copy(self)
         again._siblings = [s.restart(index, kind) for s in self._siblings]
         return again
 
     def start_losses(self, network):
-        """Return the siblings' losses before their first epoch."""
+        """Return the loss of each sample before the first epoch."""
         return torch.cat([sibling.start_losses() for sibling in self._siblings])
 
     def measure(self, state):
-        """Train the siblings for one more epoch and return their losses."""
+        """Train the siblings for one more epoch; return the loss of each sample."""
         for sibling in self._siblings:
             sibling.loop.run(1, [])
         return torch.cat([sibling.validation_losses() for sibling in self._siblings])

@@ -1,4 +1,4 @@
-"""One fit of an autoencoder: split, initialize, pretrain, train, select."""
+"""The fit of an autoencoder: split, initialize, pretrain, train, select."""
 
 import copy
 from dataclasses import replace
@@ -27,13 +27,13 @@ def fit_model(model, config, samples, validation, n_components, monitors, progre
     config : TrainingConfig
     samples : Samples
     validation : Samples or None
-        The given validation samples; without them `config.validation_strategy` says
-        whether some of `samples` are held out.
+        Validation samples that were passed. If None, `config.validation_strategy`
+        determines how `samples` are used for validation.
     n_components : int
     monitors : callable
-        ``monitors(trainer)`` returns monitors that report to callbacks.
+        ``monitors(trainer)`` returns the monitors that report to callbacks.
     progress : ProgressReporter
-        Reports the pretraining.
+        Reports the pretraining to callbacks.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def fit_model(model, config, samples, validation, n_components, monitors, progre
             return closed_form(model, config, samples, n_components)
         result = train_starts(config, model, trainer, monitors)
     if result.best_epoch == 0 and config.has_linear_path:
-        # No epoch beat the start: the result is the linear path of all samples.
+        # No epoch improved on the start: the result is the linear path of all samples.
         everywhere = initialize(model, config, samples, n_components, correction=False)
         result.scaling, result.network = everywhere.scaling, everywhere.network
         result.network.to(config.device)
@@ -68,8 +68,8 @@ def fit_model(model, config, samples, validation, n_components, monitors, progre
 def continue_fit(model, config, initial, samples, validation, previous, monitors):
     """Train a fitted model for up to `max_iter` more epochs (warm start).
 
-    `previous` is the `Progress` of the fits before, `initial` is what
-    `initialization.continued` returns.
+    `initial` is returned by `initialization.continued`, and `previous` is the
+    `Progress` of the earlier fits.
     """
     samples, validation = _split(config, samples, validation)
     was_linear = is_linear_path(initial.network)
@@ -87,15 +87,15 @@ def continue_fit(model, config, initial, samples, validation, previous, monitors
     if trains:
         result.start_losses = [trainer.stopping.best_loss]
     if is_linear_path(result.network):
-        result.state = previous.state  # its own would have nothing to train
+        result.state = previous.state  # a linear path has no state of its own
     elif was_linear and result.network is initial.network:
-        # No epoch was better: its correction is still zero.
+        # No epoch improved on the start: the correction is still zero.
         result.network = initial.network.without_correction()
     return result
 
 
 def fit_one_epoch(model, config, initial, samples, previous):
-    """Train for one epoch and keep it whatever its loss (`partial_fit`)."""
+    """Train for one epoch and keep its weights regardless of the loss."""
     with limit_threads(config.n_threads):
         initial, previous = _ready_to_train(config, initial, samples, previous)
         trainer = Trainer.prepare(
@@ -106,7 +106,7 @@ def fit_one_epoch(model, config, initial, samples, previous):
 
 
 def closed_form(model, config, samples, n_components):
-    """Return the start as the result of a fit without an epoch."""
+    """Return the initialized model as the result of a fit without training."""
     config = replace(config, validation_strategy="none")
     initial = initialize(model, config, samples, n_components, correction=False)
     network = initial.network.to(config.device)
@@ -130,7 +130,7 @@ def _split(config, samples, validation):
 
 
 def _cross_validation(model, config, samples, n_components):
-    """Return the evaluator whose siblings begin from starts of their own."""
+    """Return an evaluator whose siblings are each initialized without their fold."""
 
     def make_trainer(training, validation):
         initial = initialize(model, config, training, n_components)
@@ -141,23 +141,22 @@ def _cross_validation(model, config, samples, n_components):
 
 
 def _ready_to_train(config, initial, samples, previous):
-    """Return an `InitialModel` with a correction that has a scale, and its `Progress`.
+    """Return an `InitialModel` whose correction has a scale, and its `Progress`.
 
-    If PCA left no residual of many samples (data of low rank), the scale of the
-    correction, and the noise of a Gaussian likelihood, are set by the first samples
-    that have a residual; axes and mean are kept. Until then the linear path is the
-    result.
+    If the data so far have low rank, PCA leaves no residual, and the fitted model is
+    the linear path. The first samples with a residual set the scale of the correction
+    and the noise of a Gaussian likelihood; axes and mean do not change.
     """
     scaled = with_scale(initial, samples, config.dtype)
     if scaled is not initial:
-        # The moments belong to a correction without a scale.
+        # The optimizer's moments belong to a correction without a scale.
         previous = Progress(previous.n_epochs, previous.best_epoch)
     network = with_correction(scaled.network, config.init, config.correction_seed)
     return scaled._replace(network=network), previous
 
 
 def with_correction(network, init, seed):
-    """Return a network with a correction, zero where it had none before."""
+    """Return a network with a correction; a new correction is initially zero."""
     if not is_linear_path(network):
         return network
     return network.with_correction(init, make_generator(seed))

@@ -1,4 +1,4 @@
-"""The outcome of a fit, and that of the fits before it."""
+"""The result of a fit and the progress of earlier fits."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,17 +12,18 @@ from skae._training.state import TrainingState
 
 
 class Progress(NamedTuple):
-    """The outcome of earlier fits of the same model.
+    """The progress of earlier fits of the same model.
 
     Attributes
     ----------
     n_epochs, best_epoch : int
+        Number of epochs so far, and the epoch whose weights were kept.
     state : TrainingState or None
-        None where the optimizer's moments were not kept.
+        None if the state of the optimizer was not kept.
     loss_scale : float or None
-        That of the state; None where there was none to train.
+        Divisor of the loss; None if nothing was trained.
     kind : str
-        Of the start that was kept, as in `redrawn`.
+        Kind of the selected start, as in `redrawn`.
     """
 
     n_epochs: int = 0
@@ -34,7 +35,7 @@ class Progress(NamedTuple):
 
 @dataclass
 class FitResult:
-    """The outcome of a fit.
+    """The result of a fit.
 
     Attributes
     ----------
@@ -43,29 +44,30 @@ class FitResult:
     best_epoch, n_epochs : int
         Counted from the first fit of the model.
     loss_curve, validation_loss_curve : list of float
-        From the start of this fit on, before its first epoch; the second is
-        None without validation samples.
+        Losses of this fit, with entry 0 before its first epoch. The second is None
+        without validation samples.
     config : TrainingConfig
     alpha : float
-        Weight decay of the start that was kept.
+        Weight decay of the selected start.
     first_full_epoch : int
-        The first epoch that minimized the whole loss.
+        The first epoch that minimized the entire loss.
     state : TrainingState or None
-        For a later `partial_fit` or warm start.
+        State to continue from in `partial_fit` or a warm start.
     loss_scale : float or None
-        Of the state, for one that does without.
+        Divisor of the loss, which is kept even if the state is not.
     interrupted : KeyboardInterrupt or None
-        To be raised again once the estimator is fitted.
+        The interrupt to raise again once the estimator is fitted.
     pretraining : Pretraining or None
-        Of the network that this fit began with.
+        Outcome of the pretraining of the network.
     start_losses : list of float
-        The best loss of each start that was trained.
+        The best loss of each start.
     linear_decoder : Tensor of shape (n_features, n_components) or None
-        Of the first start's linear path, where `network` is of a start without it.
+        Linear decoder of the first start, if the selected start has no linear path.
     kind : str
-        Of the start, as in `redrawn`.
+        Kind of the selected start, as in `redrawn`.
     validation_scores : list of float or None
-        Of a predictor, entry 0 before the first epoch; None without validation.
+        Scores of a predictor, with entry 0 before the first epoch. None without
+        validation samples.
     """
 
     scaling: Scaling

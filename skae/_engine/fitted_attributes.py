@@ -19,11 +19,11 @@ def fitted_attributes(result, samples, form, *, before=None, keep_head=False):
     samples : Samples
         The training samples, validation samples included.
     form : {"principal", "white", "ordered", "raw"}
-        Of the codes, as in `code_statistics`.
+        Form of the codes, as in `code_statistics`.
     before : dict or None
-        Fitted attributes of the fit that goes on; None for a new fit.
+        Fitted attributes of the fit that is continued; None for a new fit.
     keep_head : bool
-        Whether codes keep the form of `before`.
+        Whether to keep the `Head` in `before`.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def fitted_attributes(result, samples, form, *, before=None, keep_head=False):
     head = statistics.head
     mean, paired = statistics.mean, samples.paired
     if keep_head:
-        # The mean stays that of the targets, whatever the samples of this call are.
+        # The mean remains that of the targets, even if this call has none.
         mean, paired = before["mean_"], paired or before["_fitted_to_pairs"]
     n_components = len(statistics.explained_variance)
     attributes = {
@@ -62,7 +62,7 @@ def fitted_attributes(result, samples, form, *, before=None, keep_head=False):
 
 
 def network_attributes(result, head):
-    """Return the network, and what surrounds it, as attributes of any estimator."""
+    """Return the network, its scaling, head and codec as fitted attributes."""
     network, scaling = result.network, result.scaling
     return {
         "network_": network,
@@ -73,10 +73,10 @@ def network_attributes(result, head):
 
 
 def training_attributes(result, before):
-    """Return the attributes about the training, curves appended to those of `before`.
+    """Return the fitted attributes that describe the training.
 
-    Entry 0 of each curve is the loss before the first epoch, each further entry that
-    after an epoch.
+    Entry 0 of each loss curve is the loss before the first epoch, and entry i the loss
+    of epoch i. The curves are appended to those in `before`.
     """
     curve, validation_curve = result.loss_curve, result.validation_loss_curve
     if before is not None:
@@ -86,7 +86,7 @@ def training_attributes(result, before):
             len(before["loss_curve_"]),
             len(curve),
         )
-        # The first entry is the last one of the fit before.
+        # The first entry repeats the last one of the earlier fit.
         curve = before["loss_curve_"] + curve[1:]
     config = result.config
     return {
@@ -108,16 +108,16 @@ def training_attributes(result, before):
 def _best_loss(result, curve, validation_curve):
     if result.validation_loss_curve is not None:
         return float(np.nanmin(validation_curve))
-    # Epochs before the first full one minimize less than the whole loss, and the loss
-    # of a start that was not kept has no dropout.
+    # Epochs before the first full one minimize only a part of the loss. The loss of the
+    # start is not comparable with that of later epochs, as it is free of dropout.
     kept = curve[result.first_full_epoch :] if result.best_epoch else curve[:1]
     return min(kept or curve[-1:])
 
 
 def joined_curves(before, curve, n_before, n_now):
-    """Return a validation curve of all fits, NaN where there was no validation.
+    """Return the validation curve of successive fits, with NaN for those without one.
 
-    `n_before` and `n_now` are the lengths of the training curves.
+    `n_before` and `n_now` are the lengths of the loss curves.
     """
     if before is None and curve is None:
         return None
@@ -133,9 +133,9 @@ def make_codec(scaling, network, head, n_threads):
 
 
 def _components(result, head, before):
-    """Return the axes of the linear path, rotated as the codes are.
+    """Return the axes of the linear path, rotated like the codes.
 
-    They are the first start's where another one, without the linear path, was kept.
+    If the selected start has no linear path, they are the axes of the first start.
     """
     if result.linear_decoder is not None:
         return result.linear_decoder.T.numpy()
@@ -145,6 +145,6 @@ def _components(result, head, before):
 
 
 def _noise_variance(residual_variance, shape, n_components):
-    """Return the residual variance of a discarded dimension, as PCA does."""
+    """Return the mean residual variance per discarded dimension, as in PCA."""
     discarded = min(shape) - n_components
     return float(residual_variance / discarded) if discarded > 0 else 0.0

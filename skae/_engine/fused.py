@@ -1,14 +1,15 @@
-r"""Dense autoencoders at work, in as few operations as they can be written with.
+r"""Inference of dense autoencoders in a minimal number of operations.
 
-What is affine around the layers is folded into the weights. With a centred and scaled
-row u, its last hidden layer h, a linear path E, o, the residual scale r, and codes
-:math:`c = k R (z - m)` in the form of the head,
+Affine maps before and after the layers are folded into the weights. Let u be a centered
+and scaled row, h its last hidden layer, E and o the matrix and the offset of the linear
+path, r the residual scale, and :math:`c = k R (z - m)` the codes after the head. Then
 
 .. math:: c = k R (E u - o + r (W h + b) - m) = (k R E) u + (k R r W) h + b',
 
-which takes two products; the decoder likewise, with the way back to X's units. Folded
-in float64 and rounded once. Most of the time of one row is not arithmetic, and for many
-rows each operation that is no product reads and writes all of them once more.
+which takes two matrix products. The decoder is folded in the same way, including the
+map to the units of X. Folding is done in float64, and the result is rounded once. For a
+single row most of the time is overhead per operation, and for many rows each
+elementwise operation reads and writes all of them once more.
 """
 
 import functools
@@ -22,17 +23,16 @@ from skae._networks.layers import within
 
 _IN_PLACE = ACTIVATIONS | IN_PLACE | {"silu": functools.partial(F.silu, inplace=True)}
 
-# Where the inverse, and a product of it, is a finite number of float64.
+# The inverse of larger scales, and products with it, are finite in float64.
 _LEAST_INVERTIBLE_SCALE = 1e-290
 
 
 def fold(scaling, network, head, device, dtype):
-    """Return functions that do what `Encoder` and `Decoder` do, or None.
+    """Return functions equivalent to `Encoder` and `Decoder`, or None.
 
-    There are some for dense networks where nothing but an elementwise activation stands
-    between the layers, and data that are not so small that what they are divided by has
-    no inverse. The modules are in float64; the functions are for rows of
-    `dtype` on `device`.
+    Only dense networks with an elementwise activation between the layers are supported,
+    and only data whose scale has a finite inverse. The arguments are modules in
+    float64; the functions take rows of `dtype` on `device`.
     """
     if type(network) is not DenseAutoencoder or scaling.link != "identity":
         return None
@@ -47,10 +47,10 @@ def fold(scaling, network, head, device, dtype):
 
 
 class _Folded:
-    """A perceptron whose first and last layer take in what is affine around it.
+    """A perceptron with adjacent affine maps folded into its first and last layers.
 
-    None means that it is zero: the linear path is then all there is. Not a
-    module: to look up a module's tensors takes longer than to add two rows.
+    `mlp` is None if the perceptron is zero, so that only the linear path remains. This
+    is not a module, as attribute access of a module takes longer than adding two rows.
     """
 
     def __init__(self, mlp):
@@ -64,14 +64,14 @@ class _Folded:
             ]
 
     def _begin_with(self, matrix, offset):
-        """Let the perceptron take rows ``@ matrix + offset`` for its rows."""
+        """Fold the map ``rows @ matrix + offset`` into the first layer."""
         weight, bias = self._layers[0]
         self._layers[0] = matrix @ weight, bias + offset @ weight
 
     def _end_with(self, factor, offset, matrix=None):
-        """Let it return what it did times a factor, ``@ matrix + offset``.
+        """Fold the map ``(factor * output) @ matrix + offset`` into the last layer.
 
-        The factor is a number or one a column.
+        The factor is a scalar or has one entry per column.
         """
         if not self._layers:
             self._offset = offset
@@ -93,7 +93,7 @@ class _Folded:
         return self
 
     def _run(self, h):
-        """Return what comes out of the perceptron."""
+        """Return the output of the perceptron."""
         if self._radius is not None:
             h = _near(h, self._radius)
         *hidden, (last_weight, last_bias) = self._layers
@@ -103,7 +103,7 @@ class _Folded:
 
 
 class FoldedEncoder(_Folded):
-    """Rows in X's units to codes."""
+    """Maps rows in units of X to codes."""
 
     def __init__(self, scaling, network, head):
         super().__init__(network.f)
@@ -129,7 +129,7 @@ class FoldedEncoder(_Folded):
 
 
 class FoldedDecoder(_Folded):
-    """Codes to rows in X's units."""
+    """Maps codes to rows in units of X."""
 
     def __init__(self, scaling, network, head):
         super().__init__(network.g)
@@ -159,7 +159,7 @@ class FoldedDecoder(_Folded):
 
 
 def _near(rows, radius):
-    """Return `within`, without a copy of rows that all are."""
+    """Return ``within(rows, radius)``, without a copy if no row is outside."""
     if rows.device.type == "cpu":
         lengths = torch.linalg.vector_norm(rows, dim=1)
         if lengths.max().item() <= radius:

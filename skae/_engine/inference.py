@@ -1,4 +1,4 @@
-"""A fitted model at work: any number of rows, in chunks, in the dtype of X."""
+"""Encoding and decoding with a fitted model, in chunks and in the dtype of X."""
 
 import copy
 
@@ -16,32 +16,31 @@ from skae._utils.device import inference_device
 from skae._utils.threads import choose_n_threads, limit_threads
 
 _CHUNK = 1024
-# Of rows whose codes are dense for a moment.
+# Rows whose sparse codes are computed as one dense array.
 _SPARSE_CHUNK = 8 * _CHUNK
-# Of data, and its inverse: quotients of smaller and larger ones leave float32's range.
+# Data of a smaller scale, or of one above the inverse, can leave the range of float32.
 _LEAST_FLOAT32_SCALE = 1e-25
 
 
 class Codec:
     """Encoder and decoder in float32 and float64.
 
-    float32 rows are computed in float32, all others in float64: only that is
-    exact enough for the results not to depend on how rows are batched.
+    Results for float32 data are computed in float32, and all others in float64, which
+    is precise enough for results not to depend on the batching.
 
     Parameters
     ----------
     scaling, network, head : nn.Module
     device : torch.device
     n_threads : int or None
-        None chooses by the work.
+        None means that it depends on the amount of work.
     """
 
     def __init__(self, scaling, network, head, device, n_threads):
         self.n_threads = n_threads
         self.flops_per_row = 2.0 * multiplications(network)
         self._chunk = rows_at_once(network, _CHUNK)
-        # Of the model as it is now; the dtypes' own are made where they are first used:
-        # most fits of a search use one, if any.
+        # Copies are made lazily for each dtype: most fits of a search use at most one.
         self._parts = [copy.deepcopy(part) for part in (scaling, network, head)]
         self._device = device
         self._modules, self._functions = {}, {}
@@ -56,8 +55,8 @@ class Codec:
             self._modules[dtype] = Encoder(*parts), Decoder(*parts)
         return self._modules[dtype]
 
-    def _functions_of(self, dtype):
-        """Return what does what the modules do, in fewer operations if there is any."""
+    def _fastest(self, dtype):
+        """Return the folded encoder and decoder, or the modules if there are none."""
         if dtype not in self._functions:
             exact = inference_device(self._device, torch.float64)
             device = inference_device(self._device, dtype)
@@ -72,41 +71,42 @@ class Codec:
         return [m.eval().requires_grad_(False).to(device, dtype) for m in copies]
 
     def encode(self, X, *, options=None, **given):
-        """Return codes of the rows of an array, in its dtype.
+        """Return the codes of an array, in its dtype.
 
-        `options` are keywords of the network's `encode` that all rows share.
+        `options` are keyword arguments of the network's `encode`, the same for all
+        rows; `given` are arrays with one entry per row.
         """
 
         def encode(encoder, decoder, x, **given):
             return encoder(x, **given, **(options or {}))
 
-        return self._map(self._functions_of, encode, self.n_components, X, given)
+        return self._map(self._fastest, encode, self.n_components, X, given)
 
     def decode(self, Z, **given):
-        """Return rows in X's units for an array of codes, in its dtype."""
+        """Return the reconstruction from an array of codes, in its dtype."""
 
         def decode(encoder, decoder, z, **given):
             return decoder(z, **given)
 
-        return self._map(self._functions_of, decode, self.n_features, Z, given)
+        return self._map(self._fastest, decode, self.n_features, Z, given)
 
     def encode_sparse(self, X, **options):
-        """Return codes as a `csr_array`, without all of them as a dense one."""
+        """Return codes as a `csr_array`; only chunks of them are dense."""
         parts = [csr_array(self.encode(rows, **options)) for rows in _parts(X)]
         return vstack(parts, "csr")
 
     def decode_sparse(self, Z):
-        """Return rows in X's units for codes in CSR format."""
+        """Return the reconstruction from codes in CSR format."""
         return np.concatenate([self.decode(rows.toarray()) for rows in _parts(Z)])
 
     def reconstruct(self, X):
-        """Return the rows of an array encoded and decoded, in its dtype."""
-        return self._map(self._functions_of, _reconstruct, self.n_features, X, {})
+        """Return the reconstruction of an array, in its dtype."""
+        return self._map(self._fastest, _reconstruct, self.n_features, X, {})
 
     def squared_residuals(self, X, unit=1.0, target=None):
-        """Return each row's sum of squared residuals in units of `unit` squared.
+        """Return the sum of squared residuals of each row, divided by ``unit ** 2``.
 
-        The reconstruction of X is compared with `target`; None is X itself.
+        The reconstruction of X is compared with `target`, or with X itself if None.
         """
 
         def squares(encoder, decoder, x, target=None):
@@ -114,12 +114,12 @@ class Codec:
             residual = _reconstruct(encoder, decoder, x).sub_(target).div_(unit)
             missing = target.isnan()
             if missing.any():
-                # What is not to be looked at.
+                # Missing values and padding do not count.
                 residual.masked_fill_(missing, 0)
             return residual.square_().sum(dim=1, keepdim=True)
 
         given = {} if target is None else {"target": target}
-        return self._map(self._functions_of, squares, 1, X, given)[:, 0]
+        return self._map(self._fastest, squares, 1, X, given)[:, 0]
 
     def map(self, function, width, array, **given):
         """Apply a function to the rows of an array, chunk by chunk.
@@ -128,12 +128,12 @@ class Codec:
         ----------
         function : callable
             ``function(encoder, decoder, rows, **given)`` returns a tensor of shape
-            (n_rows, width). It is given the modules.
+            (n_rows, width). `encoder` and `decoder` are modules.
         width : int
         array : ndarray of shape (n_samples, n_columns)
-            Its dtype is that of the modules and the result.
-        **given : ndarray of n_samples rows
-            More arrays, of which the function gets the same rows.
+            Input of the function. The result has the same dtype.
+        **given : ndarray of shape (n_samples, ...)
+            Further arrays, of which the function receives the same rows.
 
         Returns
         -------
@@ -142,23 +142,26 @@ class Codec:
         return self._map(self.modules, function, width, array, given)
 
     def _dtype_for(self, array):
-        """Return the dtype to compute in: float64 also where float32 has no room."""
-        has_room = (
+        """Return float32 for float32 data whose scale is within its range."""
+        is_in_range = (
             _LEAST_FLOAT32_SCALE
             < self._parts[0].residual_scale
             < 1 / _LEAST_FLOAT32_SCALE
         )
-        is_exact_enough = array.dtype == np.float32 and has_room
-        return torch.float32 if is_exact_enough else torch.float64
+        uses_float32 = array.dtype == np.float32 and is_in_range
+        return torch.float32 if uses_float32 else torch.float64
 
     def _map(self, parts, function, width, array, given):
-        """Do so with what ``parts(dtype)`` returns, an encoder and a decoder."""
+        """Apply a function to chunks of rows.
+
+        ``parts(dtype)`` returns its first two arguments, an encoder and a decoder.
+        """
         dtype = self._dtype_for(array)
         device = inference_device(self._device, dtype)
         result = np.empty((len(array), width), dtype=array.dtype)
         flops = self.flops_per_row * min(len(array), self._chunk)
         with own_context(self.n_threads):
-            # Not in inference mode: modules may be returned to the user.
+            # Not created in inference mode, as modules may be returned to the user.
             encoder, decoder = parts(dtype)
             n_threads = choose_n_threads(self.n_threads, flops)
             with limit_threads(n_threads), torch.inference_mode():

@@ -1,4 +1,4 @@
-"""What training begins from: the scaling, the network and its linear path."""
+"""Initialization of a model: the scaling, the network and its linear path."""
 
 import copy
 import functools
@@ -14,23 +14,24 @@ from skae._networks.scaling import Scaling
 from skae._utils.random import draw_seed, make_generator
 from skae._utils.threads import limit_threads_for
 
-# Inputs and codes longer than so many mean lengths of the training samples' are
-# outliers, to which no perceptron is extrapolated. Codes move outwards in training.
+# Inputs and codes whose norm exceeds this multiple of the mean norm are outliers, to
+# which the correction is not extrapolated. The norm of codes grows during training.
 _INPUT_RADIUS, _CODE_RADIUS = 3.0, 6.0
-# Columns and codes smaller than that share of the residual are corrected by less.
+# The correction of columns and codes smaller than this share of the residual is scaled
+# down, and that of columns and codes below the second share is zero.
 _SMALL, _UNNOTICED = 1 / 3, 0.1
 _ROWS_IN_CACHE = 1024
 
 
 class Pretraining(NamedTuple):
-    """The outcome of training a network's layers before the fit.
+    """The outcome of the pretraining of a network's layers.
 
     Attributes
     ----------
     loss_curves : list of list of float
-        The loss of each epoch, by layer.
+        The losses of the epochs of each layer.
     interrupted : KeyboardInterrupt or None
-        The interrupt that ended it.
+        The interrupt that ended the pretraining.
     """
 
     loss_curves: list
@@ -38,10 +39,16 @@ class Pretraining(NamedTuple):
 
 
 class InitialModel(NamedTuple):
-    """A network to train, the scaling around it and the noise on its input.
+    """A network to train, with its scaling and the noise on its input.
 
-    `corruption` is a function of (rows, generator), or None. `pretraining` is None for
-    a network that was not pretrained.
+    Attributes
+    ----------
+    scaling : Scaling
+    network : nn.Module
+    corruption : callable or None
+        A function of (rows, generator) that adds the noise.
+    pretraining : Pretraining or None
+        None if the network was not pretrained.
     """
 
     scaling: Scaling
@@ -60,8 +67,8 @@ def initialize(model, config, samples, n_components, *, correction=True):
     samples : Samples
     n_components : int
     correction : bool
-        Whether the network is to be trained. If not, it has its linear path alone,
-        where there is one.
+        Whether the network needs its correction, the part that is trained. If False, a
+        network with a linear path consists of that path only.
     """
     with limit_threads_for(config.max_threads, samples.X):
         network = model.network(samples.X.shape, n_components, correction=correction)
@@ -85,7 +92,7 @@ def initialize(model, config, samples, n_components, *, correction=True):
 
 
 def continued(model, config, scaling, network, samples):
-    """Return a fitted model as the `InitialModel` of further training."""
+    """Return the `InitialModel` from which to continue training a fitted model."""
     corruption = None
     if not samples.paired:
         corruption = model.corruption(ScaledRows(scaling, samples, config.dtype))
@@ -94,15 +101,16 @@ def continued(model, config, scaling, network, samples):
 
 
 def redrawn(initial, kind, init, seed):
-    """Return an `InitialModel` with other weights and everything else unchanged.
+    """Return an `InitialModel` that differs in the random weights only.
 
     Parameters
     ----------
     initial : InitialModel
     kind : {"plain", "rough", "textbook"}
-        - "plain": weights as `init` draws them.
-        - "rough": large weights, with which the network is far from linear.
-        - "textbook": weights as `init` draws them, without the linear path.
+        - "plain": weights are drawn according to `init`.
+        - "rough": weights are large, so that the network is far from linear.
+        - "textbook": weights are drawn according to `init`, and the linear path is
+          removed.
     init : str
     seed : int
     """
@@ -117,12 +125,12 @@ def redrawn(initial, kind, init, seed):
 
 
 def seed_of_start(seed, index):
-    """Return the seed of a start, counted from 1, of a fit with `seed`."""
+    """Return the seed of start number `index`, counted from 1."""
     return seed if index == 1 else draw_seed(np.random.RandomState([seed, index]))
 
 
 def _set_linear_path(network, linear_map, x, target, weight):
-    """Hand the map to the network with the sizes of its codes and residual."""
+    """Set the linear path of a network and the scales of its codes and residual."""
     x, target = x.numpy(), target.numpy()
     mean_of = functools.partial(np.average, axis=0, weights=weight)
     encoder, decoder = (m.astype(x.dtype) for m in linear_map[:2])
@@ -136,7 +144,7 @@ def _set_linear_path(network, linear_map, x, target, weight):
         residual_squares[rows] = np.einsum("ij,ij->i", residual, residual)
         lengths[rows] = np.linalg.norm(x[rows], axis=1)
     variances = mean_of(np.square(codes - mean_of(codes)))
-    # Codes that the decoder ignores are inert if their variance is rounding error.
+    # Codes that the decoder ignores count as inert if their variance is rounding error.
     rounding = 1e-7 if x.dtype == np.float64 else 1e-6
     read = read_size(linear_map.encoder, column_sizes(x, weight))
     is_read = linear_map.decoder.any(axis=0)
@@ -156,10 +164,10 @@ def _set_linear_path(network, linear_map, x, target, weight):
 
 
 def correction_shares(sizes, scale):
-    """Return size / scale for sizes far below `scale`, and 1 for the others.
+    """Return ``sizes / scale`` where it is small, and 1 elsewhere.
 
-    Shares below `_UNNOTICED` are set to 0: such columns keep their PCA reconstruction.
-    Constant columns get 1.
+    Shares below `_UNNOTICED` are set to 0, so that such columns keep their PCA
+    reconstruction. The share of a constant column is 1.
     """
     is_small = (sizes > 0) & (sizes < _SMALL * scale)
     shares = np.divide(sizes, scale, out=np.ones_like(sizes), where=is_small)

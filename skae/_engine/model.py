@@ -1,4 +1,4 @@
-"""What the engine needs to know of a kind of autoencoder."""
+"""The description of an autoencoder that the engine trains."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,33 +6,34 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Model:
-    """The functions and facts that tell one kind of autoencoder from another.
+    """The functions and properties that define one kind of autoencoder.
 
     Attributes
     ----------
     build : callable
         ``build(shape, n_components, **correction)`` returns the uninitialized network
-        for data of `shape`. With a linear path ``correction=False`` asks for that path
-        alone.
+        for data of `shape`. With a linear path, ``correction=False`` builds a network
+        that consists of the linear path only.
     link : str
         Link between the decoder's output and X, a key of `LINKS`.
     objective : callable
         ``objective(scaling, corruption)`` returns the `Objective` to minimize.
     corruption : callable
-        ``corruption(rows)`` returns the noise on the input, a function of (rows,
-        generator), or None. It receives the training samples, `ScaledRows`.
+        ``corruption(rows)`` returns the function of (rows, generator) that adds noise
+        to the input, or None. Its argument is the training samples, `ScaledRows`.
     linear_map : callable or None
         ``linear_map(rows, n_components, corruption, rng)`` returns the `LinearMap` of
         the linear path; None for a network without one.
     finish : callable
-        ``finish(network, rows, linear_map)`` sets what else the network starts with.
+        ``finish(network, rows, linear_map)`` initializes the remaining state of the
+        network.
     pretrain : callable or None
         ``pretrain(config, initial, samples, progress)`` trains parts of the network of
-        an `InitialModel` and returns their `Pretraining`.
+        an `InitialModel` and returns the `Pretraining`.
     uses_any_unit : bool
-        Whether the loss has the same minimum in whatever unit X is.
+        Whether the minimum of the loss does not depend on the unit of X.
     linear_path_is_optimal : bool
-        Whether no training can improve on the linear path.
+        Whether the linear path has the lowest possible loss.
     """
 
     build: Callable
@@ -46,7 +47,7 @@ class Model:
     linear_path_is_optimal: bool = False
 
     def network(self, shape, n_components, *, correction=True):
-        """Return a network; without a linear path it always has its correction."""
+        """Return a network; `correction` is ignored without a linear path."""
         if correction or self.linear_map is None:
             return self.build(shape, n_components)
         return self.build(shape, n_components, correction=False)

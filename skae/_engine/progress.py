@@ -1,4 +1,4 @@
-"""Reporting of a fit and its stages to callbacks and to the user."""
+"""Reporting of the progress of a fit to callbacks and to the user."""
 
 from contextlib import ExitStack, contextmanager, nullcontext
 
@@ -8,7 +8,7 @@ from skae._training.callbacks import CallbackMonitor, VerboseMonitor, stage_of_f
 class ProgressReporter:
     """Reports the stages and epochs of a fit to scikit-learn's callbacks.
 
-    Used as a context manager, it ends the current stage when the block ends.
+    As a context manager, it ends the current stage when the block ends.
 
     Parameters
     ----------
@@ -16,9 +16,9 @@ class ProgressReporter:
         Name of the estimator's class.
     verbose : bool
     context : CallbackContext or None
-        That of the fit; without one, as in `partial_fit`, nothing is reported.
+        Context of the fit. If None, as in `partial_fit`, nothing is reported.
     task : dict or None
-        Keyword arguments of the callbacks' hooks.
+        Keyword arguments that the hooks of the callbacks receive.
     """
 
     def __init__(self, name, verbose, context=None, task=None):
@@ -41,24 +41,24 @@ class ProgressReporter:
         )
 
     def epochs(self, fitted_attributes):
-        """Return the monitor of epochs that are the tasks directly below the fit."""
+        """Return the monitor of the epochs of a fit that has no stages."""
         return CallbackMonitor(self.context, self.task, fitted_attributes)
 
     def next_stage(self, name, max_iter, fitted_attributes):
-        """End the current stage; return the monitor of the next one's epochs."""
+        """End the current stage; return the monitor of the epochs of the next one."""
         self._stages.close()
         stage = self.stage(name, max_iter, fitted_attributes)
         return self._stages.enter_context(stage)
 
     def stage(self, name, max_iter, fitted_attributes=None):
-        """Return a context manager that yields the monitor of a stage's epochs."""
+        """Return a context manager that yields the monitor of a stage."""
         if self.context is None:
             return nullcontext(_never_stop)
         return stage_of_fit(self.context, self.task, name, max_iter, fitted_attributes)
 
     @contextmanager
     def pretraining(self, layer, max_iter):
-        """Yield the monitors of the pretraining of a layer, a `LayerSpec`."""
+        """Yield the monitors of the pretraining of a layer (`LayerSpec`)."""
         name = f"pretraining layer {layer.index + 1}"
         with self.stage(name, max_iter) as monitor:
             monitors = [monitor]

@@ -1,44 +1,45 @@
-"""Several starts of one fit, of which the one with the smallest loss is kept."""
+"""Training from several starts and selection of the one with the lowest loss."""
 
 from skae._engine.run import run
 from skae._training.early_stopping import DivergedError
 
-# A first start that lowers PCA's validation loss by less than this share in its first
-# epochs may be stuck at PCA, a saddle point where the data are symmetric about their
-# mean (benchmarks/README.md).
+# If the first epochs of the first start reduce the validation loss of PCA by less than
+# this share, training may be stuck at PCA, which is a saddle point for data that are
+# symmetric about their mean (benchmarks/README.md).
 _SMALL_GAIN, _FIRST_EPOCHS = 0.05, 10
-# The same of a log likelihood in nats per feature: log(1 / 0.95) / 2, the gain where
-# the variance of Gaussian noise falls by that share.
+# The same for a log likelihood, in nats per feature: log(1 / 0.95) / 2, the gain if the
+# variance of Gaussian noise decreases by that share.
 _SMALL_GAIN_IN_NATS = 0.0256
-# With so few codes PCA's are often no good ones to begin from. How many values X may
-# have for a rough start, which takes seconds then, and for one without the linear path.
+# With so few components PCA is often a poor start. X may have at most these numbers of
+# elements for a rough start, which then takes seconds, and for one without linear path.
 _FEW_COMPONENTS = 3
 _FEW_VALUES, _MANY_VALUES = 2**19, 2**22
 
 
 def largest_n_init(config, model):
-    """Return the largest number of starts that a new fit trains."""
+    """Return the maximum number of starts of a new fit."""
     if config.n_init is not None:
         return config.n_init
     return 3 if _chooses_starts(config, model) else 1
 
 
 def train_starts(config, model, trainer, monitors):
-    """Train from as many starts as `n_init` asks for; return the best `FitResult`.
+    """Train from `n_init` starts and return the best `FitResult`.
 
     Parameters
     ----------
     config : TrainingConfig
     model : Model
     trainer : Trainer
-        At the first start. The others have the same samples and validation samples.
+        Trainer of the first start. The others use the same samples for training and
+        validation.
     monitors : callable
         ``monitors(trainer)`` returns monitors that report to callbacks.
 
     Raises
     ------
     DivergedError
-        If no start led to a usable network.
+        If no start resulted in a usable network.
     """
     best, failure = trainer, _run(trainer, monitors, [])
     losses, last = [trainer.stopping.best_loss], trainer
@@ -62,7 +63,7 @@ def train_starts(config, model, trainer, monitors):
 
 
 def _run(trainer, monitors, losses):
-    """Train from a start; return the error that left it without a usable network."""
+    """Train from a start; return the error if there is no usable network."""
     trainer.losses_before = list(losses)
     try:
         run(trainer, monitors)
@@ -72,7 +73,7 @@ def _run(trainer, monitors, losses):
 
 
 def _chooses_starts(config, model):
-    """Whether further starts depend on the outcome of the first."""
+    """Whether the number of starts depends on the result of the first."""
     return (
         config.n_init is None
         and config.init == "auto"
@@ -83,7 +84,7 @@ def _chooses_starts(config, model):
 
 
 def _further_kinds(config, model, first):
-    """Return the kinds of the starts after the first, which has been trained."""
+    """Return the kinds of the starts after the first, given its trainer."""
     if config.n_init is not None:
         n_further = config.n_init - 1
         if config.init != "auto" or not config.has_linear_path:
@@ -104,7 +105,7 @@ def _further_kinds(config, model, first):
 
 
 def _gained_little(config, trainer):
-    """Whether the first epochs improved so little on the start that it may be stuck."""
+    """Whether the first epochs improved little, so that training may be stuck."""
     before = trainer.first_validation_loss
     after = min(trainer.stopping.curve[:_FIRST_EPOCHS], default=before)
     if config.loss_is_of_residuals:

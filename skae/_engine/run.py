@@ -1,4 +1,4 @@
-"""The epochs of a trainer, until they are over, a monitor stops or the user does."""
+"""Running the epochs of a trainer."""
 
 from sklearn.exceptions import ConvergenceWarning
 
@@ -10,9 +10,9 @@ from skae._utils.warnings import warn_caller
 
 
 def run(trainer, monitors):
-    """Train until the epochs are over, a monitor stops or the user does.
+    """Train until `max_iter`, a monitor or an interrupt ends the training.
 
-    An interrupt ends the training and is kept as ``trainer.interrupted``.
+    An interrupt is stored as ``trainer.interrupted`` and not raised.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def run(trainer, monitors):
     Raises
     ------
     DivergedError
-        If the loss is not finite before anything good was reached.
+        If the loss becomes not finite before there is a usable network.
     """
     if trainer.interrupted is not None:
         return
@@ -33,7 +33,7 @@ def run(trainer, monitors):
     trainer.suit_loss_scale()
     reporters = []
     try:
-        # The task of the start before ends here, and a callback may interrupt.
+        # This ends the task of the previous start, where a callback may interrupt.
         reporters = monitors(trainer)
         _run_solver(trainer, [*own, *reporters])
     except NotFinite:
@@ -78,7 +78,7 @@ def _run_solver(trainer, monitors):
 
 
 def _report_not_finite(trainer):
-    """Warn where the best weights so far are usable, raise where none are."""
+    """Warn if there is a usable network so far; raise an error otherwise."""
     best = trainer.stopping.best_network
     if best is None and not trainer.has_usable_start():
         raise DivergedError(trainer.describe_not_finite())

@@ -1,4 +1,4 @@
-"""The training of one network from one start."""
+"""Training of a network from one start."""
 
 import copy
 import functools
@@ -23,48 +23,50 @@ from skae._training.state import TrainingState
 from skae._utils.random import make_generator
 from skae._utils.threads import limit_threads_for
 
-# Of samples in units of `loss_scale`; batches of the same data differ by less.
+# Largest loss at the start of training, in units of `loss_scale`. Batches of the same
+# data differ by less.
 _LARGEST_LOSS = 4.0
 
 _NO_PROGRESS = Progress()
 
 
 class Trainer:
-    """Trains a model on samples.
-
-    `Trainer.prepare` makes one from samples.
+    """Trains a model from one start; `Trainer.prepare` constructs it from samples.
 
     Parameters
     ----------
     config : TrainingConfig
     initial : InitialModel
-        The model to begin from.
+        The model at the start of the training.
     rows : Rows
         The training samples as tensors.
     plan : Plan
     previous : Progress
-        Of earlier fits of the same model.
+        Progress of earlier fits of the same model.
     count : float
-        Sum of the samples' weights.
+        Sum of the sample weights.
 
     Attributes
     ----------
     evaluator : HoldoutEvaluator, CrossValidatedEvaluator or None
-        Evaluates the epochs on validation samples; None for the training samples.
+        Evaluates each epoch on validation samples. None if there are none; the training
+        loss is then used.
     index, kind : int, str
         Number of the start, counted from 1, and its kind, as in `redrawn`.
     losses_before : list of float or None
-        The best losses of the starts before.
+        The best losses of the earlier starts; None if starts are not compared.
     linear_decoder : Tensor of shape (n_features, n_components) or None
-        Of the linear path that the other starts have, and this one does not.
+        Linear decoder of the first start, if this start has no linear path.
     stopped_from_outside : bool
-        Whether a callback asked to stop.
+        Whether a callback requested to stop.
     interrupted : KeyboardInterrupt or None
+        The interrupt that ended the training.
     stopping : EarlyStopping
-        Knows the best epoch and its network.
-    start_loss, first_validation_loss : float
-        Mean loss of the training and of the validation samples before the first epoch;
-        the second only with validation samples.
+        Keeps the best epoch and its network.
+    start_loss : float
+        Mean loss of the training samples before the first epoch.
+    first_validation_loss : float
+        Mean loss of the validation samples before the first epoch, if there are any.
     """
 
     def __init__(self, config, initial, rows, plan, previous, count):
@@ -79,7 +81,7 @@ class Trainer:
     def prepare(
         cls, config, objective, initial, samples, validation, previous=_NO_PROGRESS
     ):
-        """Return the trainer of a model on samples.
+        """Return a trainer for a model and samples.
 
         Parameters
         ----------
@@ -110,7 +112,7 @@ class Trainer:
         trainer.evaluator = validation
         trainer.start_loss = trainer.mean_loss(initial.network)
         if previous.state is not None:
-            # A copy: a fit that fails must leave the estimator's own as it was.
+            # Copied, as a failed fit must not change the state of the estimator.
             trainer._continue_with(previous.state.copy_to(config.device))
         else:
             trainer._continue_with(trainer._begin())
@@ -122,28 +124,28 @@ class Trainer:
         return len(self.rows)
 
     def nothing_to_learn(self):
-        """Whether the start leaves only rounding errors."""
+        """Whether the residual at the start consists of rounding errors only."""
         is_of_residuals = self.config.loss_is_of_residuals
         return is_of_residuals and self.start_loss < NEGLIGIBLE_SHARE
 
     def restart(self, index, kind):
-        """Return a trainer of the same samples at weights of its own.
+        """Return a trainer with the same samples and new initial weights.
 
         Parameters
         ----------
         index : int
             Number of the start, counted from 1.
         kind : str
-            As in `redrawn`.
+            Kind of the start, as in `redrawn`.
         """
         again = copy.copy(self)
         vars(again).pop("loop", None)
         again.index, again.kind = index, kind
         if self.config.n_init is not None:
-            # The kind alone makes the starts of 'auto' differ.
+            # With n_init='auto' starts differ by their kind and share the seed.
             again.seed = seed_of_start(self.seed, index)
         again.initial = redrawn(self.initial, kind, self.config.init, again.seed)
-        # A schedule changes in the course of its fit.
+        # The schedule has changed in the course of the previous start.
         schedule = make_schedule(self.config, self.previous.n_epochs)
         again.plan = replace(self.plan, schedule=schedule)
         if not self.config.has_linear_path:
@@ -157,22 +159,22 @@ class Trainer:
 
     @functools.cached_property
     def loop(self):
-        """The epochs of mini-batches."""
+        """The `Loop` over epochs of mini-batches."""
         return Loop(self.state, self.rows, self.plan)
 
     def start_losses(self):
-        """Return the validation samples' losses at the start."""
+        """Return the loss of each validation sample before the first epoch."""
         return self.evaluator.start_losses(self.initial.network)
 
     def validation_losses(self):
-        """Return the validation samples' losses now."""
+        """Return the loss of each validation sample after the current epoch."""
         return self.evaluator.measure(self.state)
 
     def run_one_epoch(self):
-        """Take one pass at the initial rate; its outcome is the result."""
+        """Train for one epoch at the initial learning rate and keep its weights."""
         self.plan = at_constant_rate(self.plan, self.config)
         unit = self.state.loss_scale
-        # For this epoch alone: one batch of outliers must not slow down later ones.
+        # In this epoch only, as a batch of outliers must not slow down later epochs.
         self.suit_loss_scale()
         self.loop.run(1, [])
         self.state.loss_scale = unit
@@ -181,7 +183,7 @@ class Trainer:
         self.stopping.keep(self.state)
 
     def result(self, network=None):
-        """Return the outcome as a `FitResult`, of `network` or of the best epoch."""
+        """Return the `FitResult` with `network`, by default that of the best epoch."""
         losses = self.state.history.get("loss", [])[self._history_before :]
         validation_curve = None
         if self.evaluator is not None:
@@ -200,7 +202,7 @@ class Trainer:
             loss_scale=self.state.loss_scale,
             interrupted=self.interrupted,
             pretraining=self.initial.pretraining,
-            # Of the starts so far, where several are compared.
+            # The starts so far, if several are compared.
             start_losses=[*self.losses_before, self.stopping.best_loss]
             if self.losses_before is not None
             else [],
@@ -209,7 +211,7 @@ class Trainer:
         )
 
     def _best_network(self):
-        """Return the network to keep; the start's where no epoch was better."""
+        """Return the network of the best epoch, or of the start if none was better."""
         if self.stopping.best_network is not None:
             return self.stopping.best_network
         if self.has_usable_start():
@@ -218,7 +220,7 @@ class Trainer:
         return self.state.keep_result()()
 
     def has_usable_start(self):
-        """Whether the start is a result, not a random network."""
+        """Whether the network at the start is not merely random."""
         return (
             self.config.has_linear_path
             or self.initial.pretraining is not None
@@ -230,7 +232,7 @@ class Trainer:
         return mean_loss(network, self.rows, self.plan, self.seed)
 
     def _continue_with(self, state):
-        """Set the state to train and the rule that ends its training."""
+        """Set the training state and early stopping."""
         self.state = state
         self._history_before = len(state.history.get("loss", []))
         self._penalized_start = self.start_loss
@@ -240,12 +242,12 @@ class Trainer:
 
     @property
     def alpha(self):
-        """Weight decay of this start, in the unit of the parameter `alpha`."""
+        """Weight decay of this start, in units of the parameter `alpha`."""
         network, rough = self.initial.network, self.kind == "rough"
         return resolve_alpha(self.config, network, self.count, rough=rough)
 
     def _begin(self):
-        """Return a new `TrainingState` at the start."""
+        """Return the `TrainingState` before the first epoch."""
         config = self.config
         state = TrainingState.begin(
             copy.deepcopy(self.initial.network),
@@ -258,7 +260,7 @@ class Trainer:
         return state
 
     def _loss_scale(self):
-        """Return what the loss is divided by, so that small residuals are learned."""
+        """Return the divisor of the loss, so that small residuals are learned."""
         if self.previous.loss_scale is not None:
             return self.previous.loss_scale
         config = self.config
@@ -267,9 +269,10 @@ class Trainer:
         return 1.0 if self.nothing_to_learn() else self.start_loss
 
     def suit_loss_scale(self):
-        """Raise the unit of the loss where the samples are harder than the start's.
+        """Increase the divisor of the loss if the samples have a much larger loss.
 
-        Otherwise their gradients would be so large that plain descent diverges.
+        Otherwise their gradients could be so large that plain gradient descent
+        diverges.
         """
         if self.config.has_linear_path and self.config.loss_is_of_residuals:
             least = self.start_loss / _LARGEST_LOSS
@@ -280,20 +283,20 @@ class Trainer:
         baseline, scale, weight = None, self.start_loss, None
         measure = _training_loss
         if self.evaluator is not None:
-            # Every start has to beat the linear path.
+            # With a linear path, each start has to improve on the loss of that path.
             if self.first_losses is None or not config.has_linear_path:
                 self.first_losses = self.start_losses()
             losses, weight = self.first_losses, self.evaluator.weight
             scale = self.first_validation_loss = self.evaluator.mean(losses)
-            # With a linear path, or a fitted model, the start is what to beat.
+            # With a linear path or a fitted model, epochs have to improve on the start.
             baseline = losses if self.has_usable_start() else None
             measure = self.evaluator.measure
-        # Dropout makes the losses of training larger than that of the start.
+        # Dropout increases the training losses, but not the loss of the start.
         comparable = self.has_usable_start() and config.dropout == 0
         best_loss = self._penalized_start if comparable else math.inf
         if self.evaluator is None and self._goes_on_from_average():
-            # The epochs' own losses are of weights that are not averaged: compare the
-            # average's with the average's.
+            # The weights of the start are averaged, but those of the training losses are
+            # not: evaluate the averaged weights after each epoch, too.
             evaluator = HoldoutEvaluator(self.rows, self.plan, self.seed)
             measure, best_loss = evaluator.mean_loss, self.start_loss
         return EarlyStopping(
@@ -312,7 +315,7 @@ class Trainer:
         return self.previous.n_epochs > 0 and self.state.average is not None
 
     def describe_not_finite(self):
-        """Return the message of a loss that is not finite."""
+        """Return the message that the loss is not finite."""
         return (
             f"{'' if self.index == 1 else f'Start {self.index}: '}"
             f"The loss was not finite in epoch {self.state.epoch} with "

@@ -1,14 +1,14 @@
-"""The validation strategy of a fit, and the split that it needs."""
+"""The validation strategy of a fit and the holdout split."""
 
 import numpy as np
 
 from skae._engine.evaluation import N_FOLDS
 from skae._training.optimizers import OPTIMIZERS
 
-# With fewer samples a mean improvement and its standard error say little.
+# With fewer samples the standard error of the mean improvement is unreliable.
 _FEWEST_VALIDATION_SAMPLES = 10
 _FEWEST_SAMPLES_TO_SPLIT = 100
-# A tenth of so few samples is no evidence (benchmarks/README.md).
+# A tenth of so few samples is too small a validation set (benchmarks/README.md).
 _SAMPLES_TO_CROSS_VALIDATE = range(20, 500)
 
 
@@ -24,11 +24,16 @@ def resolve_strategy(parameters, model, shape, *, given=False, warm=False):
     given : bool
         Whether validation samples were passed.
     warm : bool
-        Whether the fit goes on from a fitted model.
+        Whether the fit continues from a fitted model.
 
     Returns
     -------
     strategy : {"given", "holdout", "cross-validation", "none"}
+
+    Raises
+    ------
+    ValueError
+        If cross-validation is requested but not possible.
     """
     wanted = parameters["early_stopping"]
     if given:
@@ -56,7 +61,7 @@ def _should_cross_validate(parameters, model, shape):
 
 
 def _can_cross_validate(parameters):
-    """Whether the solver is one that the folds can keep step with."""
+    """Whether the folds can be trained in step with the network."""
     is_stochastic = parameters["solver"] in OPTIMIZERS
     return is_stochastic and parameters["learning_rate"] != "adaptive"
 
@@ -65,13 +70,15 @@ def _check_cross_validation(parameters, shape, warm):
     start = "early_stopping='cross-validation' trains one network for each fold"
     if not _can_cross_validate(parameters):
         raise ValueError(
-            f"{start}, in step with a solver that takes mini-batches at a rate of its "
-            "own. Use early_stopping='holdout', or another solver than 'lbfgs' and "
-            "'cg' with another learning_rate than 'adaptive'."
+            f"{start}, all in step, which requires a mini-batch solver and a "
+            "learning_rate other than 'adaptive'. Got "
+            f"solver={parameters['solver']!r} and "
+            f"learning_rate={parameters['learning_rate']!r}. Use "
+            "early_stopping='holdout' or other values of solver and learning_rate."
         )
     if warm:
         raise ValueError(
-            f"{start} from the beginning, while warm_start=True goes on from one "
+            f"{start} from the beginning, while warm_start=True continues with one "
             "network. Use early_stopping='holdout' or warm_start=False."
         )
     if shape[0] < 2 * N_FOLDS:
@@ -82,7 +89,7 @@ def _check_cross_validation(parameters, shape, warm):
 
 
 def hold_out(samples, fraction, seed, early_stopping):
-    """Return training and validation samples, split at random.
+    """Split samples at random into training and validation samples.
 
     Raises
     ------
@@ -103,9 +110,9 @@ def hold_out(samples, fraction, seed, early_stopping):
 
 
 def needs_training(config, model, n_validation):
-    """Whether there is more to do than the linear path in closed form.
+    """Whether the network is trained, or the linear path in closed form suffices.
 
-    `n_validation` is the number of validation samples, or None without any.
+    `n_validation` is the number of validation samples, or None if there are none.
     """
     if not config.has_linear_path:
         return True

@@ -1,4 +1,4 @@
-"""What is pretrained of a layer, and the denoising autoencoder that does it."""
+"""Pretraining of a layer as a denoising autoencoder."""
 
 import functools
 import math
@@ -16,7 +16,7 @@ from skae._training.criterion import SquaredError
 from skae._training.data import Rows
 from skae._training.objective import Objective, ReconstructionObjective
 
-# Of a layer whose whole input is hidden: its weights stay finite and above zero.
+# Lower bound of the gain, so that the weights stay nonzero at a corruption level of 1.
 _LEAST_GAIN = 0.01
 
 
@@ -26,15 +26,15 @@ class LayerSpec(NamedTuple):
     Attributes
     ----------
     index : int
-        Its place, from 0 at the input.
+        Index of the layer, where 0 is the layer at the input.
     width : int
     activation : str
     below : str or None
-        The activation that its input came from and its reconstruction goes through.
-        None at the bottom, and where the decoders are not to be stacked: a
+        Activation of the layer below, which is applied to the reconstruction, too.
+        None for the first layer, and if the decoders are not stacked; the
         reconstruction is then affine.
     level : float
-        Of the corruption of its input.
+        Corruption level of the input.
     """
 
     index: int
@@ -45,13 +45,15 @@ class LayerSpec(NamedTuple):
 
 
 class LearnedLayer(NamedTuple):
-    """An affine map, and the one back, to what the activation below is applied to.
+    """The affine maps of the encoder and the decoder of a pretrained layer.
+
+    The activation of the layer below is applied to the output of the decoder.
 
     Attributes
     ----------
     weight, bias : Tensor of shape (n_units, n_inputs) and (n_units,)
     decoder_weight, decoder_bias : Tensor of shape (n_inputs, n_units), (n_inputs,)
-        With 'maxout' either map has as many outputs as there are pieces.
+        With 'maxout', the maps have one output for each piece of each unit.
     """
 
     weight: Tensor
@@ -61,15 +63,16 @@ class LearnedLayer(NamedTuple):
 
 
 class LayerTask(NamedTuple):
-    """What a method of pretraining does with one layer.
+    """The training problem by which a layer is pretrained.
 
     Attributes
     ----------
     network : nn.Module
-        With the layer's weights.
+        The network to train.
     rows : Rows
-        What it is trained on.
+        The training data.
     objective : Objective
+        The loss.
     learned : callable
         ``learned(network)`` returns the `LearnedLayer` of the trained network.
     """
@@ -83,19 +86,20 @@ class LayerTask(NamedTuple):
 def denoising_layer(pretraining, init, layer, rows, scaling, generator, criterion):
     """Return the `LayerTask` of a denoising autoencoder with tied weights.
 
-    Its input is centred and divided by one number, as the corruption takes it to be.
+    The input is centered and divided by a single number, as the corruption assumes
+    centered data of unit scale.
     """
     center, scale = _moments(rows) if layer.index else (0.0, 1.0)
     tied = pretraining.tied_weights
     if tied:
-        scale = 1.0  # one matrix is to serve both ways after the pretraining, too
+        scale = 1.0  # encoder and decoder share a matrix after the pretraining, too
     x = target = (rows.x - center) / scale
-    # Layers unrolled into each other must not each amplify what they are given.
+    # Layers that are unrolled into one network must not amplify clean input.
     gain = 1.0 if criterion is None else _mean_gain(pretraining.corruption, layer.level)
-    gain = math.sqrt(gain) if tied else gain  # on the way in and on the way out
+    gain = math.sqrt(gain) if tied else gain  # applied by encoder and decoder
     undo = functools.partial(_unscaled, center=center, scale=scale, gain=gain)
     if layer.below is not None:
-        # Through an activation, whose range is that of the codes as they are.
+        # The output is that of an activation, whose range is that of unscaled codes.
         target, undo = rows.x, functools.partial(undo, is_affine=False)
         criterion = SquaredError(scale)
     elif criterion is None:
@@ -123,17 +127,20 @@ def _moments(rows):
 
 
 def _mean_gain(corruption, level):
-    """Return what share of a centred value is left on average.
+    """Return the mean factor by which the corruption shrinks a centered value.
 
-    A layer that is trained on such values makes up for what they lack, and would give
-    clean ones too large.
+    A layer that is trained on shrunk input compensates for it, so that its output for
+    clean input would be too large.
     """
     return 1.0 if corruption == "gaussian" else max(1.0 - level, _LEAST_GAIN)
 
 
 @torch.no_grad()
 def _unscaled(network, *, center, scale, gain, is_affine=True):
-    """Return the layer for x of an autoencoder of gain * (x - center) / scale."""
+    """Return the layer for x, given an autoencoder of ``(x - center) / scale``.
+
+    The weights of the encoder are multiplied by `gain`.
+    """
     encoder, decoder = network.encoder, network.decoder
     weight = gain * encoder.weight / scale
     bias = encoder.bias - (weight * center).sum(dim=1)

@@ -1,9 +1,8 @@
-r"""Greedy pretraining: one layer after the other learns to restore what is below it.
+r"""Greedy layer-wise pretraining.
 
 Layer i maps the codes h of the layers below to codes :math:`\phi(W h + b)`. It is
-trained inside an autoencoder of its own, which is given a corrupted copy [1]_ [2]_, or
-as a restricted Boltzmann machine [3]_; the layers below stay as they are, and what they
-are given is clean.
+trained as a single-layer autoencoder with corrupted input [1]_ [2]_ or as a restricted
+Boltzmann machine [3]_. The layers below are fixed, and their input is not corrupted.
 
 .. [1] Y. Bengio, P. Lamblin, D. Popovici and H. Larochelle, "Greedy layer-wise
    training of deep networks", NIPS 2006.
@@ -30,29 +29,29 @@ from skae._training.schedules import SCHEDULES
 from skae._training.state import TrainingState
 from skae._utils.random import make_generator
 
-# Each is called as ``method(pretraining, init, layer, rows, scaling, generator,
-# criterion)``, with the codes below as rows, and returns a `LayerTask`.
+# Each function takes (pretraining, init, layer, rows, scaling, generator, criterion),
+# where rows are the codes of the layers below, and returns a `LayerTask`.
 METHODS = {"denoising": denoising_layer, "rbm": rbm_layer}
-# Machines begin with small weights and take long to leave them.
+# Restricted Boltzmann machines start with small weights, which grow slowly.
 _DEFAULT_RATES = {"denoising": 0.003, "rbm": 0.01}
 
 
 @dataclass(frozen=True)
 class PretrainingConfig:
-    """How the layers of a stack are pretrained.
+    """The settings of the pretraining of a stack of layers.
 
     Attributes
     ----------
     method : {"denoising", "rbm"}
     max_iter : int
-        Epochs of each layer.
+        Number of epochs of each layer.
     learning_rate_init : float
     corruption : str
     levels : tuple of float
-        Level of the corruption of each layer.
+        Corruption level of each layer.
     visible_units : {"auto", "bernoulli", "gaussian"}
     tied_weights : bool
-        Whether the weights stay tied after the pretraining.
+        Whether the weights remain tied after the pretraining.
     """
 
     method: str
@@ -70,14 +69,15 @@ def resolve_pretraining(parameters, activations):
     Parameters
     ----------
     parameters : dict
-        As ``get_params(deep=False)`` returns them.
+        The result of ``get_params(deep=False)``.
     activations : sequence of str
         Activation of each layer.
 
     Raises
     ------
     ValueError
-        If the levels of corruption do not fit, or if machines cannot have such units.
+        If the corruption levels are invalid, or if restricted Boltzmann machines do not
+        support the activations.
     """
     method, corruption = parameters["pretraining"], parameters["corruption"]
     level = parameters["corruption_level"]
@@ -99,33 +99,34 @@ def resolve_pretraining(parameters, activations):
 def pretrain_layers(
     config, pretraining, widths, activations, rows, scaling, progress, criterion=None
 ):
-    """Train the layers of a stack, each on the clean codes of those below it.
+    """Train the layers of a stack, each on the clean codes of the layers below.
 
     Parameters
     ----------
     config : TrainingConfig
     pretraining : PretrainingConfig
     widths, activations : sequence
-        Widths of the layers from the input on, and their activations.
+        Widths and activations of the layers, starting at the input.
     rows : Rows
-        ``x`` is X centered by the means of `scaling` and divided by its residual scale.
+        ``x`` is X, centered by the means of `scaling` and divided by its residual
+        scale.
     scaling : Scaling
     progress : ProgressReporter
     criterion : Criterion or None
-        Of the network that the stack unrolls into, a function of its output and
-        ``rows.target``. None where there is no decoder to begin with; the layers then
-        restore ``rows.x``.
+        Reconstruction loss of the network into which the stack is unrolled, a function
+        of the output and ``rows.target``. None if that network has no decoder; the
+        layers then reconstruct ``rows.x``.
 
     Yields
     ------
     layer : LearnedLayer
     curve : list of float
-        The loss of each epoch.
+        Loss of each epoch.
 
     Raises
     ------
     ValueError
-        If a loss is not finite.
+        If the loss of an epoch is not finite.
     """
     levels, n_layers = pretraining.levels, len(widths)
     generator = make_generator(config.seed, config.device)
@@ -147,12 +148,12 @@ def pretrain_layers(
 
 
 def corruption_levels(corruption, level, n_layers):
-    """Return the level of corruption of each layer.
+    """Return the corruption level of each layer.
 
     Raises
     ------
     ValueError
-        If they are not one number, or one a layer, in the range of the corruption.
+        If `level` is neither one valid number nor one for each layer.
     """
     one_for_all = _is_real(level) or isinstance(level, bool)
     levels = [level] * n_layers if one_for_all else list(level)

@@ -13,13 +13,13 @@ from skae._networks.rbm import RestrictedBoltzmannMachine
 from skae._training.data import Rows
 from skae._training.objective import Objective
 
-# Hidden units by the activation of the layer, which is to be their mean.
+# Kind of the hidden units whose mean is the activation of the layer.
 HIDDEN_UNITS = {"logistic": "bernoulli", "identity": "gaussian"}
-# Columns that hardly vary are not blown up to unit variance: share of the columns' root
-# mean square that they are at least divided by.
+# Smallest divisor of a column, as a share of the root mean square of all columns.
+# Otherwise nearly constant columns would be amplified to unit variance.
 _LEAST_SCALE = 0.1
-# To read an output from hidden units by least squares: rows, and ridge as a share of
-# their mean square.
+# Least squares from hidden units to the output: maximum number of rows, and the ridge
+# penalty as a share of the mean square of the hidden units.
 _READOUT_ROWS, _RIDGE = 10_000, 1e-4
 
 
@@ -29,9 +29,9 @@ class ContrastiveDivergence(Objective):
 
     The gradient is that of :math:`F(v) - F(v')`, where the row v' comes from v by
     `n_steps` steps of Gibbs sampling and is held fixed: the statistics of contrastive
-    divergence, with the hidden units' expectations in place of draws. The visible
-    units of v' are expectations, too, which lowers the variance. That difference can be
-    of any sign and says nothing of progress, so that the value is instead
+    divergence, with expectations of the hidden units instead of samples. The visible
+    units of v' are expectations, too, which lowers the variance. As that difference
+    does not measure progress and may have either sign, the value of the loss is instead
 
     .. math:: \frac{1}{p} \| E[v' | h] - v \|^2, \qquad h \sim p(h | v).
     """
@@ -39,7 +39,7 @@ class ContrastiveDivergence(Objective):
     n_steps: int = 1
 
     def losses(self, network, rows, generator):
-        """Return the error of each row, a mean over the visible units."""
+        """Return the mean squared error of each row over the visible units."""
         with torch.no_grad():
             model = network.reconstruct(rows.x, generator)
             error = (model - rows.x).square().mean(dim=1)
@@ -52,15 +52,16 @@ class ContrastiveDivergence(Objective):
 def rbm_layer(pretraining, init, layer, rows, scaling, generator, criterion):
     """Return the `LayerTask` of a restricted Boltzmann machine.
 
-    Visible units at the bottom are Bernoulli, of X itself, or Gaussian, of columns
-    standardised; further up they are the Bernoulli units of the layer below.
+    The visible units of the first layer are Bernoulli units with X itself as their
+    values, or Gaussian units with the standardized columns of X. Those of the other
+    layers are the Bernoulli units of the layer below.
     """
     visible, center, scale = "bernoulli", 0.0, 1.0
     if layer.index == 0:
         visible, center, scale = _bottom_units(pretraining.visible_units, rows, scaling)
     x = (rows.x - center) / scale
     if visible == "bernoulli":
-        x = x.clamp(0, 1)  # rounding may have left the interval
+        x = x.clamp(0, 1)  # rounding errors may exceed the interval
     network = RestrictedBoltzmannMachine(
         x.shape[1], layer.width, visible=visible, hidden=HIDDEN_UNITS[layer.activation]
     )
@@ -78,12 +79,12 @@ def rbm_layer(pretraining, init, layer, rows, scaling, generator, criterion):
 
 
 def check_rbm(activations):
-    """Refuse activations that are not the mean of a unit.
+    """Check that each activation is the mean of a kind of hidden units.
 
     Raises
     ------
     ValueError
-        If there are such.
+        If an activation is not.
     """
     for activation in activations:
         if activation not in HIDDEN_UNITS:
@@ -95,7 +96,7 @@ def check_rbm(activations):
 
 
 def _bottom_units(wanted, rows, scaling):
-    """Return the kind of the visible units, and center and scale of rows to them."""
+    """Return the kind of the visible units, and the center and scale of rows."""
     low, high = _range_of_data(rows, scaling)
     in_unit_interval = low >= 0 and high <= 1
     if wanted == "bernoulli" and not in_unit_interval:
@@ -114,9 +115,9 @@ def _bottom_units(wanted, rows, scaling):
 
 
 def _range_of_data(rows, scaling):
-    """Return the least and the largest value of X, but for the rounding of centring."""
+    """Return the minimum and maximum of X without the rounding error of centering."""
     scale = scaling.residual_scale
-    # In float64, whose range X may need.
+    # Computed in float64, as X may exceed the range of float32.
     low = np.min(scale * rows.x.amin(dim=0).cpu().double().numpy() + scaling.mean)
     high = np.max(scale * rows.x.amax(dim=0).cpu().double().numpy() + scaling.mean)
     tolerance = 1e-5 * scale
@@ -133,7 +134,7 @@ def _column_means(x, weight):
 
 @torch.no_grad()
 def _learned_layer(network, *, visible, center, scale, criterion, rows, activation):
-    """Return the layer between unscaled rows, with the output's link left out."""
+    """Return the layer for unscaled rows; its output precedes the link."""
     weight = network.weight / scale
     bias = network.hidden_bias - (weight * center).sum(dim=1)
     decoder_weight, decoder_bias = network.weight.T, network.visible_bias
@@ -154,9 +155,9 @@ def _learned_layer(network, *, visible, center, scale, criterion, rows, activati
 
 
 def _least_squares(codes, rows, criterion):
-    """Return the affine map from codes that is closest to the output wanted."""
+    """Return the affine map from codes to the target by ridge regression."""
     step = -(-len(rows) // _READOUT_ROWS)
-    # On the CPU, as not every device has float64.
+    # Computed on the CPU, as not every device supports float64.
     h, x = (values[::step].cpu().double() for values in (codes, rows.target))
     if criterion.link != "identity":
         scaling = copy.deepcopy(criterion.scaling).cpu().double()
