@@ -1,7 +1,7 @@
 """MNIST by the conditional variational autoencoder: digits of a class asked for.
 
 Two figures judge what is generated (means of the likelihood): the share that a
-classifier of real digits recognises, and how well a classifier of generated digits
+classifier of real digits recognizes, and how well a classifier of generated digits
 alone reads real ones. One good digit of each class would do for the first, any variety
 for the second: both are asked for.
 """
@@ -51,13 +51,13 @@ def run(options):
         verbose=True,
         random_state=options.seed,
     ).fit(split.X_train[rows], split.y_train[rows])
-    recognised, read, real = _judge(model, split, options)
+    recognized, read, real = _judge(model, split, options)
     mnist.print_figures(
         f"ConditionalVAE, MNIST, {len(rows)} rows, {options.epochs} epochs, "
         f"{options.components} codes of which {model.active_units_} active, "
         f"beta={options.beta:g}",
         [
-            ("generated, recognised (%)", f">= {_RECOGNISED}", f"{recognised:.1f}"),
+            ("generated, recognized (%)", f">= {_RECOGNISED}", f"{recognized:.1f}"),
             ("real, read from generated (%)", f">= {_READ}", f"{read:.1f}"),
             ("real, read from real (%)", "-", f"{real:.1f}"),
             *_bounds(model, split),

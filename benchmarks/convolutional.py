@@ -2,7 +2,7 @@
 
 The published run is the convolutional autoencoder of "Building autoencoders in Keras"
 (F. Chollet, Keras blog, 2016), with a cross-entropy of 0.094 a pixel. Of that, 0.058 is
-the entropy of the grey pixels, which no network is without.
+the entropy of the gray pixels, which no network is without.
 """
 
 import time

@@ -99,7 +99,7 @@ SOURCES = {
     },
 }
 
-# Small tables are run as they are and standardised.
+# Small tables are run as they are and standardized.
 _STANDARDISED = "-std"
 VARIANTS = [
     variant

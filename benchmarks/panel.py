@@ -111,7 +111,7 @@ def unexplained(model, split):
 
 
 def accuracy(model, split):
-    """Return the held-out accuracy of logistic regression on standardised codes."""
+    """Return the held-out accuracy of logistic regression on standardized codes."""
     if split.y_train is None:
         return ""
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))

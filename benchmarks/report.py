@@ -9,7 +9,7 @@ from benchmarks import datasets
 TARGETS = {"images": 0.50, "tables": 0.95, "wide": 1.00, "curved": 0.10}
 TITLES = {
     "images": "images, sensors, letters",
-    "tables": "small tables, raw and standardised",
+    "tables": "small tables, raw and standardized",
     "wide": "n < p and text counts",
     "curved": "curves and surfaces",
 }

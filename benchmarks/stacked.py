@@ -126,8 +126,8 @@ def accuracy(n_labels, pretraining, seed):
         X, y, test_size=0.25, stratify=y, random_state=seed
     )
     some = np.full(len(y_train), _UNLABELED)
-    labelled = draw_labelled(y_train, n_labels, seed)
-    some[labelled] = y_train[labelled]
+    labeled = draw_labelled(y_train, n_labels, seed)
+    some[labeled] = y_train[labeled]
     model = StackedDAEClassifier(
         pretraining=pretraining, unlabeled_label=_UNLABELED, random_state=seed
     )
@@ -140,7 +140,7 @@ def draw_labelled(y, n_labels, seed):
     if n_labels == len(y):
         # `train_test_split` leaves no part empty.
         return everything
-    labelled, _ = train_test_split(
+    labeled, _ = train_test_split(
         everything, train_size=n_labels, stratify=y, random_state=seed
     )
-    return labelled
+    return labeled

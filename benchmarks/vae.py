@@ -1,6 +1,6 @@
 """MNIST by the variational autoencoder: a plane of digits, and Burda et al. (2015).
 
-``vae`` has two codes and grey pixels, whose cross-entropy is never below 45.8 nats;
+``vae`` has two codes and gray pixels, whose cross-entropy is never below 45.8 nats;
 ``burda`` has 50 codes and binary pixels, drawn anew each time a row is seen.
 """
 
@@ -29,7 +29,7 @@ _ACTIVE_VARIANCE = 0.01
 
 
 class DynamicallyBinarised(VAETransformer):
-    """Sees pixels that are 1 with the probability of their grey, drawn each time."""
+    """Sees pixels that are 1 with the probability of their gray, drawn each time."""
 
     def _make_objective(self, criterion, corruption):
         objective = super()._make_objective(criterion, corruption)
@@ -45,10 +45,10 @@ class BinaryPixels(Objective):
 
     def losses(self, network, rows, generator):
         """Return the terms of the other objective."""
-        grey, scaling = rows.target, self.scaling
+        gray, scaling = rows.target, self.scaling
         # A third of the time of `torch.bernoulli`.
-        uniform = torch.rand(grey.shape, generator=generator, device=grey.device)
-        pixels = (uniform < grey).to(grey.dtype)
+        uniform = torch.rand(gray.shape, generator=generator, device=gray.device)
+        pixels = (uniform < gray).to(gray.dtype)
         black = torch.zeros_like(pixels[:1])
         x = torch.lerp(scaling(black), scaling(black + 1), pixels)
         return self.objective.losses(network, Rows(x, pixels), generator)
@@ -57,7 +57,7 @@ class BinaryPixels(Objective):
 def add_to(commands):
     """Add the two sub-commands."""
     parser = mnist.add_command(
-        commands, "vae", run_two_codes, "two codes of grey pixels, 784-512-2"
+        commands, "vae", run_two_codes, "two codes of gray pixels, 784-512-2"
     )
     _add_common(parser, epochs=100)
     parser.add_argument("--pictures", help="folder for the plane of digits and others")

@@ -9,7 +9,7 @@ to be expected, not equal ones. The sizes are theirs: 10,000 rows to train on (r
 basic
     The digit as it is: 62,000 drawn without replacement from MNIST's 70,000.
 rot
-    Rotated about the centre by an angle uniform in [0, 2 pi), by cubic interpolation.
+    Rotated about the center by an angle uniform in [0, 2 pi), by cubic interpolation.
 bg-rand
     The larger of the digit and of noise, uniform and independent in each pixel.
 rect

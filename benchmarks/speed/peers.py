@@ -34,7 +34,7 @@ def skorch(workload, X):
 
 
 def pyod(workload, X):
-    """Fit pyod's detector without batch norm, dropout and standardisation."""
+    """Fit pyod's detector without batch norm, dropout and standardization."""
     from pyod.models.auto_encoder import AutoEncoder
 
     model = AutoEncoder(

@@ -295,8 +295,8 @@ class Trainer:
         comparable = self.has_usable_start() and config.dropout == 0
         best_loss = self._penalized_start if comparable else math.inf
         if self.evaluator is None and self._goes_on_from_average():
-            # The weights of the start are averaged, but those of the training losses are
-            # not: evaluate the averaged weights after each epoch, too.
+            # The start has averaged weights, but the training losses do not:
+            # evaluate the averaged weights after each epoch, too.
             evaluator = HoldoutEvaluator(self.rows, self.plan, self.seed)
             measure, best_loss = evaluator.mean_loss, self.start_loss
         return EarlyStopping(

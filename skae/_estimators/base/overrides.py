@@ -85,7 +85,7 @@ class AutoencoderOverrides:
         return {}
 
     def _build_network(self, shape, n_components, **correction):
-        """Return the network for data of `shape`, not yet initialised.
+        """Return the network for data of `shape`, not yet initialized.
 
         With a linear path the keyword ``correction=False`` asks for that path alone.
         """

@@ -15,7 +15,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     .. math:: z = V^T (x - \mu) + f(x), \qquad \hat x = \mu + V z + g(z),
 
     where V are the principal axes of the training rows and f and g multilayer
-    perceptrons that are zero at the start. Training minimises the mean of
+    perceptrons that are zero at the start. Training minimizes the mean of
     `loss` over rows and features [1]_. It begins at PCA and leaves PCA only where
     rows that were not trained on show that the perceptrons improve on it.
 

@@ -62,7 +62,7 @@ def squared_norms(network, x, codes, generator):
 
     In closed form for an encoder of one layer, exact for few codes, otherwise an
     unbiased estimate. The encoder is the one that `transform` uses: without
-    dropout, with the running statistics of batch normalisation.
+    dropout, with the running statistics of batch normalization.
     """
     if len(network.f.layers) == 1:
         slopes = _SLOPES[network.code_activation](codes)
@@ -122,15 +122,15 @@ def squared_norms(network, x, codes, generator):
 class ContractiveAutoencoder(BaseAutoencoder):
     r"""Autoencoder whose codes move as little as they can with their rows.
 
-    The error of reconstructing a row x from its code h = f(x) is minimised together
+    The error of reconstructing a row x from its code h = f(x) is minimized together
     with the derivatives of the code,
 
     .. math:: \min_{f, g} \; E_x \; \frac{1}{p} \Big(
               \sum_{j=1}^p \ell\big(g(f(x))_j, x_j\big)
               + \lambda \Big\| \frac{\partial f(x)}{\partial x} \Big\|_F^2 \Big),
 
-    for x centred and scaled to a root mean square of one. The codes must follow the
-    directions in which rows differ from their neighbours, to tell them apart, and
+    for x centered and scaled to a root mean square of one. The codes must follow the
+    directions in which rows differ from their neighbors, to tell them apart, and
     stand still in all others: they hardly feel noise [1]_.
 
     Parameters

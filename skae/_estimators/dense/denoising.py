@@ -42,7 +42,7 @@ _NOISY_ROWS = 10_000
 class DenoisingAutoencoder(BaseDenoisingAutoencoder):
     r"""Autoencoder that restores clean rows from corrupted ones.
 
-    Training minimises the error of reconstructing a row x from a corrupted copy
+    Training minimizes the error of reconstructing a row x from a corrupted copy
 
     .. math:: \min_{f, g} \; E_x \, E_{\tilde x | x} \;
               \ell\big(g(f(\tilde x)), x\big),
@@ -68,7 +68,7 @@ class DenoisingAutoencoder(BaseDenoisingAutoencoder):
 
     Notes
     -----
-    The corruption acts on the centred data, divided by one number for all columns.
+    The corruption acts on the centered data, divided by one number for all columns.
     With pairs of noisy and clean rows (`X_target` in `fit`) none is drawn.
 
     References

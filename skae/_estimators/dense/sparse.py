@@ -24,7 +24,7 @@ from skae._utils.sklearn_compat import StrOptions, align_sparse
 from skae._utils.validation import check_codes, integers_from, reals
 from skae._utils.warnings import warn_caller
 
-# Of the revival of idle units, whose own optimiser steps do not depend on it (Adam's).
+# Of the revival of idle units, whose own optimizer steps do not depend on it (Adam's).
 _REVIVAL = 1 / 32
 _MANY_DEAD = 0.25
 # Of a logistic code: standard deviation, as a share of the variance t (1 - t) of a code
@@ -116,7 +116,7 @@ encoder_, decoder_ : torch.nn.Module
 class SparseAutoencoder(BaseAutoencoder):
     r"""Autoencoder with more codes than features, few of them active in a row.
 
-    The encoder f and the decoder g minimise
+    The encoder f and the decoder g minimize
 
     .. math:: \frac{1}{p} \Big( \sum_{j=1}^p \ell\big(g(h)_j, x_j\big)
               + \lambda \, \Omega(h) \Big), \qquad h = f(x),
@@ -124,7 +124,7 @@ class SparseAutoencoder(BaseAutoencoder):
     where the codes h are made sparse in one of three ways: only the `k` largest are
     kept ('top_k', no penalty) [1]_, the mean of each is held near
     :math:`\rho` ('kl', :math:`\Omega = \sum_j KL(\rho \| \bar h_j)`) [2]_, or their
-    sum is penalised ('l1', :math:`\Omega = \sum_j |h_j|`; the decoder then reads each
+    sum is penalized ('l1', :math:`\Omega = \sum_j |h_j|`; the decoder then reads each
     code by weights of length 1). Each code comes to stand for a part that rows have in
     common, such as a stroke.
 
@@ -139,11 +139,11 @@ class SparseAutoencoder(BaseAutoencoder):
     See Also
     --------
     AutoencoderTransformer : Few codes, all of them in use.
-    sklearn.decomposition.MiniBatchDictionaryLearning : Optimises each row's codes.
+    sklearn.decomposition.MiniBatchDictionaryLearning : Optimizes each row's codes.
 
     Notes
     -----
-    There is no linear path: codes are as the network gives them, neither centred nor
+    There is no linear path: codes are as the network gives them, neither centered nor
     rotated. With 'top_k' units that have long not been among the `k` largest are drawn
     towards them by a term of the loss that is theirs alone, as in [3]_, until they are
     chosen again (not with the solvers 'lbfgs' and 'cg').

@@ -152,7 +152,7 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
 
     Notes
     -----
-    A row of `X_target` has as many values as one of X: repeat a mask for each colour.
+    A row of `X_target` has as many values as one of X: repeat a mask for each color.
 
     There is no linear path. The codes of a dense layer (`n_components`) are
     decorrelated, as PCA's; those of a feature map are as the network gives them, but

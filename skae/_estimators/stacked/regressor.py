@@ -37,7 +37,7 @@ class StackedDAERegressor(RegressorOutputs, BaseStackedDAE):
 
     Notes
     -----
-    The rows are centred and divided by one number for all columns: bring columns in
+    The rows are centered and divided by one number for all columns: bring columns in
     different units to one scale before, with a `StandardScaler`, say. Whether
     pretraining pays depends on how many rows have labels: with few it decides, with
     many it changes little.

@@ -171,7 +171,7 @@ class ClassifierOutputs(ClassifierMixin):
 
 @fill_methods
 class RegressorOutputs(RegressorMixin):
-    """Outputs as standardised quantities."""
+    """Outputs as standardized quantities."""
 
     # Noise in quantities is fitted soon: diabetes, R squared .26 without and .42 with a
     # split of 309 rows (measured).

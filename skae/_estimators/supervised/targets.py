@@ -81,7 +81,7 @@ class ClassTarget:
 
 
 class QuantityTarget:
-    """One or several quantities, each standardised on the training rows.
+    """One or several quantities, each standardized on the training rows.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class QuantityTarget:
             )
 
     def encode(self, y, name="y"):
-        """Return standardised columns (n_rows, n_outputs)."""
+        """Return standardized columns (n_rows, n_outputs)."""
         self.check(y, name)
         return (_columns(y) - self.mean) / self.scale
 

@@ -29,7 +29,7 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
     r"""Variational autoencoder of X given y: generates rows of a chosen class.
 
     A row x has a code z with the prior N(0, I) and, given z and its class or target y,
-    the distribution `likelihood` whose mean the decoder gives. Training maximises the
+    the distribution `likelihood` whose mean the decoder gives. Training maximizes the
     evidence lower bound on the conditional log likelihood [1]_
 
     .. math:: \log p(x | y) \ge E_{q(z|x,y)}[\log p(x | z, y)]

@@ -20,7 +20,7 @@ _REMEDY = "If y is a quantity, pass numbers to fit that are not all whole, as y 
 
 
 class Conditions:
-    """The columns that stand for y: one for each class, or standardised numbers.
+    """The columns that stand for y: one for each class, or standardized numbers.
 
     `type_of_target` of scikit-learn decides: of discrete targets each column of y is
     one of labels, of continuous targets and of indicators one of numbers.

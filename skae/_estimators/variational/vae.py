@@ -30,7 +30,7 @@ class VAETransformer(BaseVariationalAutoencoder):
 
     A row x has a code z with the prior N(0, I) and, given z, the distribution
     `likelihood` whose mean the decoder gives. The encoder gives the normal posterior
-    :math:`q(z | x) = N(\mu(x), \mathrm{diag}\, \sigma^2(x))`. Training maximises the
+    :math:`q(z | x) = N(\mu(x), \mathrm{diag}\, \sigma^2(x))`. Training maximizes the
     evidence lower bound on the log likelihood [1]_
 
     .. math:: \log p(x) \ge E_{q(z|x)}[\log p(x | z)]
