@@ -229,7 +229,7 @@ class StackedAutoencoder(BaseAutoencoder):
 
 
 def _rows_without_link(scaling, samples, dtype, device):
-    """Return rows whose x is X centered and divided by one number, whatever the link."""
+    """Return rows whose x is X centered and divided by one number, with any link."""
     rows = make_rows(scaling, samples, dtype, device)
     if scaling.link == "identity":
         return rows
