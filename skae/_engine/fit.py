@@ -54,7 +54,8 @@ def fit_model(model, config, samples, validation, n_components, monitors, progre
             config, model.objective, initial, training, validation
         )
         if config.has_linear_path and trainer.nothing_to_learn():
-            return closed_form(model, config, samples, n_components)
+            # The linear path leaves no residual: one epoch shows that none is better.
+            trainer.config = config = replace(config, max_iter=1, n_init=1)
         result = train_starts(config, model, trainer, monitors)
     if result.best_epoch == 0 and config.has_linear_path:
         # No epoch improved on the start: the result is the linear path of all samples.
