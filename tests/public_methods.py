@@ -69,8 +69,8 @@ def public_names(estimator):
         static = vars(owner)[name]
         is_code = callable(static) or hasattr(static, "__get__")
         is_ours = owner.__module__.startswith("skae") and not name.startswith("_")
-        # set_..._request are scikit-learn's.
-        if is_ours and is_code and not name.startswith("set_"):
+        # set_..._request and get_metadata_routing are scikit-learn's.
+        if is_ours and is_code and not name.startswith(("set_", "get_metadata")):
             names.append(name)
     return names
 

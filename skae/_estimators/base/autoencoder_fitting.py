@@ -56,12 +56,12 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
     def _objective(self, scaling, corruption):
         return self._make_objective(self._make_criterion(scaling), corruption)
 
-    def _config(self, model, shape, n_components, seed, **options):
+    def _config(self, model, shape, n_components, seed, *, trains=True, **options):
         """Return the `TrainingConfig` for data of `shape`."""
         return resolve_config(
             type(self).__name__,
             self._training_parameters(),
-            model.network(shape, n_components),
+            model.network(shape, n_components, correction=trains),
             shape[0],
             seed,
             has_linear_path=model.linear_map is not None,
@@ -102,6 +102,7 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
             shape,
             n_components,
             seed,
+            trains=strategy != "none" or self.early_stopping is False,
             validation_strategy=strategy,
             correction_seed=self._seed if warm else seed,
         )
