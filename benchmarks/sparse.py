@@ -57,7 +57,7 @@ def make_coder(options):
     """Return the autoencoder, not yet fitted."""
     return SparseAutoencoder(
         options.units,
-        k=options.k,
+        n_nonzero_coefs=options.k,
         sparse_output=True,
         tied_weights=True,
         learning_rate_init=0.001,
@@ -73,15 +73,15 @@ def report(coder, split):
     rows = [("raw pixels", _PIXELS, _describe(pixels))]
     found = {}
     for multiple in _MULTIPLES:
-        kept = multiple * coder.k
-        coder.set_params(k_transform=kept)
+        kept = multiple * coder.n_nonzero_coefs
+        coder.set_params(transform_n_nonzero_coefs=kept)
         codes = coder.transform(split.X_train), coder.transform(split.X_test)
         found[kept] = regress(*codes, split)
         rows.append((f"{kept} codes a row", "", _describe(found[kept])))
     best = min(found, key=lambda kept: found[kept].validation)
     target = f"{_TARGET} (paper: {_PAPER})"
     rows.append(("number chosen by validation", target, f"{found[best].test:.2f}"))
-    mnist.print_figures(f"Test error in per cent, k = {coder.k}", rows)
+    mnist.print_figures(f"Test error in per cent, k = {coder.n_nonzero_coefs}", rows)
 
 
 def regress(Z_train, Z_test, split):

@@ -33,7 +33,7 @@ else:
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
 coder = SparseAutoencoder(
-    256, k=10, tied_weights=True, max_iter=max_iter, random_state=0
+    256, n_nonzero_coefs=10, tied_weights=True, max_iter=max_iter, random_state=0
 ).fit(X_train)
 print(f"{coder.score(X_test):.0%} of the variance of new samples is reconstructed")
 print(f"{coder.dead_fraction_:.0%} of the codes are never used")
@@ -106,7 +106,7 @@ figure.tight_layout()
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-coder.set_params(k=13, sparse_output=True)
+coder.set_params(n_nonzero_coefs=13, sparse_output=True)
 on_pixels = LogisticRegression(max_iter=2000).fit(X_train, y_train)
 on_codes = make_pipeline(coder, LogisticRegression(max_iter=2000))
 on_codes.fit(X_train, y_train)

@@ -1,5 +1,6 @@
 """Sparse codes: exactly k, means near the target, no dead units, CSR in and out."""
 
+import pickle
 import warnings
 
 import engine
@@ -45,7 +46,7 @@ def fitted():
 
 
 def make_network(k=3, **options):
-    network = TopKAutoencoder(6, 10, (), "silu", k=k, **options)
+    network = TopKAutoencoder(6, 10, (), "silu", n_nonzero_coefs=k, **options)
     network.initialize("xavier_uniform", torch.Generator().manual_seed(0))
     return network
 
@@ -71,9 +72,14 @@ def test_ties_and_zeros_leave_k(value):
 def test_every_row_has_exactly_k_codes(fitted):
     for k, estimator in [
         (13, fitted["top_k"]),
-        (4, SparseAutoencoder(30, k=4, max_iter=2).fit(X)),
+        (4, SparseAutoencoder(30, n_nonzero_coefs=4, max_iter=2).fit(X)),
         (1, SparseAutoencoder(10, max_iter=2).fit(X)),
-        (30, SparseAutoencoder(30, k=30, hidden_layer_sizes=8, max_iter=2).fit(X)),
+        (
+            30,
+            SparseAutoencoder(
+                30, n_nonzero_coefs=30, hidden_layer_sizes=8, max_iter=2
+            ).fit(X),
+        ),
     ]:
         for rows in (X, X.astype(np.float32), np.zeros((3, 64)), 1e6 * X):
             assert np.all(np.count_nonzero(estimator.transform(rows), axis=1) == k)
@@ -81,37 +87,55 @@ def test_every_row_has_exactly_k_codes(fitted):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_constant_rows_have_k_codes_too():
-    codes = SparseAutoencoder(8, k=3, max_iter=2).fit_transform(np.ones((20, 5)))
+    codes = SparseAutoencoder(8, n_nonzero_coefs=3, max_iter=2).fit_transform(
+        np.ones((20, 5))
+    )
     assert np.all(np.count_nonzero(codes, axis=1) == 3)
 
 
-def test_transform_can_give_more_codes_than_reconstruction_takes(fitted):
-    k, estimator = 13, sklearn.clone(fitted["top_k"])
+@pytest.mark.parametrize("n_kept", [5, 40])
+def test_another_number_of_codes_after_training(fitted, n_kept):
+    estimator = sklearn.clone(fitted["top_k"])
     vars(estimator).update(vars(fitted["top_k"]))
-    few, score = estimator.transform(X), estimator.score(X)
-    many = estimator.set_params(k_transform=40).transform(X)
-    assert np.all(np.count_nonzero(many, axis=1) == 40)
-    assert_array_equal(many[few != 0], few[few != 0])
-    assert np.all(many[few == 0].reshape(len(X), -1).max(axis=1) <= few.max(axis=1))
-    assert estimator.score(X) == score
-    fewer = estimator.set_params(k_transform=5).transform(X)
-    assert np.all(np.count_nonzero(fewer, axis=1) == 5)
-    assert_array_equal(few[fewer != 0], fewer[fewer != 0])
-    estimator.set_params(k_transform=40)
+    few = estimator.transform(X)
+    codes = estimator.set_params(transform_n_nonzero_coefs=n_kept).transform(X)
+    assert np.all(np.count_nonzero(codes, axis=1) == n_kept)
+    both = (few != 0) & (codes != 0)
+    assert np.all(both.sum(axis=1) == min(n_kept, 13))
+    assert_array_equal(codes[both], few[both])
+    least = np.where(codes != 0, codes, np.inf).min(axis=1)
+    assert np.all(np.where(codes == 0, few, -np.inf).max(axis=1) <= least)
+    # All methods use the same number.
     kept = estimator.encoder_(torch.from_numpy(X).float()).numpy()
-    assert_allclose(kept, few, rtol=1e-4, atol=1e-4)
-    assert_allclose(estimator.reconstruct(X), estimator.inverse_transform(few))
+    assert_allclose(kept, codes, rtol=1e-4, atol=1e-4)
+    restored = estimator.inverse_transform(codes)
+    assert_allclose(estimator.reconstruct(X), restored, atol=1e-10)
+    assert_allclose(-estimator.score_samples(X), np.square(X - restored).sum(axis=1))
+    residual = np.square(X - restored).sum() / np.square(X - estimator.mean_).sum()
+    assert estimator.score(X) == pytest.approx(1 - residual)
+    loaded = pickle.loads(pickle.dumps(estimator))
+    assert_array_equal(loaded.transform(X), codes)
     estimator.set_params(sparse_output=True)
-    assert_array_equal(estimator.transform(X).toarray(), many)
-    assert k == np.count_nonzero(few[0])
-    with pytest.raises(ValueError, match="'k_transform' parameter must be at most"):
-        estimator.set_params(k_transform=257).transform(X)
+    assert_array_equal(estimator.transform(X).toarray(), codes)
+    assert_allclose(estimator.inverse_transform(estimator.transform(X)), restored)
+
+
+def test_more_codes_than_there_are_after_training(fitted):
+    estimator = sklearn.clone(fitted["top_k"])
+    vars(estimator).update(vars(fitted["top_k"]))
+    message = "'transform_n_nonzero_coefs' parameter must be at most"
+    with pytest.raises(ValueError, match=message):
+        estimator.set_params(transform_n_nonzero_coefs=257).transform(X)
 
 
 @pytest.mark.parametrize("method", ["fit", "fit_transform", "partial_fit"])
 def test_too_many_codes_are_refused_before_training(method):
-    estimator = SparseAutoencoder(10, k=3, k_transform=11, max_iter=2)
-    with pytest.raises(ValueError, match="'k_transform' parameter must be at most"):
+    estimator = SparseAutoencoder(
+        10, n_nonzero_coefs=3, transform_n_nonzero_coefs=11, max_iter=2
+    )
+    with pytest.raises(
+        ValueError, match="'transform_n_nonzero_coefs' parameter must be at most"
+    ):
         getattr(estimator, method)(X)
     assert not hasattr(estimator, "network_")
 
@@ -120,7 +144,7 @@ def test_too_many_codes_are_refused_before_training(method):
 def test_a_number_of_codes_asked_of_another_kind_is_not_used(sparsity):
     estimator = SparseAutoencoder(10, sparsity=sparsity, max_iter=2).fit(X)
     before = estimator.transform(X)
-    estimator.set_params(sparsity="top_k", k_transform=3)
+    estimator.set_params(sparsity="top_k", transform_n_nonzero_coefs=3)
     assert_array_equal(estimator.transform(X), before)
 
 
@@ -132,7 +156,7 @@ def test_with_all_units_kept_and_tied_it_is_the_linear_autoencoder():
 
 
 def test_the_decoder_starts_as_the_transpose():
-    network = TopKAutoencoder(6, 10, (8,), "silu", k=3)
+    network = TopKAutoencoder(6, 10, (8,), "silu", n_nonzero_coefs=3)
     network.initialize("xavier_uniform", torch.Generator().manual_seed(0))
     for ours, theirs in zip(network.g.layers, network.f.layers[::-1], strict=True):
         assert torch.equal(ours.weight, theirs.weight.T)
@@ -187,10 +211,14 @@ def test_dead_units_come_back():
 
 
 def test_a_warm_start_keeps_k():
-    estimator = SparseAutoencoder(20, k=4, max_iter=2, warm_start=True).fit(X)
+    estimator = SparseAutoencoder(
+        20, n_nonzero_coefs=4, max_iter=2, warm_start=True
+    ).fit(X)
     estimator.fit(X)
-    with pytest.raises(ValueError, match="'k' parameter was changed from 4 to 5"):
-        estimator.set_params(k=5).fit(X)
+    with pytest.raises(
+        ValueError, match="'n_nonzero_coefs' parameter was changed from 4 to 5"
+    ):
+        estimator.set_params(n_nonzero_coefs=5).fit(X)
     with pytest.raises(ValueError, match="in place of the TopKAutoencoder"):
         estimator.set_params(sparsity="l1").fit(X)
 
@@ -286,7 +314,10 @@ def test_few_units_of_a_default_fit_are_dead(fitted, sparsity):
     [
         ({"sparsity": "l1", "sparsity_weight": 1e4}, "lower sparsity_weight"),
         ({"sparsity": "kl", "sparsity_weight": 1e4}, "or raise sparsity_target"),
-        ({"n_components": 500, "k": 1, "max_iter": 1}, "raise k or lower n_components"),
+        (
+            {"n_components": 500, "n_nonzero_coefs": 1, "max_iter": 1},
+            "raise n_nonzero_coefs or lower n_components",
+        ),
     ],
 )
 @pytest.mark.parametrize("method", ["fit", "fit_transform", "pipeline"])
@@ -341,7 +372,7 @@ def test_after_partial_fit_the_figures_are_of_its_rows(fitted):
 @pytest.fixture(scope="module")
 def coder():
     return SparseAutoencoder(
-        100, k=5, sparse_output=True, max_iter=5, random_state=0
+        100, n_nonzero_coefs=5, sparse_output=True, max_iter=5, random_state=0
     ).fit(X)
 
 
@@ -415,11 +446,26 @@ def test_variations_learn(sparsity, parameters):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"k": 11}, "'k' parameter must be at most n_components=10.*Got 11 instead"),
-        ({"k_transform": 0}, r"'k_transform' parameter .* \[1, inf\) or None. Got 0"),
-        ({"k": True}, r"'k' parameter .* an int in .* Got True instead"),
-        ({"k_transform": True}, r"'k_transform' parameter .* Got True instead"),
-        ({"k": 0}, r"'k' parameter .* an int in the range \[1, inf\) or None. Got 0"),
+        (
+            {"n_nonzero_coefs": 11},
+            "must be at most n_components=10.*Got 11 instead",
+        ),
+        (
+            {"transform_n_nonzero_coefs": 0},
+            r"'transform_n_nonzero_coefs' parameter .* \[1, inf\) or None. Got 0",
+        ),
+        (
+            {"n_nonzero_coefs": True},
+            r"'n_nonzero_coefs' parameter .* an int in .* Got True instead",
+        ),
+        (
+            {"transform_n_nonzero_coefs": True},
+            r"'transform_n_nonzero_coefs' parameter .* Got True instead",
+        ),
+        (
+            {"n_nonzero_coefs": 0},
+            r"'n_nonzero_coefs' parameter .* an int in the range .* or None. Got 0",
+        ),
         ({"sparsity": "l0"}, r"'sparsity' parameter .* \{.*'top_k'.*Got 'l0' instead"),
         ({"sparsity_target": 1.0}, r"'sparsity_target' parameter .* \(0.0, 1.0\)"),
         ({"sparsity_weight": -1.0}, r"'sparsity_weight' parameter .* \[0.0, inf\)"),

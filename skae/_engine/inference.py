@@ -70,15 +70,11 @@ class Codec:
         copies = [copy.deepcopy(part) for part in self._parts]
         return [m.eval().requires_grad_(False).to(device, dtype) for m in copies]
 
-    def encode(self, X, *, options=None, **given):
-        """Return the codes of an array, in its dtype.
-
-        `options` are keyword arguments of the network's `encode`, the same for all
-        rows; `given` are arrays with one entry per row.
-        """
+    def encode(self, X, **given):
+        """Return codes of the rows of an array, in its dtype."""
 
         def encode(encoder, decoder, x, **given):
-            return encoder(x, **given, **(options or {}))
+            return encoder(x, **given)
 
         return self._map(self._fastest, encode, self.n_components, X, given)
 
@@ -90,9 +86,9 @@ class Codec:
 
         return self._map(self._fastest, decode, self.n_features, Z, given)
 
-    def encode_sparse(self, X, **options):
+    def encode_sparse(self, X):
         """Return codes as a `csr_array`; only chunks of them are dense."""
-        parts = [csr_array(self.encode(rows, **options)) for rows in _parts(X)]
+        parts = [csr_array(self.encode(rows)) for rows in _parts(X)]
         return vstack(parts, "csr")
 
     def decode_sparse(self, Z):

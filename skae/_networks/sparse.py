@@ -58,7 +58,7 @@ class TopKAutoencoder(DenseAutoencoder):
     ----------
     n_features, n_components, hidden_layer_sizes, activation
         As in `DenseAutoencoder`.
-    k : int
+    n_nonzero_coefs : int
         Number of codes that are kept in each row.
     **options
         Options of `DenseAutoencoder`: tied_weights, dropout, batch_norm.
@@ -78,7 +78,7 @@ class TopKAutoencoder(DenseAutoencoder):
         hidden_layer_sizes,
         activation,
         *,
-        k,
+        n_nonzero_coefs,
         **options,
     ):
         super().__init__(
@@ -90,19 +90,21 @@ class TopKAutoencoder(DenseAutoencoder):
             **options,
         )
         del self.arguments["linear_path"], self.arguments["code_activation"]
-        self.arguments["k"] = k
-        self.k = k
+        self.arguments["n_nonzero_coefs"] = n_nonzero_coefs
+        self.n_nonzero_coefs = n_nonzero_coefs
         idle = torch.zeros(n_components, dtype=torch.float32)
         self.register_buffer("rows_since_active", idle)
 
-    def encode(
-        self,
-        u: Tensor,
-        generator: torch.Generator | None = None,
-        k: int | None = None,
-    ) -> Tensor:
-        """Map rows (n_rows, n_features) to codes, of which k are kept."""
-        return keep_largest(self.f(u, generator), k or self.k)
+    def encode(self, u: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Map rows (n_rows, n_features) to codes, the largest of which are kept."""
+        return keep_largest(self.f(u, generator), self.n_nonzero_coefs)
+
+    def keeping(self, n_nonzero_coefs):
+        """Return a copy that keeps another number of codes."""
+        arguments = {**self.arguments, "n_nonzero_coefs": n_nonzero_coefs}
+        other = type(self)(**arguments).to(self.rows_since_active)
+        other.to(next(self.parameters()).dtype).load_state_dict(self.state_dict())
+        return other.eval()
 
     def initialize(self, init, generator):
         """Draw the encoder's weights; the decoder starts as its transpose."""
@@ -116,9 +118,9 @@ class TopKAutoencoder(DenseAutoencoder):
 
     def shortfall(self, scores):
         """Return how far idle units are from being kept, their sum in each row."""
-        rows_for_one = len(self.rows_since_active) / self.k
+        rows_for_one = len(self.rows_since_active) / self.n_nonzero_coefs
         idle = self.rows_since_active >= _PATIENCE * rows_for_one
-        least = scores.detach().topk(self.k, dim=1).values[:, -1:]
+        least = scores.detach().topk(self.n_nonzero_coefs, dim=1).values[:, -1:]
         return ((least - scores).relu() * idle).sum(dim=1)
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ import torch
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
+from skae._engine.fitted_attributes import make_codec
 from skae._estimators.base.autoencoder import BaseAutoencoder
 from skae._estimators.base.validation import hidden_layer_sizes
 from skae._estimators.dense.sparsity import (
@@ -36,7 +37,7 @@ _DEFAULT_WEIGHTS = {"kl": 3.0, "l1": 1.0}
 _REMEDIES = {
     "kl": "lower sparsity_weight or raise sparsity_target",
     "l1": "lower sparsity_weight",
-    "top_k": "raise k or lower n_components",
+    "top_k": "raise n_nonzero_coefs or lower n_components",
 }
 
 
@@ -49,8 +50,8 @@ dead_fraction_ : float
     'kl', whose codes always vary a little, share of those with a standard deviation
     below a quarter of ``sparsity_target * (1 - sparsity_target)``.
 encoder_, decoder_ : torch.nn.Module
-    From rows of X to codes, with 'top_k' `k` of them whatever `k_transform` is, and
-    from codes to rows, for tensors in float32.
+    From rows of X to the codes that `transform` returns, and from codes to rows, for
+    tensors in float32.
 """
 
 
@@ -65,16 +66,16 @@ encoder_, decoder_ : torch.nn.Module
     sparsity=Parameter(
         [StrOptions({"top_k", "kl", "l1"})],
         """
-        How codes are made sparse. 'top_k' keeps the `k` largest codes of each
-        sample [1]_, 'kl' holds the mean of each code, in (0, 1), near
+        How codes are made sparse. 'top_k' keeps the `n_nonzero_coefs` largest
+        codes of each sample [1]_, 'kl' holds the mean of each code, in (0, 1), near
         `sparsity_target` [2]_, and 'l1' penalizes the sum of the codes.
         """,
     ),
     sparsity_target=Parameter(
         [reals(0, 1, "neither")],
         """
-        Target of the mean of each code with 'kl'; with 'top_k' and ``k=None`` the share
-        of the codes that are kept.
+        Target of the mean of each code with 'kl'; with 'top_k' and
+        ``n_nonzero_coefs=None`` the share of the codes that are kept.
         """,
     ),
     sparsity_weight=Parameter(
@@ -85,19 +86,20 @@ encoder_, decoder_ : torch.nn.Module
         for 'l1'.
         """,
     ),
-    k=Parameter(
+    n_nonzero_coefs=Parameter(
         [integers_from(1), None],
         """
-        Number of nonzero codes of a sample with 'top_k'; None means
+        Number of nonzero codes of a sample with 'top_k', in training; None means
         ``sparsity_target * n_components``, rounded, and at least 1.
         """,
     ),
-    k_transform=Parameter(
+    transform_n_nonzero_coefs=Parameter(
         [integers_from(1), None],
         """
-        Codes of a row that are not zero in what `transform` returns with 'top_k', its
-        largest; None is `k`. More, up to some four times `k`, make better features for
-        a classifier [1]_, fewer tell less. The other methods and `encoder_` keep `k`.
+        The same after training: in `transform`, `reconstruct`, `score`, `score_samples`
+        and `encoder_`; None means `n_nonzero_coefs`. More codes, up to some four times
+        as many, are better features for a classifier [1]_. It may be changed after the
+        fit.
         """,
     ),
     sparse_output=Parameter(
@@ -160,7 +162,9 @@ class SparseAutoencoder(BaseAutoencoder):
     >>> from sklearn.datasets import load_digits
     >>> from skae import SparseAutoencoder
     >>> X, _ = load_digits(return_X_y=True)
-    >>> coder = SparseAutoencoder(200, k=10, sparse_output=True, random_state=0)
+    >>> coder = SparseAutoencoder(
+    ...     200, n_nonzero_coefs=10, sparse_output=True, random_state=0
+    ... )
     >>> codes = coder.fit_transform(X)
     >>> codes.shape, codes.nnz // len(X)
     ((1797, 200), 10)
@@ -175,8 +179,8 @@ class SparseAutoencoder(BaseAutoencoder):
         sparsity="top_k",
         sparsity_target=0.05,
         sparsity_weight="auto",
-        k=None,
-        k_transform=None,
+        n_nonzero_coefs=None,
+        transform_n_nonzero_coefs=None,
         sparse_output=False,
         hidden_layer_sizes=(),
         activation="silu",
@@ -211,8 +215,8 @@ class SparseAutoencoder(BaseAutoencoder):
         self.sparsity = sparsity
         self.sparsity_target = sparsity_target
         self.sparsity_weight = sparsity_weight
-        self.k = k
-        self.k_transform = k_transform
+        self.n_nonzero_coefs = n_nonzero_coefs
+        self.transform_n_nonzero_coefs = transform_n_nonzero_coefs
         self.sparse_output = sparse_output
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -257,17 +261,10 @@ class SparseAutoencoder(BaseAutoencoder):
             Computed in float32 for float32 `X` and in float64 otherwise. In CSR
             format with ``sparse_output=True``.
         """
-        codec = self._codec_for()
-        X = self._check_rows(X)
-        options = {}
-        # `sparsity` may have been set anew since the fit.
-        fitted_top_k = isinstance(self.network_, TopKAutoencoder)
-        if fitted_top_k and self.k_transform is not None:
-            _check_count("k_transform", self.k_transform, self.n_components_)
-            options["k"] = self.k_transform
+        codec, X = self._codec_for(), self._check_rows(X)
         if self.sparse_output:
-            return align_sparse(codec.encode_sparse(X, options=options))
-        return codec.encode(X, options=options)
+            return align_sparse(codec.encode_sparse(X))
+        return codec.encode(X)
 
     def inverse_transform(self, X):
         """Return the reconstructions of codes.
@@ -286,20 +283,15 @@ class SparseAutoencoder(BaseAutoencoder):
         Z = check_codes(self, X, self.n_components_, accept_sparse="csr")
         return codec.decode_sparse(Z) if issparse(Z) else codec.decode(Z)
 
-    def reconstruct(self, X):
-        """Return X encoded and decoded, with 'top_k' by `k` codes a row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        X_reconstructed : ndarray of shape (n_samples, n_features)
-            In the units of the training data.
-        """
-        return super().reconstruct(X)
+    def _codec_for(self):
+        """Return the codec that keeps `transform_n_nonzero_coefs` codes."""
+        codec, n_kept = super()._codec_for(), self.transform_n_nonzero_coefs
+        # `sparsity` may have been set anew since the fit.
+        if n_kept is None or not isinstance(self.network_, TopKAutoencoder):
+            return codec
+        _check_count("transform_n_nonzero_coefs", n_kept, self.n_components_)
+        network = self.network_.keeping(n_kept)
+        return make_codec(self._scaling, network, self._head, self.n_threads)
 
     def _default_n_components(self, n_features):
         return min(4 * n_features, 1024)
@@ -318,9 +310,11 @@ class SparseAutoencoder(BaseAutoencoder):
             "batch_norm": self.batch_norm,
         }
         if self.sparsity == "top_k":
-            if self.k_transform is not None:
-                _check_count("k_transform", self.k_transform, n_components)
-            return TopKAutoencoder(k=self._n_active(n_components), **arguments)
+            n_kept = self.transform_n_nonzero_coefs
+            if n_kept is not None:
+                _check_count("transform_n_nonzero_coefs", n_kept, n_components)
+            arguments["n_nonzero_coefs"] = self._n_active(n_components)
+            return TopKAutoencoder(**arguments)
         if self.sparsity == "l1":
             return RectifiedAutoencoder(**arguments)
         return DenseAutoencoder(
@@ -334,10 +328,10 @@ class SparseAutoencoder(BaseAutoencoder):
             torch.nn.init.constant_(network.f.layers[-1].bias, math.log(odds))
 
     def _n_active(self, n_components):
-        if self.k is None:
+        if self.n_nonzero_coefs is None:
             return max(1, round(self.sparsity_target * n_components))
-        _check_count("k", self.k, n_components)
-        return self.k
+        _check_count("n_nonzero_coefs", self.n_nonzero_coefs, n_components)
+        return self.n_nonzero_coefs
 
     def _make_objective(self, criterion, corruption):
         if self.sparsity == "top_k":

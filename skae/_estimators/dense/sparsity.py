@@ -148,7 +148,7 @@ class TopKObjective(Objective):
     def losses(self, network, rows, generator):
         """Return the terms of each row; the second in training only."""
         scores = network.f(rows.x, generator)
-        codes = keep_largest(scores, network.k)
+        codes = keep_largest(scores, network.n_nonzero_coefs)
         output = network.decode(codes, generator)
         error = self.criterion.losses(output, rows.target).mean(dim=1)
         if not (network.training and self.revival > 0):
