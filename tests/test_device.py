@@ -6,6 +6,7 @@ import torch
 from instances import CLASSES, PREDICTORS, make_instances, make_predictors
 from sklearn.base import clone
 
+from skae import AutoencoderTransformer
 from skae._utils.device import inference_device, resolve_device
 
 CPU = torch.device("cpu")
@@ -89,3 +90,21 @@ def test_a_callers_default_device_reaches_nothing(estimator):
         torch.set_default_device(None)
     np.testing.assert_array_equal(inside, expected)
     assert device.type == "meta"
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda:1"])
+def test_a_device_of_torch_is_a_parameter(name):
+    device = torch.device(name)
+    estimator = AutoencoderTransformer(2, device=device, max_iter=2, random_state=0)
+    copies = clone(estimator), pickle.loads(pickle.dumps(estimator))
+    for copied in (*copies, estimator):
+        assert copied.get_params()["device"] == device
+    assert f"device(type={device.type!r}" in repr(estimator)
+    X = np.random.RandomState(0).randn(30, 4)
+    if name == "cpu":
+        expected = clone(estimator).set_params(device="cpu").fit(X)
+        assert estimator.fit(X).device_ == "cpu"
+        np.testing.assert_array_equal(estimator.transform(X), expected.transform(X))
+    else:
+        with pytest.raises(ValueError, match="not available here"):
+            estimator.fit(X)

@@ -15,6 +15,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
+import skae
 from skae import (
     AutoencoderTransformer,
     ConvolutionalAutoencoder,
@@ -257,3 +258,31 @@ def test_the_score_of_linear_pairs_is_that_of_a_ridge_regression():
     ridge = Ridge(1e-6).fit(noisy, clean)
     expected = r2_score(clean, ridge.predict(noisy), multioutput="variance_weighted")
     assert fitted.score(noisy, X_target=clean) == pytest.approx(expected, abs=0.05)
+
+
+def test_the_reconstruction_score_compares_all_kinds():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300] / 16, y[:300]
+    options = {"max_iter": 3, "random_state": 0}
+    for cls in CLASSES:
+        if "image_shape" in cls().get_params():
+            options_of = options | {"channels": (4,)}
+        else:
+            options_of = options
+        estimator = cls(**options_of).fit(X, y)
+        told = (y,) if isinstance(estimator, skae.ConditionalVAE) else ()
+        restored = estimator.reconstruct(X, *told)
+        share = 1 - np.square(X - restored).sum() / np.square(X - X.mean(axis=0)).sum()
+        score = estimator.reconstruction_score(X, y if told else None)
+        assert score == pytest.approx(share, rel=1e-5)
+        weight = np.arange(300) % 3
+        repeated = np.repeat(X, weight, axis=0), np.repeat(y, weight)
+        weighted = estimator.reconstruction_score(
+            X, y if told else None, sample_weight=weight
+        )
+        again = estimator.reconstruction_score(
+            repeated[0], repeated[1] if told else None
+        )
+        assert weighted == pytest.approx(again)
+        if not hasattr(estimator, "sample"):
+            assert estimator.score(X) == score

@@ -3,6 +3,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import MinMaxScaler
 
+import skae
 from skae._estimators.base.validation import check_domain
 from skae._utils.validation import (
     check_codes,
@@ -172,3 +173,23 @@ def test_the_message_about_the_domain_gives_the_values_and_the_remedy():
 def test_constraints_hold_inside_and_fail_outside(constraint, inside, outside):
     assert all(constraint.is_satisfied_by(value) for value in inside)
     assert not any(constraint.is_satisfied_by(value) for value in outside)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        skae.AutoencoderTransformer(hidden_layer_sizes=(True,)),
+        skae.AutoencoderTransformer(hidden_layer_sizes=True),
+        skae.StackedDAEClassifier((8, True)),
+        skae.ConvolutionalAutoencoder(image_shape=(8, True)),
+        skae.ConvolutionalAutoencoder(channels=(True,)),
+        skae.ConvolutionalAutoencoder(kernel_size=True),
+        skae.RecurrentAutoencoder(sequence_shape=(64, True)),
+        skae.RecurrentAutoencoder(hidden_size=True),
+    ],
+    ids=str,
+)
+def test_a_bool_is_no_width(estimator):
+    X = np.random.RandomState(0).rand(30, 64)
+    with pytest.raises(ValueError, match="parameter .*must"):
+        estimator.fit(X, X[:, 0] > 0.5)

@@ -189,6 +189,8 @@ def _make_head(form, mean, rotation, variances, unit):
         return Head(np.zeros_like(mean), rotation, np.ones_like(mean))
     scale = np.full(len(mean), unit)
     if form == "white":
+        # A direction without variance is zero, as in PCA.
+        scale = np.zeros(len(mean))
         active = variances > 0
         scale[active] = 1 / np.sqrt(variances[active])
     return Head(mean, rotation, scale)

@@ -20,7 +20,8 @@ class Head(ArrayStateModule):
     rotation : ndarray of shape (n_components, n_components) or None
         Orthogonal; row j gives code j. None keeps the order of the codes.
     scale : ndarray of shape (n_components,)
-        Positive.
+        Zero for whitened codes without variance, which are zero in all samples;
+        otherwise positive.
     """
 
     def __init__(self, mean, rotation, scale):
@@ -44,9 +45,14 @@ class Head(ArrayStateModule):
         """Rotate or reorder codes, which are in the last dimension."""
         return z if self.rotation is None else z @ self.rotation.T
 
+    @property
+    def inverse_scale(self):
+        """1 / scale, and zero for a scale of zero: the mean of the network's code."""
+        return 1 / self.scale.masked_fill(self.scale == 0, torch.inf)
+
     def inverse(self, c: Tensor) -> Tensor:
         """Map the user's codes to the network's."""
-        z = c / self.scale
+        z = c * self.inverse_scale
         return (z if self.rotation is None else z @ self.rotation) + self.mean
 
 

@@ -5,6 +5,8 @@ import numbers
 import textwrap
 from typing import NamedTuple
 
+import torch
+
 from skae._utils.docstrings import fill
 from skae._utils.sklearn_compat import Interval, StrOptions
 
@@ -34,6 +36,7 @@ _TYPES = {
     "boolean": "bool",
     "verbose": "bool",
     "random_state": "int, RandomState instance or None",
+    torch.device: "torch.device",
 }
 
 

@@ -1,5 +1,7 @@
 """Parameters and attributes that the autoencoders share."""
 
+import torch
+
 from skae._functional.losses import LOSSES, OUT_ACTIVATIONS
 from skae._networks.activations import ACTIVATIONS
 from skae._networks.layers import INITIALIZERS
@@ -259,10 +261,10 @@ PARAMETERS = {
         """,
     ),
     "device": Parameter(
-        [str],
+        [str, torch.device],
         """
-        'cpu', 'cuda', 'cuda:0', 'mps' or 'auto', which uses a GPU where the work is
-        worth the transfer.
+        'cpu', 'cuda', 'cuda:0', 'mps', a `torch.device`, or 'auto', which uses a GPU
+        where the work is worth the transfer.
         """,
     ),
     "precision": Parameter(

@@ -7,7 +7,7 @@ _FLOPS_WORTH_A_GPU = 1e12
 
 
 def resolve_device(device, flops=0.0):
-    """Return the `torch.device` for `device`, a name or "auto".
+    """Return the `torch.device` for `device`: one itself, a name or "auto".
 
     "auto" means a GPU if one is available and the work of the whole fit, `flops`, is
     worth the transfer; otherwise the CPU.
@@ -17,7 +17,7 @@ def resolve_device(device, flops=0.0):
     ValueError
         If the device is invalid or not available.
     """
-    if device == "auto":
+    if isinstance(device, str) and device == "auto":
         worth_it = flops >= _FLOPS_WORTH_A_GPU and torch.cuda.is_available()
         return torch.device("cuda" if worth_it else "cpu")
     try:

@@ -1,13 +1,5 @@
 """Errors for samples that are not flat rows of one length."""
 
-import numbers
-
-
-def is_count(value):
-    """Whether a value is an integer of at least 1, and not a bool."""
-    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    return is_integer and value >= 1
-
 
 def shape_of(X):
     """Return the shape of an array or, by their first items, of nested lists."""

@@ -23,6 +23,12 @@ class _Integers(Interval):
         return not isinstance(val, bool) and super().is_satisfied_by(val)
 
 
+def is_count(value):
+    """Whether a value is an integer of at least 1, and no bool."""
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return is_integer and value >= 1
+
+
 def integers_from(low):
     """Return the constraint of an integer of at least `low`."""
     return _Integers(numbers.Integral, low, None, closed="left")
@@ -54,12 +60,11 @@ def check_hidden_layer_sizes(hidden_layer_sizes):
     sizes = hidden_layer_sizes
     if isinstance(sizes, numbers.Integral):
         sizes = (sizes,)
-    for size in sizes:
-        if not isinstance(size, numbers.Integral) or size < 1:
-            raise ValueError(
-                "The 'hidden_layer_sizes' parameter must contain widths of at least 1, "
-                f"from the input to the code. Got {hidden_layer_sizes!r} instead."
-            )
+    if not all(map(is_count, sizes)):
+        raise ValueError(
+            "The 'hidden_layer_sizes' parameter must contain widths of at least 1, "
+            f"from the input to the code. Got {hidden_layer_sizes!r} instead."
+        )
     return tuple(int(size) for size in sizes)
 
 

@@ -178,6 +178,27 @@ class BaseAutoencoder(
         warn_of_ignored_rows(self, X, y, IGNORED_BY_SCORE)
         return self._share_explained(X, sample_weight)
 
+    def reconstruction_score(self, X, y=None, *, sample_weight=None):
+        """Return the share of the variance of X that is reconstructed.
+
+        This is `score`, but for variational autoencoders, whose `score` is in nats. A
+        search over several kinds of autoencoder compares them by this method.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : array-like, default=None
+            Targets in a conditional model; otherwise ignored.
+        {score_weight}
+
+        Returns
+        -------
+        score : float
+            At most 1.
+        """
+        return self.score(X, y, sample_weight=sample_weight)
+
     def score_samples(self, X):
         """Return minus the squared reconstruction error of each row.
 
@@ -204,18 +225,23 @@ class BaseAutoencoder(
 
         `target` is None for X itself.
         """
-        weight = check_weights(sample_weight, X)
         unit = self._scaling.residual_scale
         residual = self._codec_for().squared_residuals(X, unit, target)
         target = X if target is None else target
+        return self._share_of_variance(residual, target, sample_weight)
+
+    def _share_of_variance(self, residual, target, sample_weight):
+        """Return the score for squared residuals of shape (n_samples,) in `unit`."""
+        weight = check_weights(sample_weight, target)
+        unit = self._scaling.residual_scale
         deviation = [
             np.nansum(np.square((rows - self.mean_) / unit), axis=1)
-            for rows in np.array_split(target, -(-len(X) // 256))
+            for rows in np.array_split(target, -(-len(target) // 256))
         ]
         unexplained = np.average(residual.astype(np.float64), weights=weight)
         total = np.average(np.concatenate(deviation), weights=weight)
         if total == 0:
-            return 1.0 if unexplained < 1e-12 * X.shape[1] else 0.0
+            return 1.0 if unexplained < 1e-12 * target.shape[1] else 0.0
         return float(1 - unexplained / total)
 
     # ----- protocol --------------------------------------------------------

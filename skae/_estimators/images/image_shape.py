@@ -9,12 +9,12 @@ from skae._utils.flat_rows import (
     array_code,
     check_is_one_table,
     crop_code,
-    is_count,
     ragged_shapes,
     refuse_mixed_shapes,
     shape_of,
     spread,
 )
+from skae._utils.validation import is_count
 
 
 def resolve_image_shape(image_shape, n_features):

@@ -8,12 +8,12 @@ import numpy as np
 from skae._utils.flat_rows import (
     array_code,
     check_is_one_table,
-    is_count,
     ragged_shapes,
     refuse_mixed_shapes,
     shape_of,
     spread,
 )
+from skae._utils.validation import is_count
 
 # Of ``frame_length="auto"`` (measured): more are slow, and not better.
 _MOST_FRAMES = 32

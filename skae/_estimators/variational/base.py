@@ -75,6 +75,32 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         scores = self.score_samples(X, **given).astype(np.float64)
         return float(np.average(scores, weights=check_weights(sample_weight, scores)))
 
+    def reconstruction_score(self, X, y=None, *, sample_weight=None):
+        """Return the share of the variance of X that is reconstructed.
+
+        That is the `score` of the other autoencoders, so that a search over several
+        kinds can compare them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : array-like, default=None
+            Targets, required in a conditional model; otherwise ignored.
+        {score_weight}
+
+        Returns
+        -------
+        score : float
+            At most 1; negative if the training mean `mean_` reconstructs X better.
+        """
+        given = {"y": y} if self._is_conditional else {}
+        restored = self.reconstruct(X, **given)
+        X = self._check_rows(X)
+        unit = self._scaling.residual_scale
+        residual = np.square((X - restored) / unit, dtype=np.float64).sum(axis=1)
+        return self._share_of_variance(residual, X, sample_weight)
+
     # ----- methods that the base calls -------------------------------------
 
     def _link(self):
