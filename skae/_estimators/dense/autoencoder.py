@@ -7,17 +7,17 @@ from skae._parameters.shared import ATTRIBUTES, PARAMETERS
 
 @document(PARAMETERS, ATTRIBUTES)
 class AutoencoderTransformer(BaseAutoencoder):
-    r"""Nonlinear dimensionality reduction that starts from PCA and never falls behind.
+    r"""Nonlinear dimensionality reduction that starts from PCA.
 
-    An encoder maps a row x to a code z of `n_components` numbers and a decoder
-    maps z back,
+    An encoder maps a sample x to a code z of `n_components` numbers, and a decoder maps
+    z back,
 
     .. math:: z = V^T (x - \mu) + f(x), \qquad \hat x = \mu + V z + g(z),
 
-    where V are the principal axes of the training rows and f and g multilayer
-    perceptrons that are zero at the start. Training minimizes the mean of
-    `loss` over rows and features [1]_. It begins at PCA and leaves PCA only where
-    rows that were not trained on show that the perceptrons improve on it.
+    where V holds the principal axes of the training samples, and f and g are multilayer
+    perceptrons that are zero at the start. Training minimizes the mean of `loss` over
+    samples and features [1]_. The perceptrons are kept only if they reduce the error on
+    validation samples; otherwise the result is PCA.
 
     Parameters
     ----------
@@ -29,14 +29,14 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     See Also
     --------
-    DenoisingAutoencoder : Learns to undo noise on its input.
+    DenoisingAutoencoder : Learns to remove noise from its input.
     sklearn.decomposition.PCA : The linear autoencoder in closed form.
 
     Notes
     -----
-    The user guide explains the start from PCA, the default recipe and the form
-    of the codes. The promise of a reconstruction no worse than PCA's is for
-    ``loss="squared_error"``.
+    The user guide explains the start from PCA, the defaults and the form of the codes.
+    The reconstruction is guaranteed to be no worse than PCA's, on average over
+    validation samples, for ``loss="squared_error"`` only.
 
     References
     ----------

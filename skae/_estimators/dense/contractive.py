@@ -26,14 +26,14 @@ _SLOPES = {
     "relu": lambda h: (h > 0).to(h),
     "identity": torch.ones_like,
 }
-# A backward pass a code is exact. Of more codes one random projection a row and step
-# tells enough (measured): a batch averages its noise.
+# One backward pass per code gives the exact norm. For more codes, one random projection
+# per row and step is accurate enough, as a batch averages its noise.
 _MOST_EXACT, _N_PROJECTIONS = 4, 1
 
 
 @dataclass(frozen=True)
 class ContractiveObjective(Objective):
-    r"""The error of each row and how much its code moves with it.
+    r"""The error of each row and the squared norm of its encoder's Jacobian.
 
     .. math:: \frac{1}{p} \Big( \sum_j \ell(\hat x_j, x_j)
               + \lambda \Big\| \frac{\partial h}{\partial x} \Big\|_F^2 \Big),
@@ -60,9 +60,10 @@ class ContractiveObjective(Objective):
 def squared_norms(network, x, codes, generator):
     """Return the squared Frobenius norm of the encoder's Jacobian at each row.
 
-    In closed form for an encoder of one layer, exact for few codes, otherwise an
-    unbiased estimate. The encoder is the one that `transform` uses: without
-    dropout, with the running statistics of batch normalization.
+    The norm has a closed form for an encoder of one layer, is computed exactly for few
+    codes, and is an unbiased estimate otherwise. The encoder is the one that
+    `transform` uses: without dropout, and with the running statistics of batch
+    normalization.
     """
     if len(network.f.layers) == 1:
         slopes = _SLOPES[network.code_activation](codes)
@@ -120,18 +121,18 @@ def squared_norms(network, x, codes, generator):
         """,
 )
 class ContractiveAutoencoder(BaseAutoencoder):
-    r"""Autoencoder whose codes move as little as they can with their rows.
+    r"""Autoencoder whose codes are insensitive to small changes of the sample.
 
-    The error of reconstructing a row x from its code h = f(x) is minimized together
+    The error of reconstructing a sample x from its code h = f(x) is minimized together
     with the derivatives of the code,
 
     .. math:: \min_{f, g} \; E_x \; \frac{1}{p} \Big(
               \sum_{j=1}^p \ell\big(g(f(x))_j, x_j\big)
               + \lambda \Big\| \frac{\partial f(x)}{\partial x} \Big\|_F^2 \Big),
 
-    for x centered and scaled to a root mean square of one. The codes must follow the
-    directions in which rows differ from their neighbors, to tell them apart, and
-    stand still in all others: they hardly feel noise [1]_.
+    for x centered and scaled to a root mean square of one. The codes must change in the
+    directions in which samples differ from their neighbors, and are constant in all
+    others, so that noise hardly affects them [1]_.
 
     Parameters
     ----------
@@ -143,16 +144,15 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     See Also
     --------
-    DenoisingAutoencoder : Makes the reconstruction robust, by noise on the input.
-    AutoencoderTransformer : Without the penalty, and starting from PCA.
+    DenoisingAutoencoder : Makes the reconstruction robust to noise on the input.
+    AutoencoderTransformer : Has no penalty, and starts from PCA.
 
     Notes
     -----
-    With one layer each way, the default, the norm is known in closed form and costs
-    next to nothing. With hidden layers it is computed by one backward pass a code for
-    up to four codes, and for more it is estimated without bias, by one product of the
-    Jacobian with a vector of random signs for each row and step. The encoder is then
-    that of `transform`, without dropout.
+    With one layer each in encoder and decoder, the default, the norm has a closed form
+    and costs almost nothing. With hidden layers it is computed by one backward pass per
+    code for up to four codes. For more codes it is estimated without bias, by one
+    product of the Jacobian with a vector of random signs per sample and step.
 
     References
     ----------
@@ -174,7 +174,6 @@ class ContractiveAutoencoder(BaseAutoencoder):
     (0.941..., 0.944...)
     """
 
-    # There is none: codes that copy principal components would not contract.
     def __init__(
         self,
         n_components=None,
@@ -253,16 +252,16 @@ class ContractiveAutoencoder(BaseAutoencoder):
         Returns
         -------
         jacobian : ndarray of shape (n_samples, n_components, n_features)
-            The derivatives, at each row, of what `transform` gives, in X's units. The
-            right singular vectors of a row's matrix are the directions to which its
-            code is sensitive, the singular values how much.
+            The derivatives of the output of `transform` at each sample, in X's units.
+            The right singular vectors of a sample's matrix are the directions to which
+            its code is sensitive, and the singular values are the sensitivities.
 
         Notes
         -----
-        The array is dense, and large where both rows and codes are many: that of 1,000
-        rows of 784 features for 1,000 codes takes 6.3 GB, half of it for float32 `X`.
-        Pass a few rows at a time. Without hidden layers it is known in closed form,
-        with them it takes one backward pass a code.
+        The array is dense and can be large: for 1,000 samples of 784 features and 1,000
+        codes it takes 6.3 GB, and half of that for float32 `X`. Pass a few samples at a
+        time. It has a closed form without hidden layers; with hidden layers it takes
+        one backward pass per code.
         """
         codec = self._codec_for()
         X = self._check_rows(X)
@@ -273,7 +272,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         return ContractiveObjective(criterion, self.contraction_weight)
 
     def _code_form(self):
-        # Turned, codes would no longer be bounded or rectified.
+        # A rotation would leave the codes neither bounded nor rectified.
         return "principal" if self.code_activation == "identity" else "raw"
 
     def _build_network(self, shape, n_components):
@@ -293,7 +292,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
 def _gradients(encoder, decoder, x):
     """Return the Jacobian of the encoder at each row, flat."""
     with torch.inference_mode(False), torch.enable_grad():
-        # A copy: what was made in inference mode has no gradient.
+        # A copy, as tensors made in inference mode have no gradient.
         x = x.clone().requires_grad_()
         if len(encoder.network.f.layers) == 1:
             return _gradients_of_layer(encoder, x)
@@ -305,13 +304,13 @@ def _gradients(encoder, decoder, x):
 
 
 def _gradients_of_layer(encoder, x):
-    """Return the same for one layer, by the chain rule, from head to scaling."""
+    """Return the Jacobian of an encoder of one layer, by the chain rule."""
     network, head = encoder.network, encoder.head
     u = encoder.scaling(x)
-    # Each column of u depends on the same one of x alone.
+    # Each column of u depends on the same column of x only.
     (unit,) = torch.autograd.grad(u.sum(), x)
     slopes = _SLOPES[network.code_activation](network.encode(u.detach()))
     gradients = slopes.unsqueeze(2) * network.f.layers[0].weight
     gradients = head.rotate(gradients.mT).mT
-    # In place: of many codes there is room for one copy.
+    # In place, as there may be memory for one copy only.
     return gradients.mul_(head.scale.unsqueeze(1)).mul_(unit.unsqueeze(1)).flatten(1)

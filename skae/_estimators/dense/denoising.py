@@ -17,7 +17,7 @@ from skae._parameters.document import Parameter, document
 from skae._utils.random import make_generator
 from skae._utils.sklearn_compat import StrOptions
 
-# Noisy rows drawn of a user's corruption to fit the linear denoiser to.
+# Samples to which the linear denoiser is fitted if the corruption is a callable.
 _NOISY_ROWS = 10_000
 
 
@@ -40,19 +40,18 @@ _NOISY_ROWS = 10_000
         """,
 )
 class DenoisingAutoencoder(BaseDenoisingAutoencoder):
-    r"""Autoencoder that restores clean rows from corrupted ones.
+    r"""Autoencoder that restores clean samples from corrupted ones.
 
-    Training minimizes the error of reconstructing a row x from a corrupted copy
+    Training minimizes the error of reconstructing a sample x from a corrupted copy
 
     .. math:: \min_{f, g} \; E_x \, E_{\tilde x | x} \;
               \ell\big(g(f(\tilde x)), x\big),
 
-    so that the codes keep what the features tell of each other, not their values
-    one by one [1]_ [2]_. It starts from the best *linear* denoiser of rank
-    `n_components`, in closed form over all corruptions [3]_, and leaves it only
-    where rows that were not trained on show an improvement. After the fit
-    `reconstruct` denoises and `transform` gives codes, of clean rows or of noisy
-    ones.
+    so that the codes represent the dependence between features instead of their
+    individual values [1]_ [2]_. Training starts from the best *linear* denoiser of rank
+    `n_components`, in closed form over all corruptions [3]_, and the networks are kept
+    only if they reduce the error on validation samples. After the fit `reconstruct`
+    denoises, and `transform` returns the codes of clean or of noisy samples.
 
     Parameters
     ----------
@@ -68,8 +67,8 @@ class DenoisingAutoencoder(BaseDenoisingAutoencoder):
 
     Notes
     -----
-    The corruption acts on the centered data, divided by one number for all columns.
-    With pairs of noisy and clean rows (`X_target` in `fit`) none is drawn.
+    The corruption acts on the centered data, divided by one number for all columns. No
+    corruption is drawn in a fit to pairs of noisy and clean samples (`X_target`).
 
     References
     ----------

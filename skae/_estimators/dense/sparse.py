@@ -25,14 +25,15 @@ from skae._utils.sklearn_compat import StrOptions, align_sparse
 from skae._utils.validation import check_codes, integers_from, reals
 from skae._utils.warnings import warn_caller
 
-# Of the revival of idle units, whose own optimizer steps do not depend on it (Adam's).
+# Weight of the revival of idle units. Adam's steps of these units do not depend on it.
 _REVIVAL = 1 / 32
 _MANY_DEAD = 0.25
-# Of a logistic code: standard deviation, as a share of the variance t (1 - t) of a code
-# that is 1 in a share t of the rows. Measured medians on digits, wine, breast_cancer:
-# from 0.33 up in fits that explain two thirds, at most 0.21 with a weight of 1e4.
+# Smallest standard deviation of a logistic code that is not dead, relative to the
+# variance t (1 - t) of a code that is 1 in a share t of the samples. On digits, wine and
+# breast_cancer the medians are 0.33 or more in fits that explain two thirds of the
+# variance, and at most 0.21 with a weight of 1e4.
 _LEAST_DEVIATION = 0.25
-# Measured: what ``sparsity_weight="auto"`` stands for.
+# Resolution of ``sparsity_weight="auto"``.
 _DEFAULT_WEIGHTS = {"kl": 3.0, "l1": 1.0}
 _REMEDIES = {
     "kl": "lower sparsity_weight or raise sparsity_target",
@@ -43,12 +44,12 @@ _REMEDIES = {
 
 _ATTRIBUTES = """
 mean_activation_ : ndarray of shape (n_components,)
-    Mean of each code on the training rows; after `partial_fit`, as `dead_fraction_`,
-    on those of that call alone.
+    Mean of each code on the training samples; after `partial_fit`, as for
+    `dead_fraction_`, on the samples of that call alone.
 dead_fraction_ : float
-    Share of codes that are constant on the training rows; of 0.25 `fit` warns. With
-    'kl', whose codes always vary a little, share of those with a standard deviation
-    below a quarter of ``sparsity_target * (1 - sparsity_target)``.
+    Share of codes that are constant on the training samples; `fit` warns from 0.25 on.
+    With 'kl', whose codes always vary a little, it is the share of codes with a
+    standard deviation below a quarter of ``sparsity_target * (1 - sparsity_target)``.
 encoder_, decoder_ : torch.nn.Module
     From rows of X to the codes that `transform` returns, and from codes to rows, for
     tensors in float32.
@@ -116,18 +117,18 @@ encoder_, decoder_ : torch.nn.Module
         """,
 )
 class SparseAutoencoder(BaseAutoencoder):
-    r"""Autoencoder with more codes than features, few of them active in a row.
+    r"""Autoencoder with more codes than features, few of them active in a sample.
 
     The encoder f and the decoder g minimize
 
     .. math:: \frac{1}{p} \Big( \sum_{j=1}^p \ell\big(g(h)_j, x_j\big)
               + \lambda \, \Omega(h) \Big), \qquad h = f(x),
 
-    where the codes h are made sparse in one of three ways: only the `k` largest are
+    where the codes h are made sparse in one of three ways: only the largest ones are
     kept ('top_k', no penalty) [1]_, the mean of each is held near
     :math:`\rho` ('kl', :math:`\Omega = \sum_j KL(\rho \| \bar h_j)`) [2]_, or their
     sum is penalized ('l1', :math:`\Omega = \sum_j |h_j|`; the decoder then reads each
-    code by weights of length 1). Each code comes to stand for a part that rows have in
+    code by weights of length 1). Each code then represents a part that samples have in
     common, such as a stroke.
 
     Parameters
@@ -140,15 +141,15 @@ class SparseAutoencoder(BaseAutoencoder):
 
     See Also
     --------
-    AutoencoderTransformer : Few codes, all of them in use.
-    sklearn.decomposition.MiniBatchDictionaryLearning : Optimizes each row's codes.
+    AutoencoderTransformer : Has few codes, all of them in use.
+    sklearn.decomposition.MiniBatchDictionaryLearning : Optimizes each sample's codes.
 
     Notes
     -----
-    There is no linear path: codes are as the network gives them, neither centered nor
-    rotated. With 'top_k' units that have long not been among the `k` largest are drawn
-    towards them by a term of the loss that is theirs alone, as in [3]_, until they are
-    chosen again (not with the solvers 'lbfgs' and 'cg').
+    There is no linear path, and the codes are those of the network, neither centered
+    nor rotated. With 'top_k', units that have long not been among the largest receive a
+    loss term of their own, as in [3]_, which raises them until they are chosen again
+    (not with the solvers 'lbfgs' and 'cg').
 
     References
     ----------
@@ -272,7 +273,7 @@ class SparseAutoencoder(BaseAutoencoder):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_components)
-            Codes, as `transform` gives them.
+            Codes, as `transform` returns them.
 
         Returns
         -------
@@ -323,7 +324,7 @@ class SparseAutoencoder(BaseAutoencoder):
 
     def _finish_start(self, network, rows, linear_map):
         if self.sparsity == "kl":
-            # From a mean of one half it is a long way down for the biases.
+            # A mean of one half would leave the biases far to go.
             odds = self.sparsity_target / (1 - self.sparsity_target)
             torch.nn.init.constant_(network.f.layers[-1].bias, math.log(odds))
 
@@ -335,7 +336,7 @@ class SparseAutoencoder(BaseAutoencoder):
 
     def _make_objective(self, criterion, corruption):
         if self.sparsity == "top_k":
-            # Which units are idle changes while a line search goes on.
+            # The set of idle units would change during a line search.
             revival = _REVIVAL if self.solver in OPTIMIZERS else 0.0
             return TopKObjective(criterion, revival)
         is_kl = self.sparsity == "kl"
@@ -357,11 +358,11 @@ class SparseAutoencoder(BaseAutoencoder):
         }
 
     def _warn_of_outcome(self):
-        # In a single row all codes are constant.
+        # All codes of a single sample are constant.
         if self.n_samples_ > 1 and self.dead_fraction_ >= _MANY_DEAD:
             warn_caller(
-                f"{self.dead_fraction_:.0%} of the codes are all but constant on the "
-                f"training rows. With sparsity={self.sparsity!r}, "
+                f"{self.dead_fraction_:.0%} of the codes are almost constant on the "
+                f"training samples. With sparsity={self.sparsity!r}, "
                 f"{_REMEDIES[self.sparsity]}, or train longer.",
                 ConvergenceWarning,
             )
