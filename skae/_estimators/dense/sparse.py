@@ -29,8 +29,8 @@ from skae._utils.warnings import warn_caller
 _REVIVAL = 1 / 32
 _MANY_DEAD = 0.25
 # Smallest standard deviation of a logistic code that is not dead, relative to the
-# variance t (1 - t) of a code that is 1 in a share t of the samples. On digits, wine and
-# breast_cancer the medians are 0.33 or more in fits that explain two thirds of the
+# variance t (1 - t) of a code that is 1 in a share t of the samples. On digits, wine
+# and breast_cancer the medians are 0.33 or more in fits that explain two thirds of the
 # variance, and at most 0.21 with a weight of 1e4.
 _LEAST_DEVIATION = 0.25
 # Resolution of ``sparsity_weight="auto"``.

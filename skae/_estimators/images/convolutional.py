@@ -38,16 +38,16 @@ encoder_, decoder_ : torch.nn.Module
 
 
 def _has_decoder(estimator):
-    """Whether codes are enough to go back, for `available_if`."""
+    """Whether the codes alone determine a reconstruction, for `available_if`."""
     if hasattr(estimator, "network_"):
         skips = not hasattr(estimator.network_, "decode")
     else:
         skips = estimator.skip_connections
     if skips:
         raise AttributeError(
-            "inverse_transform is not available with skip_connections=True: beside the "
-            "codes, the decoder needs the feature maps of the encoder at each size. "
-            "Use reconstruct, which has the images, or skip_connections=False."
+            "inverse_transform is not available with skip_connections=True: besides "
+            "the codes, the decoder needs the feature maps of the encoder. Use "
+            "reconstruct, which receives the images, or skip_connections=False."
         )
     return True
 
@@ -126,16 +126,16 @@ def _has_decoder(estimator):
     ),
 )
 class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
-    r"""Autoencoder of images by convolutions, plain, denoising or as a U-Net.
+    r"""Convolutional autoencoder of images: plain, denoising or a U-Net.
 
     Each stage of the encoder is a convolution, an activation and a pooling that halves
     height and width [1]_,
 
     .. math:: h_s = \mathrm{pool}\big(\phi(w_s * h_{s-1} + b_s)\big), \qquad h_0 = x,
 
-    and the decoder goes the way back. A kernel is the same at every place of an image,
-    so that a few thousand weights do for images of any size. Rows are flat, as
-    everywhere in scikit-learn; `image_shape` says how to read them.
+    and the decoder mirrors the encoder. A kernel is the same at every place of an
+    image, so that a few thousand weights are enough for images of any size. Images are
+    flat rows of X, as everywhere in scikit-learn, and `image_shape` is their shape.
 
     Parameters
     ----------
@@ -147,16 +147,17 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
 
     See Also
     --------
-    AutoencoderTransformer : Dense layers, which start from PCA.
-    DenoisingAutoencoder : Dense layers that undo a corruption.
+    AutoencoderTransformer : Has dense layers, and starts from PCA.
+    DenoisingAutoencoder : Has dense layers that undo a corruption.
 
     Notes
     -----
-    A row of `X_target` has as many values as one of X: repeat a mask for each color.
+    A row of `X_target` has as many values as a row of X: repeat a mask for each color.
+    After a fit to pairs, `reconstruct` returns images in the units of `X_target`.
 
     There is no linear path. The codes of a dense layer (`n_components`) are
-    decorrelated, as PCA's; those of a feature map are as the network gives them, but
-    for ``whiten=True``, which makes them as many uncorrelated codes.
+    uncorrelated, as those of PCA. The codes of a feature map are those of the network,
+    and uncorrelated only with ``whiten=True``.
 
     References
     ----------
@@ -180,7 +181,7 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
     0.94...
     """
 
-    # Measured: decay costs a tenth of what is explained.
+    # With decay a tenth less of the variance is explained.
     _decay_without_path = 0.0
 
     def __init__(
@@ -264,12 +265,12 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
 
     @available_if(_has_decoder)
     def inverse_transform(self, X):
-        """Return the reconstructions of codes; not with skip connections.
+        """Return the reconstructions of codes; not available with skip connections.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, as `transform` gives them.
+            Codes, as `transform` returns them.
 
         Returns
         -------
@@ -278,24 +279,9 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
         """
         return super().inverse_transform(X)
 
-    def reconstruct(self, X):
-        """Return X encoded and decoded: denoised, restored or segmented.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        X_reconstructed : ndarray of shape (n_samples, n_features)
-            In the units of the training data, those of `X_target` where there was one.
-        """
-        return super().reconstruct(X)
-
     @property
     def decoder_(self):
-        """`torch.nn.Module` from codes (float32) to X; not with skip connections."""
+        """`torch.nn.Module` from codes to X, in float32; not with skip connections."""
         check_is_fitted(self)
         _has_decoder(self)
         return super().decoder_
@@ -310,14 +296,14 @@ class ConvolutionalAutoencoder(BaseDenoisingAutoencoder):
         on_corrupted, on_rest = check_emphasis(self.emphasis)
         if on_corrupted != on_rest:
             raise ValueError(
-                "The 'emphasis' parameter weighs what a corruption changed, which with "
-                f"corruption=None is nothing. Got {self.emphasis!r}. Use (1, 1)."
+                "The 'emphasis' parameter weights the values that a corruption "
+                f"changes, but corruption=None. Got {self.emphasis!r}. Use (1, 1)."
             )
         if self.skip_connections:
             raise ValueError(
-                "With skip_connections=True the network could copy its input, and "
-                "learn nothing. Give it something to undo: a corruption, or the images "
-                "to be restored as X with X_target in fit."
+                "With skip_connections=True the network could copy its input. Use a "
+                "corruption, or pass degraded images as X and their targets as "
+                "X_target in fit."
             )
 
     def _make_corruption(self, rows):

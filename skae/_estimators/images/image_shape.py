@@ -1,4 +1,4 @@
-"""Images as flat rows: what shape they have, and what is refused."""
+"""Validation of images as flat rows, and of their shape."""
 
 import math
 
@@ -20,12 +20,12 @@ from skae._utils.validation import is_count
 def resolve_image_shape(image_shape, n_features):
     """Return (height, width, channels) of images of `n_features` values.
 
-    None is a square where `n_features` is a square number, otherwise a row of pixels.
+    None means a square if `n_features` is a square number, otherwise a row of pixels.
 
     Raises
     ------
     ValueError
-        If the parameter is no shape, or one of another number of values.
+        If the parameter is not a shape, or one with another number of values.
     """
     if image_shape is None:
         side = math.isqrt(n_features)
@@ -47,7 +47,7 @@ def resolve_image_shape(image_shape, n_features):
 
 
 def check_flat_images(X, name, whom):
-    """Refuse images that are not flat rows, and show how to make them such.
+    """Raise an error for images that are not flat rows, with code to flatten them.
 
     `X` is not validated yet; `whom` is the name of the estimator.
     """
@@ -70,12 +70,12 @@ def check_flat_images(X, name, whom):
 
 
 def _is_channels_first(shape):
-    """Whether an image has its channels first, as torch has them."""
+    """Whether the channels come first, as in torch."""
     return len(shape) == 3 and shape[0] in (1, 3, 4) and shape[2] > 4
 
 
 def _refuse_ragged(shapes, name, whom):
-    """Refuse images of different sizes, and show how to crop them to one."""
+    """Raise an error for images of different sizes, with code to crop them."""
     refuse_mixed_shapes(shapes, name, whom)
     least = tuple(map(min, zip(*shapes, strict=True)))
     then, image_shape = "", least
@@ -85,8 +85,8 @@ def _refuse_ragged(shapes, name, whom):
     sizes = " x ".join(map(spread, zip(*shapes, strict=True)))
     raise ValueError(
         f"{name} holds images of different sizes, {sizes} values, while {whom} takes "
-        "one flat row for each image, all of one size. Resize them, with Pillow or "
-        f"scikit-image say, or crop them{parameter}:\n\n"
+        "one flat row for each image, all of one size. Resize them, for example with "
+        f"Pillow or scikit-image, or crop them{parameter}:\n\n"
         f"    {crop_code(name, shapes, then)}\n\n"
         "All data of one model need the same size."
     )
@@ -98,13 +98,13 @@ def resolve_channels(channels):
     Raises
     ------
     ValueError
-        If there is none, or something else than a number of channels.
+        If there is no stage, or a value is not a positive integer.
     """
     counts = (channels,) if is_count(channels) else tuple(np.ravel(channels).tolist())
     if not counts or not all(map(is_count, counts)):
         raise ValueError(
-            "The 'channels' parameter must hold the number of channels of each stage, "
-            f"at least 1, from the image towards the code. Got {channels!r} instead."
+            "The 'channels' parameter must contain the number of channels of each "
+            f"stage, at least 1, from the image to the code. Got {channels!r} instead."
         )
     return counts
 
@@ -115,7 +115,7 @@ def resolve_kernel_size(kernel_size):
     Raises
     ------
     ValueError
-        If these are not one or two whole numbers of at least 1.
+        If the parameter is not one or two positive integers.
     """
     if is_count(kernel_size):
         return int(kernel_size), int(kernel_size)
@@ -129,9 +129,9 @@ def resolve_kernel_size(kernel_size):
 
 
 def channel_range(rows, n_channels):
-    """Return the `ColumnRange` of images of which each channel has one range.
+    """Return the `ColumnRange` of images, with one range for each channel.
 
-    Black and white are so for all pixels, whatever one pixel alone has been.
+    All pixels share black and white, whatever the range of a single pixel.
     """
     X = rows.scaling.restore(rows.x)
     values = X.reshape(-1, n_channels)

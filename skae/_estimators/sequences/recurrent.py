@@ -40,8 +40,8 @@ class PaddedLoss(Criterion):
 
     .. math:: \frac{1}{\bar p} \sum_{t \le T} \sum_j \ell(\hat x_{tj}, x_{tj})
 
-    with T the length of the row's sequence: each value counts alike, in long sequences
-    and in short ones.
+    with T the length of the row's sequence, so that each value has the same weight in
+    long and in short sequences.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class PaddedLoss(Criterion):
         """,
 )
 class RecurrentAutoencoder(BaseAutoencoder):
-    r"""Autoencoder of sequences by recurrent networks, of equal or unequal length.
+    r"""Recurrent autoencoder of sequences of equal or unequal length.
 
     The encoder reads a sequence frame by frame, and its last state gives the code; the
     decoder starts from the code and writes the sequence [1]_,
@@ -139,9 +139,9 @@ class RecurrentAutoencoder(BaseAutoencoder):
               s_t = \mathrm{cell}\big((z, c_t), s_{t-1}\big), \quad
               \hat x_t = B s_t + b, \quad s_0 = \tanh(C z + c),
 
-    with a clock :math:`c_t`. Its weights are the same at every time, and a sequence may
-    end before the others (`padding_value`). Rows are flat, as everywhere in
-    scikit-learn; `sequence_shape` says how to read them.
+    with a clock :math:`c_t`. The weights are the same at every step, and a sequence may
+    be shorter than the others (`padding_value`). Sequences are flat rows of X, as
+    everywhere in scikit-learn, and `sequence_shape` is their shape.
 
     Parameters
     ----------
@@ -153,13 +153,17 @@ class RecurrentAutoencoder(BaseAutoencoder):
 
     See Also
     --------
-    AutoencoderTransformer : Dense layers, which start from PCA.
-    ConvolutionalAutoencoder : Kernels that are the same at every place.
+    AutoencoderTransformer : Has dense layers, and starts from PCA.
+    ConvolutionalAutoencoder : Has kernels that are the same at every place.
 
     Notes
     -----
-    There is no linear path. Codes are decorrelated, as PCA's. `encoder_` and
-    `decoder_` take and give rows with NaN for padding, and with all steps.
+    There is no linear path. Codes are uncorrelated, as those of PCA.
+
+    A code does not contain the length of its sequence: `inverse_transform` and
+    `decoder_` return all steps, and `reconstruct` restores the padding of X. `encoder_`
+    expects NaN for padding. `score_samples` sums over the steps of a sequence without
+    its padding; divide by the length to compare sequences of unequal length.
 
     References
     ----------
@@ -172,7 +176,7 @@ class RecurrentAutoencoder(BaseAutoencoder):
 
     Examples
     --------
-    Sine waves of two channels, of some twenty of at most 24 steps:
+    Sine waves with two channels and 15 to 24 steps:
 
     >>> import numpy as np
     >>> from skae import RecurrentAutoencoder
@@ -267,26 +271,8 @@ class RecurrentAutoencoder(BaseAutoencoder):
         self.verbose = verbose
         self.random_state = random_state
 
-    def inverse_transform(self, X):
-        """Return the sequences that codes stand for, of full length.
-
-        A code does not tell where its sequence ended: what comes after the end is the
-        decoder's guess. `reconstruct` puts the padding back.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            Codes, as `transform` gives them.
-
-        Returns
-        -------
-        X_original : ndarray of shape (n_samples, n_features)
-            In the units of the training data.
-        """
-        return super().inverse_transform(X)
-
     def reconstruct(self, X):
-        """Return X encoded and decoded, and its padding as it was.
+        """Return X encoded and decoded, with its padding unchanged.
 
         Parameters
         ----------
@@ -304,23 +290,6 @@ class RecurrentAutoencoder(BaseAutoencoder):
         if self.padding_value is not None:
             reconstructed[np.isnan(X)] = self.padding_value
         return reconstructed
-
-    def score_samples(self, X):
-        """Return minus the squared reconstruction error of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,)
-            Summed over the steps and features that the row has, without its padding, in
-            X's units squared; the higher, the better the row is reconstructed. To
-            compare sequences of unequal length, divide by the length.
-        """
-        return super().score_samples(X)
 
     def _check_layout(self, X, name):
         check_flat_sequences(X, name, type(self).__name__, self.padding_value)

@@ -1,4 +1,4 @@
-"""Sequences as flat rows: what shape they have, where they end, what is refused."""
+"""Validation of sequences as flat rows, of their shape and of their padding."""
 
 import math
 import numbers
@@ -15,19 +15,19 @@ from skae._utils.flat_rows import (
 )
 from skae._utils.validation import is_count
 
-# Of ``frame_length="auto"`` (measured): more are slow, and not better.
+# For ``frame_length="auto"``: more frames are slower, and not better.
 _MOST_FRAMES = 32
 
 
 def resolve_sequence_shape(sequence_shape, n_features):
     """Return (n_timesteps, n_features) of sequences of `n_features` values.
 
-    None is one feature at each step.
+    None means one feature at each step.
 
     Raises
     ------
     ValueError
-        If the parameter is no shape, or one of another number of values.
+        If the parameter is not a shape, or one with another number of values.
     """
     if sequence_shape is None:
         return n_features, 1
@@ -54,7 +54,7 @@ def resolve_frame_length(frame_length, n_timesteps):
 
 
 def check_flat_sequences(X, name, whom, padding_value=None):
-    """Refuse sequences that are not flat rows, and show how to make them such.
+    """Raise an error for sequences that are not flat rows, with code to flatten them.
 
     `X` is not validated yet; `whom` is the name of the estimator, and `padding_value`
     its parameter.
