@@ -1,4 +1,4 @@
-"""What the variational autoencoders share: posterior, prior and likelihood."""
+"""The base of the variational autoencoders: posterior, prior and likelihood."""
 
 import math
 
@@ -32,7 +32,7 @@ from skae._utils.random import draw_seed
 from skae._utils.validation import check_bool, check_weights
 from skae._utils.warnings import warn_caller
 
-# Of the noise in `score_samples`: more draws begin with those of fewer.
+# Seed of the noise in `score_samples`. More draws begin with the same draws.
 _SEED_OF_DRAWS = 0
 # Variance of a code's mean above which it is active (Burda et al., 2015).
 _ACTIVE_VARIANCE = 0.01
@@ -44,14 +44,17 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
 
     # Whether `score_samples` takes y.
     _is_conditional = False
-    # The divergence from the prior is penalty enough: with decay codes are given up
-    # (measured).
+    # The divergence from the prior is penalty enough: decay makes codes collapse.
     _decay_without_path = 0.0
-    # Share of the rows on which the encoder is not told what they are given.
+    # Share of the samples whose condition is hidden from the encoder in training.
     _missing_share = 0.0
 
+    def _fit(self, X, y, **given):
+        self._check_warmup()
+        return super()._fit(X, y, **given)
+
     def score(self, X, y=None, *, sample_weight=None):
-        """Return the mean of `score_samples` over the rows of X, in nats.
+        """Return the mean of `score_samples` over the samples of X, in nats.
 
         Parameters
         ----------
@@ -64,9 +67,9 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         Returns
         -------
         score : float
-            A lower bound on the mean log likelihood (of X given y in a conditional
-            model; see `score_samples` for a y of numbers that is not given). With a
-            Gaussian likelihood and without y, to be compared with `score` of
+            A lower bound on the mean log likelihood of X, given y in a conditional
+            model (see `score_samples` for its approximation without y). With a Gaussian
+            likelihood and without y, it is comparable to `score` of
             `sklearn.decomposition.PCA`.
         """
         given = {"y": y} if self._is_conditional else {}
@@ -197,9 +200,11 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             "active_units_": int(active.sum()),
             **self._dispersion_attributes(attributes),
         }
-        if "components_" in attributes:
+        components = attributes.get("components_")
+        # Those that are kept from an earlier fit are in X's units already.
+        if components is not None and components is not vars(self).get("components_"):
             scale = float(attributes["_scaling"].scale)
-            own["components_"] = attributes["components_"] * scale
+            own["components_"] = components * scale
         return own
 
     def _dispersion_attributes(self, attributes):
@@ -215,7 +220,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         values = float(values[0]) if len(values) == 1 else values
         return {"noise_variance_": values, "dispersion_": None}
 
-    # ----- what the methods of both classes do -----------------------------
+    # ----- shared by the methods of both classes ---------------------------
 
     def _check_warmup(self):
         fitted = self.warm_start and hasattr(self, "network_")
@@ -227,13 +232,12 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             )
 
     def _warn_of_outcome(self):
-        # A model with codes to spare leaves some unused, and is none the worse.
-        # One row has no variance to tell.
+        # A model with some unused codes is not worse, and one sample has no variance.
         if self.n_samples_ > 1 and self.n_components_ > 4 * self.active_units_:
             warmup = ", or raise kl_warmup" if self.solver in OPTIMIZERS else ""
             warn_caller(
                 f"Posterior collapse: {self.n_components_ - self.active_units_} of "
-                f"{self.n_components_} components tell nothing of X "
+                f"{self.n_components_} components carry no information about X "
                 f"(kl_per_component_). Lower n_components or beta{warmup}.",
                 ConvergenceWarning,
             )
@@ -242,7 +246,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
             self._warn_of_least_noise()
 
     def _warn_of_least_noise(self):
-        """Warn where the floor of the noise costs likelihood."""
+        """Warn if the floor of the noise lowers the likelihood."""
         n_features = count_at_floor(self.network_)
         if n_features == 0:
             return
@@ -252,7 +256,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         )
         if self.noise_variance == "per_feature":
             remedy = (
-                f"That is so for {n_features} of {self.n_features_in_} features: lower "
+                f"This concerns {n_features} of {self.n_features_in_} features: lower "
                 "n_components, or use noise_variance='shared'"
             )
         warn_caller(
@@ -275,7 +279,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         def moments(encoder, decoder, x, **given):
             moments = encoder.network.posterior(encoder.scaling(x), **given)
             mean, log_variance = moments
-            # A permutation with signs, which variances do not have.
+            # The rotation is a permutation with signs, which variances do not have.
             order = encoder.head.rotate
             log_variance = order(log_variance) * order(torch.ones_like(mean))
             return torch.cat([order(mean), log_variance], dim=1)
@@ -284,7 +288,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         return torch.from_numpy(array).chunk(2, dim=1)
 
     def _bound(self, X, n_draws, **given):
-        """Return the importance-weighted bound of each row."""
+        """Return the importance-weighted bound of each sample."""
         codec = self._codec_for()
         rng = np.random.RandomState(_SEED_OF_DRAWS)
         draws = torch.from_numpy(rng.standard_normal((n_draws, codec.n_components)))
@@ -292,7 +296,7 @@ class BaseVariationalAutoencoder(BaseAutoencoder):
         return codec.map(bound, 1, X, **given)[:, 0]
 
     def _sample(self, n_samples, random_state, noise, **given):
-        """Draw rows from the prior and, with `noise`, from the likelihood."""
+        """Draw samples from the prior and, with `noise`, from the likelihood."""
         check_bool(noise, "noise")
         codec = self._codec_for()
         rng = np.random.RandomState(draw_seed(random_state))

@@ -26,18 +26,18 @@ from skae._utils.validation import check_at_least, check_codes
 )
 @fill_methods
 class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
-    r"""Variational autoencoder of X given y: generates rows of a chosen class.
+    r"""Variational autoencoder of X given y, which generates samples of a chosen class.
 
-    A row x has a code z with the prior N(0, I) and, given z and its class or target y,
-    the distribution `likelihood` whose mean the decoder gives. Training maximizes the
-    evidence lower bound on the conditional log likelihood [1]_
+    The code z of a sample x has the prior N(0, I). Given z and its class or target y, x
+    has the distribution `likelihood`, whose mean is the output of the decoder. Training
+    maximizes the evidence lower bound on the conditional log likelihood [1]_
 
     .. math:: \log p(x | y) \ge E_{q(z|x,y)}[\log p(x | z, y)]
               - \beta \, KL\big(q(z | x, y) \,\|\, N(0, I)\big).
 
-    What y tells need not be in the code: z holds what is left, such as the style of a
-    written digit. The encoder takes y too, but learns to do without it on a tenth of
-    the rows, on which y is replaced by a token of its own: so `transform` needs no y.
+    The code need not encode y; it captures the remaining variation, such as the style
+    of a handwritten digit. The encoder receives y, too, but for a tenth of the samples
+    in training y is replaced by a token, so that `transform` does not require y.
 
     Parameters
     ----------
@@ -49,14 +49,15 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
 
     See Also
     --------
-    VAETransformer : Without y.
+    VAETransformer : Does not use y.
 
     Notes
     -----
-    scikit-learn's `type_of_target` decides what y is: class labels of any type, or
-    numbers, in one or several columns. Floats that are whole numbers are labels, too.
-    `explained_variance_`, its ratio, `active_units_` and the order of the codes are of
-    ``transform(X)``, without y; `kl_per_component_` and the losses are given y.
+    scikit-learn's `type_of_target` decides whether y contains class labels, of any
+    type, or numbers, in one or several columns. Floats that are whole numbers are
+    labels, too. `explained_variance_`, its ratio, `active_units_` and the order of the
+    codes describe ``transform(X)``, without y; `kl_per_component_` and the losses are
+    conditional on y.
 
     References
     ----------
@@ -179,9 +180,8 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
         ------
         ValueError
             If y is missing, if data or parameters are invalid, or if the loss is not
-            finite before anything good was reached.
+            finite before any epoch improved on the start.
         """
-        self._check_warmup()
         return self._fit(
             X,
             y,
@@ -206,8 +206,8 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
         Returns
         -------
         codes : ndarray of shape (n_samples, n_components)
-            As ``transform(X)`` gives them, so that a Pipeline sees the same codes in
-            training as later, when y is not known.
+            The output of ``transform(X)``, so that the steps after it in a Pipeline
+            receive the same codes in training as later, when y is not known.
         """
         return self.fit(X, y, **fit_params).transform(X)
 
@@ -216,9 +216,10 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
     def partial_fit(self, X, y, *, classes=None, sample_weight=None):
         """Take one epoch over X and y at the initial learning rate.
 
-        The first call fixes the classes. Centering, scales and order of the components
-        are found anew from all samples while these are fewer than 100, or than four per
-        component. `explained_variance_` and the like describe the last call's samples.
+        The first call fixes the classes. Center, scales and order of the components are
+        estimated again from all samples while there are fewer than 100, or than four
+        per component. Attributes that are measured on samples, such as
+        `explained_variance_`, describe the samples of the last call.
 
         Parameters
         ----------
@@ -245,7 +246,7 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
         X : array-like of shape (n_samples, n_features)
             Data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Their targets, if they are known; one label or number goes for all rows.
+            Their targets, if they are known: one for each sample, or one for all.
 
         Returns
         -------
@@ -256,14 +257,14 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
         return codec.encode(X, **self._given(y, len(X)))
 
     def inverse_transform(self, X, y=None):
-        """Return the means of rows with given codes and targets.
+        """Return the means of samples with the given codes and targets.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, as `transform` gives them.
+            Codes, as `transform` returns them.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets; one label or number goes for all rows. It has to be given.
+            Required: one target for each sample, or one for all.
 
         Returns
         -------
@@ -282,7 +283,7 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
         X : array-like of shape (n_samples, n_features)
             Data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets; one label or number goes for all rows. It has to be given.
+            Required: one target for each sample, or one for all.
 
         Returns
         -------
@@ -306,7 +307,7 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
         Returns
         -------
         mean : ndarray of shape (n_samples, n_components)
-            What `transform` gives.
+            The output of ``transform(X, y)``.
         std : ndarray of shape (n_samples, n_components)
             Standard deviations of the normal posterior q(z | x, y).
         """
@@ -314,19 +315,19 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
         return self._posterior_of(X, **self._given(y, len(X)))
 
     def sample(self, n_samples=None, *, y=None, random_state=None, noise=True):
-        """Draw rows of given targets: codes from N(0, I), then rows given both.
+        """Draw samples of given targets: codes from N(0, I), then samples given both.
 
         Parameters
         ----------
         n_samples : int, default=None
-            Number of rows; None stands for one for each y.
+            Number of samples; None means one for each y.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their targets; one label or number goes for all rows. It has to be given.
+            Required: one target for each sample, or one for all.
         random_state : int, RandomState instance or None, default=None
-            An int gives the same rows in each call.
+            Pass an int for the same samples in each call.
         noise : bool, default=True
-            Whether to draw from the likelihood; otherwise its mean is returned, for
-            images the usual choice.
+            Whether to draw from the likelihood. Otherwise its mean is returned, which
+            is the usual choice for images.
 
         Returns
         -------
@@ -339,11 +340,12 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
         return self._sample(len(given["condition"]), random_state, noise, **given)
 
     def score_samples(self, X, *, y=None, n_draws=16):
-        """Return a lower bound on the log likelihood of each row, in nats.
+        """Return a lower bound on the log likelihood of each sample, in nats.
 
-        Without y it is of the mixture over the labels and their shares of the training
-        rows. Of more than 32 different numbers, or combinations of labels, 32 stand for
-        all, which is an approximation and no bound.
+        Without y, it bounds the likelihood of the mixture over the labels, weighted by
+        their shares of the training samples. If there are more than 32 different
+        numbers, or combinations of labels, 32 of them represent all: this is an
+        approximation, and not a bound.
 
         Parameters
         ----------
@@ -352,13 +354,13 @@ class ConditionalVAE(ConditionedMixin, BaseVariationalAutoencoder):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Targets.
         n_draws : int, default=16
-            Draws of each row's code, the same for all rows and calls: the more, the
-            tighter is the bound.
+            Number of draws of each sample's code, the same for all samples and calls.
+            The bound becomes tighter with more draws.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Of log p(x | y), or of log p(x), in nats of X's own units.
+            Bounds on log p(x | y), or on log p(x), in nats of X's units.
         """
         check_at_least(n_draws, 1, "n_draws")
         X = self._check_rows(X)

@@ -1,4 +1,4 @@
-"""What a conditional model is given beside X: y as columns of numbers."""
+"""The condition of a conditional model: y encoded as columns of numbers."""
 
 import copy
 import numbers
@@ -20,10 +20,10 @@ _REMEDY = "If y is a quantity, pass numbers to fit that are not all whole, as y 
 
 
 class Conditions:
-    """The columns that stand for y: one for each class, or standardized numbers.
+    """The encoding of y: one column for each class, or standardized numbers.
 
-    `type_of_target` of scikit-learn decides: of discrete targets each column of y is
-    one of labels, of continuous targets and of indicators one of numbers.
+    scikit-learn's `type_of_target` decides: columns of discrete targets contain labels,
+    and columns of continuous targets and of indicators contain numbers.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ class Conditions:
         self.support, self.shares = self._summarise(encoded, weight)
 
     def encode(self, y, n_rows, name):
-        """Return columns of shape (n_rows, n_columns); one y goes for all rows.
+        """Return columns of shape (n_rows, n_columns); a single y is repeated.
 
-        Without a number of rows there is one for each target.
+        If `n_rows` is None, there is one row for each target.
         """
         target = self._target(y, name)
         columns = _columns(target)
@@ -83,7 +83,7 @@ class Conditions:
         return np.repeat(encoded, n_rows, axis=0) if len(target) == 1 else encoded
 
     def encode_each(self, y, n_rows, name, weight=None):
-        """Return columns, each row's of its own target; zeros for a weight of zero."""
+        """Return columns with one target per row, zeros for rows of weight zero."""
         target = self._target(y, name)
         check_consistent_length(range(n_rows), target)
         present = np.ones(n_rows, dtype=bool) if weight is None else weight > 0
@@ -92,9 +92,9 @@ class Conditions:
         return encoded
 
     def refit(self, encoded, weight=None):
-        """Return the conditions of these columns, and the columns as they encode them.
+        """Return the conditions fitted to encoded columns, and their new encoding.
 
-        Classes stay as they are; means, scales and shares are those of the columns.
+        Classes are kept; means, scales and shares are estimated from the columns.
         """
         refitted = copy.copy(self)
         if self.classes is None:
@@ -106,14 +106,14 @@ class Conditions:
 
     @property
     def labels(self):
-        """The labels of y's column, a list of them for several, None for numbers."""
+        """The labels of y, a list of them for several columns, None for numbers."""
         is_one = self.classes is not None and len(self.classes) == 1
         return self.classes[0] if is_one else self.classes
 
     def given(self, y, n_rows, method=None):
-        """Return the network's keyword for y: none without y, unless a method needs it.
+        """Return the network's keyword argument for y, empty without y.
 
-        One y goes for all rows; `n_rows` may be None for one row for each.
+        A single y is repeated; if `n_rows` is None, there is one row for each y.
 
         Raises
         ------
@@ -173,7 +173,7 @@ class Conditions:
 
 
 class ConditionedMixin:
-    """The methods of a model that is given y; `_conditions` encodes it."""
+    """Methods of a model that is conditional on y, which `_conditions` encodes."""
 
     def _condition(self, y, X, name, *, reset, classes=None, weight=None):
         if y is None:
@@ -189,7 +189,7 @@ class ConditionedMixin:
         return self._conditions.encode_each(y, len(X), name, weight)
 
     def _given(self, y, n_rows, method=None):
-        """Return y as the network's keyword; `method` names one that needs it."""
+        """Return the network's keyword argument for y, which `method` requires."""
         self._codec_for()
         return self._conditions.given(y, n_rows, method)
 

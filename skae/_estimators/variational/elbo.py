@@ -162,7 +162,7 @@ def _posterior(network, rows, generator, missing_share):
 
 
 def _hidden_in_part(condition, generator, missing_share):
-    """Return the condition with a share of the rows that the encoder is not told."""
+    """Return the condition, hidden from the encoder for a share of the rows."""
     if condition is None or missing_share == 0:
         return condition
     chance = torch.full_like(condition[:, :1], missing_share)

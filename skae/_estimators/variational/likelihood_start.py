@@ -1,4 +1,4 @@
-"""What a likelihood begins with: closed forms around the linear path, or the means."""
+"""Initial parameters of a likelihood, from the linear path or from the means."""
 
 import math
 
@@ -7,17 +7,17 @@ import torch
 
 from skae._networks.variational import LEAST_NOISE
 
-# Least noise of a feature before training without a linear path, in units of the data's
-# variance: outputs begin as large as that.
+# Smallest noise of a feature before training without a linear path, in units of the
+# variance of the data: the initial outputs are as large as that.
 _LEAST_WITHOUT_PATH = 0.03
-# The rows are read in parts.
+# Rows that are processed at once.
 _PART = 1024
 
 
 def set_noise(network, rows, linear_map):
     """Set the variance of the Gaussian likelihood to that of the start.
 
-    That is the linear path's or, without one, that of predicting the mean.
+    It is the residual variance of the linear path or, without one, of the mean.
     """
     if len(network.raw_dispersion) == 1:
         noise = 1.0 if linear_map is None else linear_map.noise_variance
@@ -25,7 +25,7 @@ def set_noise(network, rows, linear_map):
         return
     variances = np.average(np.square(rows.x.numpy()), axis=0, weights=rows.weight)
     variances = variances.astype(np.float64)
-    # Of a constant feature nothing shows how far below its start the noise may go.
+    # The data do not determine a floor of the noise of a constant feature.
     count = len(rows.data) if rows.weight is None else rows.weight.sum()
     constant = max(1 / count, 2 * LEAST_NOISE * len(variances))
     constant *= variances.mean() or 1.0
@@ -39,8 +39,8 @@ def set_noise(network, rows, linear_map):
 def count_at_floor(network):
     """Return how many variances of a Gaussian likelihood are at their floors.
 
-    Those of constant features, whose likelihood has no bound, do not count: their floor
-    is above that of any other.
+    Constant features, whose likelihood is unbounded, do not count: their floor is above
+    that of all other features.
     """
     if network.likelihood != "gaussian" or not network.learn_dispersion:
         return 0

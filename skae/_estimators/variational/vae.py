@@ -3,9 +3,7 @@
 from collections.abc import Sized
 
 import numpy as np
-from sklearn.utils.metaestimators import available_if
 
-from skae._estimators.base.autoencoder import solver_is_stochastic
 from skae._estimators.variational.base import (
     BaseVariationalAutoencoder,
 )
@@ -15,7 +13,6 @@ from skae._networks.variational import LEAST_NOISE
 from skae._parameters import shared, variational
 from skae._parameters.document import document
 from skae._parameters.methods import fill_methods
-from skae._utils.sklearn_compat import fit_context
 from skae._utils.validation import check_at_least
 
 
@@ -26,18 +23,18 @@ from skae._utils.validation import check_at_least
 )
 @fill_methods
 class VAETransformer(BaseVariationalAutoencoder):
-    r"""Variational autoencoder: codes with a prior, rows with a likelihood.
+    r"""Variational autoencoder: codes have a prior, and samples have a likelihood.
 
-    A row x has a code z with the prior N(0, I) and, given z, the distribution
-    `likelihood` whose mean the decoder gives. The encoder gives the normal posterior
-    :math:`q(z | x) = N(\mu(x), \mathrm{diag}\, \sigma^2(x))`. Training maximizes the
-    evidence lower bound on the log likelihood [1]_
+    The code z of a sample x has the prior N(0, I). Given z, x has the distribution
+    `likelihood`, whose mean is the output of the decoder. The encoder computes the
+    normal posterior :math:`q(z | x) = N(\mu(x), \mathrm{diag}\, \sigma^2(x))`. Training
+    maximizes the evidence lower bound on the log likelihood [1]_
 
     .. math:: \log p(x) \ge E_{q(z|x)}[\log p(x | z)]
               - \beta \, KL\big(q(z | x) \,\|\, N(0, I)\big),
 
-    with beta = 1; larger values press the codes towards independence [2]_.
-    `transform` gives the means of the codes; `sample` draws new rows.
+    with beta = 1; larger values make the codes more independent [2]_. `transform`
+    returns the means of the codes, and `sample` draws new samples.
 
     Parameters
     ----------
@@ -49,18 +46,24 @@ class VAETransformer(BaseVariationalAutoencoder):
 
     See Also
     --------
-    ConditionalVAE : Generates rows of a chosen class.
-    AutoencoderTransformer : Codes without a distribution.
-    sklearn.decomposition.FactorAnalysis : Linear, with a variance for each feature.
+    ConditionalVAE : Generates samples of a chosen class.
+    AutoencoderTransformer : Has codes without a distribution.
+    sklearn.decomposition.FactorAnalysis : Is linear, with a variance for each feature.
 
     Notes
     -----
-    Losses and scores are in nats of X's own density: minus `score` of rows is their
-    loss (with ``beta=1``), and for a Gaussian likelihood `score` can be compared with
-    that of `sklearn.decomposition.PCA`: the linear path is probabilistic PCA [4]_, and
-    `score_samples` an importance-weighted bound [3]_. Codes are in the order of
-    decreasing variance of their means, which for components that tell nothing of X is
-    zero.
+    X must be in [0, 1] for the likelihood 'bernoulli', and not negative for counts.
+
+    Losses and scores are in nats of the density of X: with ``beta=1`` the loss of
+    samples is minus their `score`. For a Gaussian likelihood `score` can be compared
+    with that of `sklearn.decomposition.PCA`: the linear path is probabilistic PCA [4]_,
+    and `score_samples` is an importance-weighted bound [3]_. Codes are sorted by the
+    variance of their means, which is zero for components that carry no information
+    about X.
+
+    After `partial_fit`, attributes that are measured on samples, such as
+    `explained_variance_` and `kl_per_component_`, describe the samples of the last
+    call.
 
     References
     ----------
@@ -156,61 +159,6 @@ class VAETransformer(BaseVariationalAutoencoder):
         self.verbose = verbose
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, X_val=None, sample_weight=None, sample_weight_val=None):
-        """Fit the autoencoder to X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data: in [0, 1] for 'bernoulli', not negative for counts.
-        y : Ignored
-            Present for API consistency.
-        {X_val}
-        {sample_weight}
-        {sample_weight_val}
-
-        Returns
-        -------
-        {fit_returns}
-
-        Raises
-        ------
-        {fit_raises}
-        """
-        self._check_warmup()
-        return self._fit(
-            X,
-            y,
-            X_val=X_val,
-            sample_weight=sample_weight,
-            sample_weight_val=sample_weight_val,
-        )
-
-    @available_if(solver_is_stochastic)
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, *, sample_weight=None):
-        """Take one epoch over X at the initial learning rate.
-
-        {partial_fit}
-        The noise is learned in later calls as well. Attributes that are measured on
-        samples, such as `explained_variance_` and `kl_per_component_`, describe the
-        samples of the last call.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            A batch of training data.
-        y : Ignored
-            Present for API consistency.
-        {batch_weight}
-
-        Returns
-        -------
-        {partial_fit_returns}
-        """
-        return self._fit_one_epoch(X, y, sample_weight=sample_weight)
-
     def posterior(self, X):
         """Return means and standard deviations of the codes of X.
 
@@ -222,24 +170,24 @@ class VAETransformer(BaseVariationalAutoencoder):
         Returns
         -------
         mean : ndarray of shape (n_samples, n_components)
-            What `transform` gives.
+            The output of `transform`.
         std : ndarray of shape (n_samples, n_components)
             Standard deviations of the normal posterior q(z | x).
         """
         return self._posterior_of(self._check_rows(X))
 
     def sample(self, n_samples=1, *, random_state=None, noise=True):
-        """Draw rows from the model: codes from N(0, I), then rows given the codes.
+        """Draw samples from the model: codes from N(0, I), then samples given codes.
 
         Parameters
         ----------
         n_samples : int, default=1
-            Number of rows.
+            Number of samples.
         random_state : int, RandomState instance or None, default=None
-            An int gives the same rows in each call.
+            Pass an int for the same samples in each call.
         noise : bool, default=True
-            Whether to draw from the likelihood; otherwise its mean is returned, for
-            images the usual choice.
+            Whether to draw from the likelihood. Otherwise its mean is returned, which
+            is the usual choice for images.
 
         Returns
         -------
@@ -250,22 +198,22 @@ class VAETransformer(BaseVariationalAutoencoder):
         return self._sample(n_samples, random_state, noise)
 
     def score_samples(self, X, *, n_draws=16):
-        r"""Return a lower bound on the log likelihood of each row, in nats.
+        r"""Return a lower bound on the log likelihood of each sample, in nats.
 
         .. math:: \log \frac{1}{S} \sum_{s=1}^S \frac{p(x | z_s) \, p(z_s)}{q(z_s | x)},
                   \quad z_s \sim q(z | x),
 
-        the importance-weighted bound, which in expectation grows with the number
-        of draws S towards log p(x). The draws are the same for all rows and calls.
-        Values outside the likelihood's domain count as the nearest inside it.
+        the importance-weighted bound, whose expectation increases with the number of
+        draws S towards log p(x). All samples and calls use the same draws. Values
+        outside the domain of the likelihood are clipped to it.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Data.
         n_draws : int, default=16
-            S. The draws are shared by all rows, so that few leave an error in the
-            mean, too; papers report 5000 as the log likelihood.
+            S. With few draws their mean has an error as well, because all samples
+            share them. Papers report 5000 draws as the log likelihood.
 
         Returns
         -------
@@ -283,7 +231,7 @@ class VAETransformer(BaseVariationalAutoencoder):
                 n_components,
                 rows.weight,
                 floor=LEAST_NOISE,
-                # Of few counts the logarithms have much noise to be fitted.
+                # The logarithms of small counts have much noise that could be fitted.
                 only_evident=self._link() == "exp",
             )
         log_noise = self._log_noise_in(rows.scaling)
@@ -301,7 +249,7 @@ class VAETransformer(BaseVariationalAutoencoder):
     def _has_noise_of_features(self):
         """Whether the linear path is factor analysis.
 
-        Logarithms of counts have a noise that depends on the rate.
+        The noise of logarithms of counts depends on the rate.
         """
         if self.likelihood == "gaussian":
             return self.noise_variance == "per_feature"
