@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skae._estimators.variational.conditions import Conditions
+from skae._estimators.variational.conditions import ConditionEncoder
 
 LABELS = {
     "int": np.array([3, 1, 2, 1]),
@@ -29,7 +29,7 @@ LABELS = {
 
 @pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
 def test_labels_have_a_column_each(y):
-    conditions = Conditions(y)
+    conditions = ConditionEncoder(y)
     values = np.asarray(y).ravel()
     classes = np.unique(values)
     assert_array_equal(conditions.labels, classes)
@@ -40,7 +40,7 @@ def test_labels_have_a_column_each(y):
 
 @pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
 def test_one_label_goes_for_all_rows(y):
-    conditions = Conditions(y)
+    conditions = ConditionEncoder(y)
     label = conditions.labels[-1]
     if not np.isscalar(label):  # an interval
         label = np.array([label], dtype=object)
@@ -50,7 +50,7 @@ def test_one_label_goes_for_all_rows(y):
 
 def test_several_columns_of_labels_of_different_types():
     y = pd.DataFrame({"digit": [3, 1, 3], "style": ["bold", "thin", "thin"]})
-    conditions = Conditions(y)
+    conditions = ConditionEncoder(y)
     assert_array_equal(conditions.labels[0], [1, 3])
     assert_array_equal(conditions.labels[1], ["bold", "thin"])
     assert_array_equal(
@@ -61,7 +61,7 @@ def test_several_columns_of_labels_of_different_types():
 
 
 def test_lists_keep_the_types_of_their_labels():
-    conditions = Conditions([["bold", 3], ["thin", 1], ["thin", 3]])
+    conditions = ConditionEncoder([["bold", 3], ["thin", 1], ["thin", 3]])
     assert_array_equal(conditions.labels[0], ["bold", "thin"])
     assert_array_equal(conditions.labels[1], [1, 3])
     assert_array_equal(conditions.encode(["bold", 3], 2, "y"), [[1, 0, 0, 1]] * 2)
@@ -72,14 +72,16 @@ def test_lists_keep_the_types_of_their_labels():
     "scalar", [0.5, np.float32(0.5), np.array(0.5), torch.tensor(0.5), Fraction(1, 2)]
 )
 def test_scalars_of_every_kind(scalar):
-    assert_array_equal(Conditions([0.5, 2.5]).encode(scalar, 2, "y"), [[-1], [-1]])
+    assert_array_equal(
+        ConditionEncoder([0.5, 2.5]).encode(scalar, 2, "y"), [[-1], [-1]]
+    )
 
 
 @pytest.mark.parametrize("dtype", [int, float, object])
 def test_many_whole_numbers_may_be_no_labels(dtype):
     y = np.arange(100).astype(dtype)
     with pytest.warns(UserWarning, match=r"y has 100 .* in 100 rows.*as y / 10\.$"):
-        Conditions(y)
+        ConditionEncoder(y)
 
 
 @pytest.mark.parametrize(
@@ -95,13 +97,13 @@ def test_many_whole_numbers_may_be_no_labels(dtype):
 def test_other_targets_are_taken_without_a_word(y, classes):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Conditions(y, classes)
+        ConditionEncoder(y, classes)
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_numbers_are_standardised(n_outputs):
     y = np.random.RandomState(0).normal(5, 3, size=(50, n_outputs))
-    conditions = Conditions(y)
+    conditions = ConditionEncoder(y)
     assert conditions.labels is None
     encoded = conditions.encode(y, 50, "y")
     assert_allclose(encoded.mean(axis=0), 0, atol=1e-12)
@@ -111,19 +113,21 @@ def test_numbers_are_standardised(n_outputs):
 
 def test_indicators_are_numbers():
     y = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0]])
-    conditions = Conditions(y)
+    conditions = ConditionEncoder(y)
     assert conditions.labels is None
     assert conditions.n_columns == 3
 
 
 def test_a_number_that_never_changes_is_no_condition():
-    assert_array_equal(Conditions(np.full(4, 0.5)).encode(0.5, 2, "y"), [[0], [0]])
+    assert_array_equal(
+        ConditionEncoder(np.full(4, 0.5)).encode(0.5, 2, "y"), [[0], [0]]
+    )
 
 
 @pytest.mark.parametrize("y", [[3, 1, 2, 1], [0.5, 1.5, 2.5, 1.5]])
 def test_weights_are_repetitions(y):
-    weighted = Conditions(np.array(y), weight=np.array([2.0, 1.0, 0.0, 1.0]))
-    repeated = Conditions(np.array([y[0], y[0], y[1], y[3]]))
+    weighted = ConditionEncoder(np.array(y), weight=np.array([2.0, 1.0, 0.0, 1.0]))
+    repeated = ConditionEncoder(np.array([y[0], y[0], y[1], y[3]]))
     assert_array_equal(weighted.labels, repeated.labels)
     assert_allclose(weighted.support, repeated.support)
     assert_allclose(weighted.shares, repeated.shares)
@@ -131,27 +135,27 @@ def test_weights_are_repetitions(y):
 
 
 def test_rows_of_weight_zero_may_have_any_label():
-    conditions = Conditions(np.array(["a", "b"]))
+    conditions = ConditionEncoder(np.array(["a", "b"]))
     encoded = conditions.encode_each(["b", "x", "a"], 3, "y", np.array([2.0, 0, 1]))
     assert_array_equal(encoded, [[0, 1], [0, 0], [1, 0]])
 
 
 @pytest.mark.parametrize("y", [["a"], ["a", "b"], "a"])
 def test_of_each_row_there_is_one_target(y):
-    conditions = Conditions(np.array(["a", "b"]))
+    conditions = ConditionEncoder(np.array(["a", "b"]))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         conditions.encode_each(y, 3, "y")
 
 
 def test_support_holds_the_classes_and_their_shares():
-    conditions = Conditions(np.array(["b", "a", "b", "b"]))
+    conditions = ConditionEncoder(np.array(["b", "a", "b", "b"]))
     assert_array_equal(conditions.support, [[1, 0], [0, 1]])
     assert_allclose(conditions.shares, [0.25, 0.75])
 
 
 def test_support_of_numbers_has_their_moments():
     y = np.random.RandomState(0).normal(3, 2, size=5000)
-    conditions = Conditions(y)
+    conditions = ConditionEncoder(y)
     assert len(conditions.support) == len(conditions.shares) == 32
     assert_allclose(conditions.shares.sum(), 1)
     assert_allclose(conditions.shares @ conditions.support, 0, atol=0.02)
@@ -159,16 +163,16 @@ def test_support_of_numbers_has_their_moments():
 
 
 def test_given_classes_may_be_more_than_those_seen():
-    conditions = Conditions(np.array([1, 2]), classes=[3, 1, 2])
+    conditions = ConditionEncoder(np.array([1, 2]), classes=[3, 1, 2])
     assert_array_equal(conditions.labels, [1, 2, 3])
     assert_array_equal(conditions.encode(3, 1, "y"), [[0, 0, 1]])
     conditions.check_same_classes([1, 2, 3])
     with pytest.raises(ValueError, match="not those of the first call"):
         conditions.check_same_classes([1, 2])
-    two = Conditions(np.array([[1, 5], [2, 7]]), classes=[[1, 2], [5, 6, 7]])
+    two = ConditionEncoder(np.array([[1, 5], [2, 7]]), classes=[[1, 2], [5, 6, 7]])
     assert two.n_columns == 5
     with pytest.raises(ValueError, match="a list of 2 arrays"):
-        Conditions(np.array([[1, 5], [2, 7]]), classes=[[1, 2]])
+        ConditionEncoder(np.array([[1, 5], [2, 7]]), classes=[[1, 2]])
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,7 @@ def test_given_classes_may_be_more_than_those_seen():
 )
 def test_what_is_no_target(y, message):
     with pytest.raises(ValueError, match=message):
-        Conditions(y)
+        ConditionEncoder(y)
 
 
 @pytest.mark.parametrize(
@@ -204,4 +208,4 @@ def test_what_is_no_target(y, message):
 )
 def test_targets_that_do_not_go_with_those_of_fit(fitted, y, message):
     with pytest.raises(ValueError, match=message):
-        Conditions(np.array(fitted)).encode(y, 3, "y")
+        ConditionEncoder(np.array(fitted)).encode(y, 3, "y")

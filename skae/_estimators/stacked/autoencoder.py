@@ -37,17 +37,17 @@ from skae._utils.threads import limit_threads
         """,
 )
 class StackedAutoencoder(BaseAutoencoder):
-    r"""Deep autoencoder whose layers are first trained one by one.
+    r"""Deep autoencoder whose layers are pretrained one by one.
 
-    Layer by layer, from the input on, a small model learns to restore the codes of the
-    layers below: a denoising autoencoder [2]_ or a restricted Boltzmann machine. The
-    stack is then *unrolled*: the encoder takes the layers' weights and the decoder,
-    its mirror image, their transposes,
+    Layer by layer, from the input on, a denoising autoencoder [2]_ or a restricted
+    Boltzmann machine learns to reconstruct the codes of the layers below. The stack is
+    then *unrolled*: the encoder takes the weights of the layers, and the decoder, which
+    mirrors it, their transposes,
 
     .. math:: h_i = \phi(W_i h_{i-1} + b_i), \qquad
               \hat h_{i-1} = \phi(W_i^T \hat h_i + c_i),
 
-    and all of them are fine-tuned together to reconstruct the rows [1]_. The code
+    and all layers are fine-tuned together to reconstruct the samples [1]_. The code
     layer in the middle is linear.
 
     Parameters
@@ -60,17 +60,17 @@ class StackedAutoencoder(BaseAutoencoder):
 
     See Also
     --------
-    AutoencoderTransformer : Starts from PCA instead, which needs no pretraining.
-    DenoisingAutoencoder : All layers learn to undo one corruption together.
-    StackedDAEClassifier : The encoder of such a stack, fine-tuned to predict classes.
-    sklearn.neural_network.BernoulliRBM : One machine, as a transformer.
+    AutoencoderTransformer : Starts from PCA, which needs no pretraining.
+    DenoisingAutoencoder : Trains all layers together to undo one corruption.
+    StackedDAEClassifier : Fine-tunes the encoder of such a stack to predict classes.
+    sklearn.neural_network.BernoulliRBM : Is one machine, as a transformer.
 
     Notes
     -----
-    Corruption is there while a layer is trained; the weights then take what a clean
-    row has more of into account, and no corruption is left in the fine-tuning. With
-    ``pretraining="rbm"`` and ``activation="logistic"`` this is the network of [1]_;
-    ``loss="log_loss"`` is theirs, too.
+    The input of a layer is corrupted only while it is pretrained; its weights are then
+    scaled for clean input, and the fine-tuning has no corruption. With
+    ``pretraining="rbm"``, ``activation="logistic"`` and ``loss="log_loss"`` this is the
+    model of [1]_.
 
     References
     ----------
@@ -222,9 +222,9 @@ class StackedAutoencoder(BaseAutoencoder):
     def _check_tied(self):
         if self.tied_weights and self.pretraining == "rbm":
             raise ValueError(
-                "tied_weights=True shares weights between layers that take and give "
-                "values in the same units, which those of pretraining='rbm' are not. "
-                "Use tied_weights=False: the decoder still begins as the transpose."
+                "tied_weights=True is not available with pretraining='rbm', whose "
+                "layers have inputs and outputs in different units. Use "
+                "tied_weights=False: the decoder still starts as the transpose."
             )
 
 

@@ -13,20 +13,20 @@ from skae._parameters.document import document
     prediction.ATTRIBUTES,
 )
 class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
-    r"""Classifier whose layers first learn to restore their corrupted input.
+    r"""Classifier whose layers are pretrained as denoising autoencoders.
 
     Layer by layer, from the input on, a denoising autoencoder is trained on the clean
-    codes of the layers below and its encoder becomes the next hidden layer,
+    codes of the layers below, and its encoder becomes the next hidden layer,
 
     .. math:: h_0 = x, \qquad
               \min_{W_i, b_i, c_i} \; E \, \big\| W_i^T
               \phi(W_i \tilde h_{i-1} + b_i) + c_i - h_{i-1} \big\|^2, \qquad
               h_i = \phi(W_i h_{i-1} + b_i),
 
-    where the input is corrupted only while its own layer is trained. A softmax layer
-    on the last one and everything below it are then trained together to predict the
-    labels, with dropout and early stopping [1]_ [2]_. Rows without labels, which are
-    often the most, take part in the first step.
+    where the input of a layer is corrupted only while this layer is trained. All layers
+    and a softmax layer on top are then trained together to predict the labels, with
+    dropout and early stopping [1]_ [2]_. Unlabeled samples, often the majority, are
+    used in the pretraining.
 
     Parameters
     ----------
@@ -38,16 +38,15 @@ class StackedDAEClassifier(ClassifierOutputs, BaseStackedDAE):
 
     See Also
     --------
-    StackedDAERegressor : The same for quantities.
-    DenoisingAutoencoder : One such autoencoder, as a transformer.
-    sklearn.neural_network.MLPClassifier : Without pretraining and dropout.
+    StackedDAERegressor : Predicts quantities.
+    DenoisingAutoencoder : Is one such autoencoder, as a transformer.
+    sklearn.neural_network.MLPClassifier : Has neither pretraining nor dropout.
 
     Notes
     -----
-    The rows are centered and divided by one number for all columns: bring columns in
-    different units to one scale before, with a `StandardScaler`, say. Whether
-    pretraining pays depends on how many rows have labels: with few it decides, with
-    many it changes little.
+    X is centered and divided by one number for all columns: scale columns in different
+    units before, for example with a `StandardScaler`. Pretraining helps if few samples
+    have labels, and changes little if many have.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What the stacked classifier and regressor share: layers pretrained greedily."""
+"""The base of the stacked classifier and regressor: greedy pretraining."""
 
 from abc import ABCMeta
 
@@ -29,8 +29,8 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
         sizes = check_hidden_layer_sizes(self.hidden_layer_sizes)
         if not sizes:
             raise ValueError(
-                "The 'hidden_layer_sizes' parameter must name one width or more, from "
-                "the input on: the last hidden layer is the code. Got "
+                "The 'hidden_layer_sizes' parameter must contain at least one width, "
+                "from the input on: the last hidden layer is the code. Got "
                 f"{self.hidden_layer_sizes!r} instead."
             )
         return sizes

@@ -12,15 +12,15 @@ from skae._parameters.document import document
     prediction.ATTRIBUTES,
 )
 class StackedDAERegressor(RegressorOutputs, BaseStackedDAE):
-    r"""Regressor whose layers first learn to restore their corrupted input.
+    r"""Regressor whose layers are pretrained as denoising autoencoders.
 
-    The network is that of `StackedDAEClassifier`: hidden layers pretrained one by
-    one as denoising autoencoders [1]_, here below an affine layer that predicts one
-    or several quantities,
+    As in `StackedDAEClassifier`, the hidden layers are pretrained one by one as
+    denoising autoencoders [1]_. An affine layer on top predicts one or several
+    quantities,
 
     .. math:: \hat y = V h_m + v, \qquad h_i = \phi(W_i h_{i-1} + b_i), \quad h_0 = x,
 
-    and everything is then trained together to lower the loss of y's residuals.
+    and all layers are then trained together to minimize the loss of the residuals of y.
 
     Parameters
     ----------
@@ -32,15 +32,14 @@ class StackedDAERegressor(RegressorOutputs, BaseStackedDAE):
 
     See Also
     --------
-    StackedDAEClassifier : The same for labels.
-    sklearn.neural_network.MLPRegressor : Without pretraining and dropout.
+    StackedDAEClassifier : Predicts labels.
+    sklearn.neural_network.MLPRegressor : Has neither pretraining nor dropout.
 
     Notes
     -----
-    The rows are centered and divided by one number for all columns: bring columns in
-    different units to one scale before, with a `StandardScaler`, say. Whether
-    pretraining pays depends on how many rows have labels: with few it decides, with
-    many it changes little.
+    X is centered and divided by one number for all columns: scale columns in different
+    units before, for example with a `StandardScaler`. Pretraining helps if few samples
+    have labels, and changes little if many have.
 
     References
     ----------

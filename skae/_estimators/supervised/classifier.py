@@ -13,18 +13,17 @@ from skae._parameters.document import document
     prediction.ATTRIBUTES,
 )
 class AutoencoderClassifier(ClassifierOutputs, BaseFinetuned):
-    r"""Classifier on the encoder of any autoencoder of skae, which it trains on.
+    r"""Classifier that fine-tunes the encoder of any autoencoder of skae.
 
-    First an autoencoder learns what rows are like, from all of them. Then its decoder
-    is taken away, layers that predict are put on its codes,
+    An autoencoder is fitted to all samples, labeled or not. Its decoder is then replaced
+    by layers that predict the class from the codes,
 
     .. math:: P(y = k \mid x) \propto \exp\big(V h(z) + v\big)_k, \qquad
               z = \frac{f(x) - m}{s},
 
-    and the encoder f and these layers are trained together on the rows that have
-    labels, with dropout and early stopping [1]_ [2]_. m and s, the means and the
-    deviations of the codes before that, do not change; h stands for hidden layers, if
-    there are any.
+    and the encoder f and these layers are trained together on the labeled samples, with
+    dropout and early stopping [1]_ [2]_. m and s are the means and standard deviations
+    of the codes before the fine-tuning, and h are hidden layers, if there are any.
 
     Parameters
     ----------
@@ -36,14 +35,14 @@ class AutoencoderClassifier(ClassifierOutputs, BaseFinetuned):
 
     See Also
     --------
-    AutoencoderRegressor : The same for quantities.
-    StackedDAEClassifier : Layers that are pretrained one by one.
-    sklearn.frozen.FrozenEstimator : To pass an autoencoder that is fitted already.
+    AutoencoderRegressor : Predicts quantities.
+    StackedDAEClassifier : Has layers that are pretrained one by one.
+    sklearn.frozen.FrozenEstimator : Wraps a fitted autoencoder.
 
     Notes
     -----
-    `transform` returns f(x) after the fine-tuning, the codes as the network itself
-    gives them; ``autoencoder_.transform`` those before.
+    `transform` returns f(x), the codes of the network after the fine-tuning;
+    ``autoencoder_.transform`` returns those before it.
 
     References
     ----------

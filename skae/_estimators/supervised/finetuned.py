@@ -1,4 +1,4 @@
-"""What the classifier and the regressor on an autoencoder's encoder share."""
+"""The base of the classifier and the regressor that fine-tune an encoder."""
 
 import copy
 from abc import ABCMeta
@@ -25,17 +25,17 @@ from skae._utils.random import make_generator
 from skae._utils.sklearn_compat import check_parameters
 from skae._utils.validation import check_hidden_layer_sizes
 
-# Share of what a code reads that may be rounding in float32.
+# Relative rounding error of a linear code in float32.
 _ROUNDING = 1e-6
 
 
 class BaseFinetuned(BaseMetaPredictor, metaclass=ABCMeta):
-    """The encoder of an autoencoder, with layers on its codes that predict."""
+    """Layers that predict from the codes of an autoencoder's encoder."""
 
     # ----- the autoencoder -------------------------------------------------
 
     def _make_autoencoder(self, pool, seed, progress):
-        """Return the autoencoder to begin with, fitted or at its start."""
+        """Return the autoencoder, fitted or before its first epoch."""
         if self._is_frozen():
             self._check_same_columns(self._given())
             return self._given()
@@ -50,7 +50,7 @@ class BaseFinetuned(BaseMetaPredictor, metaclass=ABCMeta):
                 autoencoder.fit(pool.X, **metadata)
         except KeyboardInterrupt:
             if hasattr(autoencoder, "network_") and not hasattr(self, "network_"):
-                # What was learned is not lost: it can be passed on.
+                # The user can pass it on in a FrozenEstimator.
                 self.autoencoder_ = autoencoder
             raise
         if hasattr(self, "feature_names_in_"):
@@ -145,7 +145,7 @@ class BaseFinetuned(BaseMetaPredictor, metaclass=ABCMeta):
         arguments = {**ours.arguments, "finetuning": self.finetuning}
         encoder = None
         if self.finetuning and is_linear_path(ours.encoder):
-            # Only what is trained needs more than the linear path.
+            # The correction is needed only if it is trained.
             fitted = self.autoencoder_
             encoder = _with_correction(fitted)
             arguments["options"] = encoder.arguments
@@ -176,19 +176,19 @@ def _as_stage(progress, autoencoder):
 
 
 def _with_correction(autoencoder):
-    """Return the network, with a zero correction where training left none.
+    """Return the network, with a zero correction if training left none.
 
-    It is drawn as in the fit that found no use for it.
+    The correction is drawn as in the autoencoder's fit.
     """
     return with_correction(autoencoder.network_, autoencoder.init, autoencoder._seed)
 
 
 def _code_moments(autoencoder, pool):
-    """Return mean and scale of the network's codes on the training rows.
+    """Return mean and scale of the network's codes on the training samples.
 
-    The scale is at least a tenth of the codes' root mean square deviation: what is
-    almost constant, a pixel at the border or a unit that is hardly ever active, would
-    become large in some other row. Codes of PCA are in units of their sizes in PCA.
+    The scale is at least a tenth of the root mean square deviation of the codes, since
+    an almost constant code, such as that of a pixel at the border, could become large
+    for a new sample. Codes of PCA are in units of their sizes in PCA.
     """
 
     def encode(encoder, decoder, rows):

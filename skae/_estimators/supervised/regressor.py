@@ -12,15 +12,14 @@ from skae._parameters.document import document
     prediction.ATTRIBUTES,
 )
 class AutoencoderRegressor(RegressorOutputs, BaseFinetuned):
-    r"""Regressor on the encoder of any autoencoder of skae, which it trains on.
+    r"""Regressor that fine-tunes the encoder of any autoencoder of skae.
 
-    The network is that of `AutoencoderClassifier`: the encoder f of an autoencoder that
-    was fitted to all rows [1]_, and layers on its codes that predict one or several
-    quantities,
+    As in `AutoencoderClassifier`, an autoencoder is fitted to all samples [1]_, and
+    layers on the codes of its encoder f predict one or several quantities,
 
     .. math:: \hat y = V h(z) + v, \qquad z = \frac{f(x) - m}{s},
 
-    trained together to lower the loss of y's residuals.
+    trained together to minimize the loss of the residuals of y.
 
     Parameters
     ----------
@@ -32,14 +31,14 @@ class AutoencoderRegressor(RegressorOutputs, BaseFinetuned):
 
     See Also
     --------
-    AutoencoderClassifier : The same for labels.
-    StackedDAERegressor : Layers that are pretrained one by one.
-    sklearn.frozen.FrozenEstimator : To pass an autoencoder that is fitted already.
+    AutoencoderClassifier : Predicts labels.
+    StackedDAERegressor : Has layers that are pretrained one by one.
+    sklearn.frozen.FrozenEstimator : Wraps a fitted autoencoder.
 
     Notes
     -----
-    `transform` returns f(x) after the fine-tuning, the codes as the network itself
-    gives them; ``autoencoder_.transform`` those before.
+    `transform` returns f(x), the codes of the network after the fine-tuning;
+    ``autoencoder_.transform`` returns those before it.
 
     References
     ----------

@@ -19,7 +19,7 @@ _MANY_LABELS = 20
 _REMEDY = "If y is a quantity, pass numbers to fit that are not all whole, as y / 10."
 
 
-class Conditions:
+class ConditionEncoder:
     """The encoding of y: one column for each class, or standardized numbers.
 
     scikit-learn's `type_of_target` decides: columns of discrete targets contain labels,
@@ -183,7 +183,7 @@ class ConditionedMixin:
             )
         if reset:
             check_consistent_length(X, y)
-            self._conditions = Conditions(y, classes, weight)
+            self._conditions = ConditionEncoder(y, classes, weight)
         elif classes is not None:
             self._conditions.check_same_classes(classes)
         return self._conditions.encode_each(y, len(X), name, weight)
