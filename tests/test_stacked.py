@@ -364,7 +364,7 @@ def test_levels_of_corruption_are_those_of_the_layers(digits):
 
 
 def test_without_a_hidden_layer(digits):
-    with pytest.raises(ValueError, match="must contain at least one width or more"):
+    with pytest.raises(ValueError, match="must contain at least one width"):
         fitted(*digits, hidden_layer_sizes=())
 
 

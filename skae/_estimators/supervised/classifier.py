@@ -15,8 +15,8 @@ from skae._parameters.document import document
 class AutoencoderClassifier(ClassifierOutputs, BaseFinetuned):
     r"""Classifier that fine-tunes the encoder of any autoencoder of skae.
 
-    An autoencoder is fitted to all samples, labeled or not. Its decoder is then replaced
-    by layers that predict the class from the codes,
+    An autoencoder is fitted to all samples, labeled or not. Its decoder is then
+    replaced by layers that predict the class from the codes,
 
     .. math:: P(y = k \mid x) \propto \exp\big(V h(z) + v\big)_k, \qquad
               z = \frac{f(x) - m}{s},
