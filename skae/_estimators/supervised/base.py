@@ -48,13 +48,13 @@ class BasePredictor(
         """Return the number of stages that `_initialize` reports."""
 
     @abstractmethod
-    def _asked_network(self, n_outputs):
+    def _network_from_parameters(self, n_outputs):
         """Return a network as the parameters of a fitted estimator ask for it."""
 
     def _check_parameters(self):
         """Refuse parameters that cannot be, before the data are looked at."""
 
-    def _network_to_go_on_with(self):
+    def _network_to_continue(self):
         """Return a copy of the fitted network, to be trained further."""
         return copy.deepcopy(self.network_)
 

@@ -3,7 +3,7 @@
 import copy
 
 from skae._engine.config import resolve_config, training_dtype
-from skae._engine.early_samples import FEWEST_SAMPLES, EarlySamples, begins_anew
+from skae._engine.early_samples import FEWEST_SAMPLES, EarlySamples, should_start_anew
 from skae._engine.fit_result import Progress
 from skae._engine.fitted_attributes import (
     joined_curves,
@@ -37,7 +37,7 @@ class PredictorFitting(FittingMixin):
         return check_labeled(self, X, y, **given, target=target), None
 
     def _continue_or_begin(self, data):
-        if not begins_anew(self._n_at_start, data.n_samples, FEWEST_SAMPLES):
+        if not should_start_anew(self._n_at_start, data.n_samples, FEWEST_SAMPLES):
             return True, data
         return False, data.with_scale_of_labels()
 
@@ -75,11 +75,13 @@ class PredictorFitting(FittingMixin):
         result.validation_scores = scores.scores
         return result, own
 
-    def _train_one_epoch(self, data, seed, previous, *, begins):
+    def _train_one_epoch(self, data, seed, previous, *, new_model):
         samples, _, pool = split_labeled(self, data, seed, may_split=False)
         progress = ProgressReporter(type(self).__name__, self.verbose)
-        initial, own = self._initial_model(pool, data, seed, progress, warm=not begins)
-        if not begins:
+        initial, own = self._initial_model(
+            pool, data, seed, progress, warm=not new_model
+        )
+        if not new_model:
             previous = self._progress(initial.network)
         config = self._config(initial, samples, seed, "none")
         with limit_threads(config.n_threads):
@@ -94,8 +96,8 @@ class PredictorFitting(FittingMixin):
         n_outputs = data.target.n_outputs
         if not warm:
             return self._initialize(pool, n_outputs, seed, progress)
-        check_same_arguments(self.network_, self._asked_network(n_outputs))
-        network = self._network_to_go_on_with().to(training_dtype(self.precision))
+        check_same_arguments(self.network_, self._network_from_parameters(n_outputs))
+        network = self._network_to_continue().to(training_dtype(self.precision))
         return InitialModel(self._scaling, network), {}
 
     def _config(self, initial, samples, seed, strategy):
