@@ -1,4 +1,4 @@
-"""The steps of a fit of a predictor."""
+"""The steps of the fit of a predictor."""
 
 import copy
 
@@ -23,10 +23,7 @@ from skae._utils.threads import limit_threads
 
 
 class PredictorFitting(FittingMixin):
-    """Fits a network that `_initialize` returns to labels or quantities."""
-
-    def _check_parameters(self):
-        """Refuse invalid parameters before the data are looked at."""
+    """Fits the network from `_initialize` to class labels or regression targets."""
 
     def _objective(self, scaling, corruption):
         return self._make_objective(None, corruption)
@@ -42,7 +39,7 @@ class PredictorFitting(FittingMixin):
         return False, data.with_scale_of_labels()
 
     def _resolve(self, data, validation, seed, *, warm):
-        """Return training and validation samples, and the pool to pretrain on."""
+        """Return training samples, validation samples and the pool for pretraining."""
         return split_labeled(self, data, seed)
 
     def _n_stages(self, resolved, data, *, warm):
@@ -92,7 +89,7 @@ class PredictorFitting(FittingMixin):
         return trainer.result(), own
 
     def _initial_model(self, pool, data, seed, progress, *, warm):
-        """Return the `InitialModel`, and fitted attributes of its making."""
+        """Return the `InitialModel` and the fitted attributes of its initialization."""
         n_outputs = data.target.n_outputs
         if not warm:
             return self._initialize(pool, n_outputs, seed, progress)
