@@ -227,7 +227,7 @@ def test_further_samples_have_no_other_metadata(digits, routing):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("X_target", r"X_target must have shape \(120, 64\) to go with X"),
+        ("X_target", r"X_target must have shape \(120, 64\) to match X"),
         ("sample_weight", "inconsistent|sample_weight.shape"),
     ],
 )

@@ -17,7 +17,7 @@ N_TRAIN, N_VALIDATION = 120, 60
 _SMALL = {
     "n_components": 3,
     "max_iter": 3,
-    "pretrain_max_iter": 1,
+    "pretraining_max_iter": 1,
     "hidden_layer_sizes": (6,),
     "channels": (4,),
     "hidden_size": 4,

@@ -22,9 +22,7 @@ from skae._networks.layers import layerwise_init
 from skae._networks.linear_path import is_linear_path
 from skae._networks.predictor import EncoderPredictor
 from skae._utils.random import make_generator
-from skae._utils.sklearn_compat import (
-    check_parameters,
-)
+from skae._utils.sklearn_compat import check_parameters
 from skae._utils.validation import check_hidden_layer_sizes
 
 # Share of what a code reads that may be rounding in float32.
