@@ -492,7 +492,7 @@ def test_no_weight_at_all_is_refused(cls):
     marked = quick(cls, unlabeled_label=-1)
     weight = 1.0 * HIDDEN
     y = np.where(HIDDEN, -1, LABELS)
-    assert "of weight 0" in error_of(marked.fit, CLEAN, y, sample_weight=weight)
+    assert "or weight 0" in error_of(marked.fit, CLEAN, y, sample_weight=weight)
 
 
 # ----- other riddles ----------------------------------------------------------

@@ -38,7 +38,7 @@ class EarlySamples(NamedTuple):
         """Return these samples followed by others."""
         return self._replace(data=self.data.joined(further))
 
-    def calls_for_start(self, enough):
+    def needs_new_start(self, enough):
         """Whether to initialize the model again from all of these samples.
 
         This is so once there are enough samples, and before that each time their number
@@ -67,7 +67,7 @@ def enough_samples(n_components, n_features):
     return max(FEWEST_SAMPLES, _SAMPLES_PER_COMPONENT * min(n_components, n_features))
 
 
-def begins_anew(n_at_start, n_samples, enough):
+def should_start_anew(n_at_start, n_samples, enough):
     """Whether a warm start initializes the model again instead of continuing with it.
 
     This is so with many more samples than the model was initialized from, if these were

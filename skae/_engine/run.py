@@ -30,7 +30,7 @@ def run(trainer, monitors):
     own = [trainer.stopping]
     if trainer.config.verbose:
         own.append(_verbose_monitor(trainer))
-    trainer.suit_loss_scale()
+    trainer.adapt_loss_scale()
     reporters = []
     try:
         # This ends the task of the previous start, where a callback may interrupt.

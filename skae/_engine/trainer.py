@@ -175,7 +175,7 @@ class Trainer:
         self.plan = at_constant_rate(self.plan, self.config)
         unit = self.state.loss_scale
         # In this epoch only, as a batch of outliers must not slow down later epochs.
-        self.suit_loss_scale()
+        self.adapt_loss_scale()
         self.loop.run(1, [])
         self.state.loss_scale = unit
         if not math.isfinite(self.state.history["loss"][-1]):
@@ -268,7 +268,7 @@ class Trainer:
             return 1.0
         return 1.0 if self.nothing_to_learn() else self.start_loss
 
-    def suit_loss_scale(self):
+    def adapt_loss_scale(self):
         """Increase the divisor of the loss if the samples have a much larger loss.
 
         Otherwise their gradients could be so large that plain gradient descent
@@ -294,9 +294,9 @@ class Trainer:
         # Dropout increases the training losses, but not the loss of the start.
         comparable = self.has_usable_start() and config.dropout == 0
         best_loss = self._penalized_start if comparable else math.inf
-        if self.evaluator is None and self._goes_on_from_average():
-            # The start has averaged weights, but the training losses do not:
-            # evaluate the averaged weights after each epoch, too.
+        if self.evaluator is None and self._continues_from_average():
+            # The start has averaged weights, but the training losses come from weights
+            # without averaging: evaluate the averaged weights after each epoch, too.
             evaluator = HoldoutEvaluator(self.rows, self.plan, self.seed)
             measure, best_loss = evaluator.mean_loss, self.start_loss
         return EarlyStopping(
@@ -311,7 +311,7 @@ class Trainer:
             standard_errors=standard_errors_of_start(self.index),
         )
 
-    def _goes_on_from_average(self):
+    def _continues_from_average(self):
         return self.previous.n_epochs > 0 and self.state.average is not None
 
     def describe_not_finite(self):

@@ -8,9 +8,9 @@ import numpy as np
 from skae._engine.config import resolve_config
 from skae._engine.early_samples import (
     EarlySamples,
-    begins_anew,
     enough_samples,
     lacks_scale,
+    should_start_anew,
 )
 from skae._engine.fit import closed_form, continue_fit, fit_model, fit_one_epoch
 from skae._engine.fitted_attributes import fitted_attributes
@@ -31,10 +31,10 @@ from skae._utils.random import draw_seed
 
 
 class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
-    """Fits a `Model` that the methods of `AutoencoderOverrides` describe."""
+    """Fits the `Model` that the methods of `AutoencoderOverrides` define."""
 
     def _model(self):
-        """Return what the engine needs to know, as a `Model`."""
+        """Return the `Model` for the engine."""
         pretrains = getattr(self, "pretraining", None) is not None
         return Model(
             build=self._build_network,
@@ -77,7 +77,7 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
     def _continue_or_begin(self, data):
         self._check_same_network()
         enough = enough_samples(self.n_components_, data.X.shape[1])
-        if not begins_anew(self._n_at_start, len(data.X), enough):
+        if not should_start_anew(self._n_at_start, len(data.X), enough):
             return True, data
         return False, self._standardized(data)
 
@@ -128,7 +128,7 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
             result = fit_model(
                 model, config, data, validation, n_components, monitors, progress
             )
-        self._keep_model_of_before(result)
+        self._raise_early_interrupt(result)
         return result, {}
 
     def _monitors(self, resolved, data, progress, warm, trainer):
@@ -145,16 +145,16 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
         name = "fine-tuning" if is_pretrained else f"start {trainer.index}"
         return [progress.next_stage(name, config.max_iter, attributes_now)]
 
-    def _keep_model_of_before(self, result):
-        """Re-raise an interrupt during the first epoch without a linear path.
+    def _raise_early_interrupt(self, result):
+        """Raise an interrupt of the first epoch if there is no linear path.
 
-        This keeps the previous model instead of untrained weights.
+        The estimator then keeps its previous model instead of untrained weights.
         """
         hardly_begun = result.n_epochs == 0 and not self._has_linear_path()
         if result.interrupted and hardly_begun and hasattr(self, "network_"):
             raise result.interrupted
 
-    def _train_one_epoch(self, data, seed, previous, *, begins):
+    def _train_one_epoch(self, data, seed, previous, *, new_model):
         model, shape = self._model(), data.X.shape
         n_components = n_components_of_stream(self, shape[1])
         config = self._config(
@@ -164,7 +164,7 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
             seed,
             correction_seed=getattr(self, "_seed", seed),
         )
-        if begins:
+        if new_model:
             initial = initialize(model, config, data, n_components)
             if model.pretrain is not None:
                 progress = ProgressReporter(config.name, config.verbose)
@@ -186,7 +186,7 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
         sizes = result.network.arguments.get("hidden_layer_sizes")
         if sizes is not None:
             attributes["hidden_layer_sizes_"] = sizes
-        # An epoch of `partial_fit` makes no start: those of `fit` stay.
+        # `partial_fit` keeps the starts of the previous fit.
         if hasattr(self, "n_init") and not keep_head:
             attributes["n_init_"] = len(result.start_losses)
             attributes["start_losses_"] = np.array(result.start_losses)
@@ -197,9 +197,9 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
         super()._check_partial_fit()
         if isinstance(self.n_components, str | float):
             raise ValueError(
-                "partial_fit needs n_components to be an int or None: what share of "
-                "the variance components explain is known only with all the data. "
-                f"Got {self.n_components!r}."
+                "partial_fit requires n_components to be an int or None, as the share "
+                "of the variance that components explain is known only with all the "
+                f"data. Got {self.n_components!r}."
             )
 
     def _early_samples_with(self, data):
@@ -214,15 +214,15 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
         n_at_start = self._n_at_start
         if n_at_start >= enough or not lacks_scale(self.network_):
             return None, enough
-        # A fit to few samples is replaced once there are twice as many.
+        # A model from few samples is replaced once there are twice as many.
         early = EarlySamples(data, n_at_start)
-        return early if early.calls_for_start(enough) else early.newest(enough), enough
+        return early if early.needs_new_start(enough) else early.newest(enough), enough
 
     def _standardized(self, data):
         return self._standardize_conditions(data)
 
     def _fit_without_training(self, X, **given):
-        """Fit as if for no epoch: the linear path alone, or a random network."""
+        """Fit without training: the result is the linear path or a random network."""
         data, _ = self._check_data(X, None, **given, reset=True)
         seed = draw_seed(self.random_state)
         model, config, n_components = self._resolve(data, None, seed, warm=False)
@@ -233,7 +233,7 @@ class AutoencoderFitting(AutoencoderOverrides, FittingMixin):
 
 
 def _has_stages(model, config, warm):
-    """Whether a fit has stages whose epochs are tasks of their own."""
+    """Whether a fit consists of several stages, which are reported to callbacks."""
     return not warm and (
         model.pretrain is not None or largest_n_init(config, model) > 1
     )

@@ -1,4 +1,4 @@
-"""What every fitted estimator with a network has in common."""
+"""Methods and attributes of all fitted estimators with a network."""
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -10,10 +10,10 @@ from skae._utils.context import own_context
 
 
 class FittedNetworkMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
-    """The network in use, its pickle and its summary.
+    """Mixin for the use, the pickling and the summary of the network.
 
-    An estimator is fitted once it has `network_`. `_codec` holds copies of `_scaling`,
-    `network_` and `_head` in two precisions, which a pickle leaves out.
+    An estimator is fitted if it has the attribute `network_`. `_codec` holds copies of
+    `_scaling`, `network_` and `_head` in two precisions and is not pickled.
     """
 
     def transform(self, X):
@@ -27,13 +27,14 @@ class FittedNetworkMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         codes : ndarray of shape (n_samples, n_components)
-            Computed in float32 for float32 `X` and in float64 otherwise.
+            Codes of the samples. They are computed in float32 for float32 `X` and in
+            float64 otherwise.
         """
         return self._codec_for().encode(self._check_rows(X))
 
     @property
     def encoder_(self):
-        """`torch.nn.Module` from rows of X (float32) to codes."""
+        """`torch.nn.Module` that maps rows of X (float32) to codes."""
         return self._codec_for().modules()[0]
 
     def summary(self):
@@ -42,7 +43,7 @@ class FittedNetworkMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         summary : str
-            One line for each array of weights, its shape and size, and their total.
+            A table with the shape and size of each array of weights, and the total.
         """
         check_is_fitted(self)
         return network_summary(type(self).__name__, self.network_)

@@ -1,4 +1,4 @@
-"""The steps of `fit` and `partial_fit`, the same for autoencoders and predictors."""
+"""The template of `fit` and `partial_fit` for autoencoders and predictors."""
 
 import math
 from abc import ABCMeta, abstractmethod
@@ -11,7 +11,7 @@ from skae._training.optimizers import OPTIMIZERS
 from skae._utils.context import own_context
 from skae._utils.random import draw_seed
 
-# Attributes that validation sets before the new model is there.
+# Attributes that validation sets before the model is trained.
 _COLUMNS = ("n_features_in_", "feature_names_in_", "_conditions")
 
 
@@ -19,7 +19,7 @@ _COLUMNS = ("n_features_in_", "feature_names_in_", "_conditions")
 def fitting(estimator):
     """Run a fit independently of the caller's torch modes, defaults and threads.
 
-    If it fails, the estimator keeps the columns of its previous fit.
+    If the fit fails, the attributes that validation sets are restored.
     """
     before = {n: v for n, v in vars(estimator).items() if n in _COLUMNS}
     network = vars(estimator).get("network_")
@@ -35,17 +35,17 @@ def fitting(estimator):
 
 
 class FittingMixin(metaclass=ABCMeta):
-    """The template of a fit; its abstract methods are the steps that differ."""
+    """The template of a fit, whose abstract methods are the steps that differ."""
 
-    # `EarlySamples` of the first calls of `partial_fit`, while they are few.
+    # `EarlySamples` of the first calls of `partial_fit`; None once there are enough.
     _early_samples = None
-    # Number of samples that scales and axes were made from; many if it is unknown.
+    # Number of samples that the model was initialized from; infinite if unknown.
     _n_at_start = math.inf
 
     def _fit(self, X, y, **given):
-        """Fit to data; from the fitted model with `warm_start`.
+        """Fit to data, with `warm_start` from the fitted model.
 
-        `given` are the keywords of `fit` beside X and y.
+        `given` are the keyword arguments of `fit` other than X and y.
         """
         with fitting(self):
             warm = self.warm_start and hasattr(self, "network_")
@@ -54,7 +54,7 @@ class FittingMixin(metaclass=ABCMeta):
             if warm:
                 warm, data = self._continue_or_begin(data)
             resolved = self._resolve(data, validation, seed, warm=warm)
-            # A scoring callback needs a target, and an autoencoder's is X itself.
+            # Scoring callbacks need a target, which is X itself for autoencoders.
             task = {"estimator": self, "X": X, "y": X if y is None else y}
             n_stages = self._n_stages(resolved, data, warm=warm)
             context = self._init_callback_context(max_subtasks=n_stages)
@@ -66,7 +66,7 @@ class FittingMixin(metaclass=ABCMeta):
                     resolved, data, validation, seed, progress, warm=warm
                 )
                 attributes = self._fitted_attributes(result, data, warm=warm) | own
-                # Moments triple a pickle: kept only where they are used again.
+                # The state triples the size of a pickle: keep it only for reuse.
                 state = result.state if self.warm_start else None
                 attributes |= {
                     "_training_state": state,
@@ -74,7 +74,7 @@ class FittingMixin(metaclass=ABCMeta):
                     "_seed": getattr(self, "_seed", seed) if warm else seed,
                     "_n_at_start": self._n_at_start if warm else data.n_samples,
                 }
-                # Before callbacks receive the end, and may interrupt.
+                # Set before callbacks receive the end of the fit and may interrupt.
                 vars(self).update(attributes)
             progress.end(attributes)
             if result.interrupted is not None:
@@ -83,9 +83,9 @@ class FittingMixin(metaclass=ABCMeta):
         return self
 
     def _fit_one_epoch(self, X, y, **given):
-        """Take one epoch over data.
+        """Train for one epoch on data.
 
-        While the samples of all calls are few, training begins anew with all of them.
+        While the samples of all calls are few, a new model is trained on all of them.
         """
         with fitting(self):
             first = not hasattr(self, "network_")
@@ -93,18 +93,20 @@ class FittingMixin(metaclass=ABCMeta):
             data, _ = self._check_data(X, y, **given, reset=first)
             n_samples, seed = data.n_with_target, draw_seed(self.random_state)
             early, enough = self._early_samples_with(data)
-            begins = early is not None and early.calls_for_start(enough)
-            if begins:
+            new_model = early is not None and early.needs_new_start(enough)
+            if new_model:
                 data = self._standardized(early.data)
             previous = Progress() if first else self._progress()
-            if begins:
+            if new_model:
                 previous = Progress(previous.n_epochs, previous.best_epoch)
-            result, own = self._train_one_epoch(data, seed, previous, begins=begins)
+            result, own = self._train_one_epoch(
+                data, seed, previous, new_model=new_model
+            )
             attributes = self._fitted_attributes(
-                result, data, warm=not first, keep_head=not begins
+                result, data, warm=not first, keep_head=not new_model
             )
             attributes |= own
-            if begins:
+            if new_model:
                 early = early._replace(data=data).after_start(result.network, enough)
                 n_at_start = data.n_samples if early is None else early.n_at_start
                 attributes["_n_at_start"] = n_at_start
@@ -119,20 +121,21 @@ class FittingMixin(metaclass=ABCMeta):
         return self
 
     def _training_parameters(self):
-        """Return the parameters of training; a class attribute may stand for one."""
+        """Return the values of `PARAMETERS`, some of which may be class attributes."""
         return {name: getattr(self, name) for name in PARAMETERS if hasattr(self, name)}
 
     def _check_partial_fit(self):
-        """Refuse what needs repeated epochs or all of the data."""
+        """Check that no parameter requires several epochs or all of the data."""
         if self.early_stopping not in (False, "auto"):
             raise ValueError(
-                f"partial_fit does not support early_stopping={self.early_stopping!r}"
+                "partial_fit does not support early_stopping="
+                f"{self.early_stopping!r}. Use early_stopping=False or 'auto'."
             )
 
     def _progress(self, network=None):
         """Return the `Progress` of the fits so far.
 
-        `network` is the one to be trained from now on, where it is another one.
+        `network` is the network to train if it is not `network_`.
         """
         n_epochs = len(self.loss_curve_) - 1
         state = self._training_state
@@ -147,7 +150,7 @@ class FittingMixin(metaclass=ABCMeta):
         )
 
     def _suits(self, state):
-        """Whether a training state is one of the present solver and precision."""
+        """Whether a training state matches the current solver and precision."""
         kind = OPTIMIZERS.get(self.solver, type(None))
         dtype = training_dtype(self.precision)
         return type(state.optimizer) is kind and state.parameters.values.dtype == dtype
@@ -156,31 +159,30 @@ class FittingMixin(metaclass=ABCMeta):
 
     @abstractmethod
     def _check_data(self, X, y, *, reset, **given):
-        """Return validated data, and the validation data where they are apart."""
+        """Return validated data, and separate validation data or None."""
 
     @abstractmethod
     def _continue_or_begin(self, data):
-        """Return whether a warm start goes on from the fitted model, and the data.
+        """Return whether a warm start continues with the fitted model, and the data.
 
-        It begins anew with many more samples than the model was made from, if these
-        were few.
+        Otherwise it trains a new model, as `should_start_anew` decides.
         """
 
     @abstractmethod
     def _resolve(self, data, validation, seed, *, warm):
-        """Return what the parameters resolve to before anything is trained."""
+        """Resolve the parameters; the result is passed to `_n_stages` and `_train`."""
 
     @abstractmethod
     def _n_stages(self, resolved, data, *, warm):
-        """Return the number of tasks directly below the fit."""
+        """Return the number of stages or epochs that are reported to callbacks."""
 
     @abstractmethod
     def _train(self, resolved, data, validation, seed, progress, *, warm):
-        """Return the `FitResult` and a dictionary of further attributes."""
+        """Return the `FitResult` and a dictionary of further fitted attributes."""
 
     @abstractmethod
-    def _train_one_epoch(self, data, seed, previous, *, begins):
-        """Return the `FitResult` of one epoch, and further attributes."""
+    def _train_one_epoch(self, data, seed, previous, *, new_model):
+        """Return the `FitResult` of one epoch, and further fitted attributes."""
 
     @abstractmethod
     def _fitted_attributes(self, result, data, *, warm, keep_head=False):
@@ -188,10 +190,13 @@ class FittingMixin(metaclass=ABCMeta):
 
     @abstractmethod
     def _early_samples_with(self, data):
-        """Return the `EarlySamples` with `data` or None, and how many are enough."""
+        """Return the `EarlySamples` with `data`, and the number that is enough.
+
+        The first is None if the model is not to be initialized again.
+        """
 
     def _standardized(self, data):
-        """Return early samples with conditions scaled by all of them."""
+        """Return data whose scale of conditions or labels is estimated from them."""
         return data
 
     def _warn_of_outcome(self):

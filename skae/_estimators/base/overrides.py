@@ -1,4 +1,4 @@
-"""What a variant of an autoencoder may override."""
+"""Methods that variants of the autoencoder may override."""
 
 from collections.abc import Sized
 
@@ -12,7 +12,7 @@ from skae._utils.flat_rows import check_flat_rows
 
 
 class AutoencoderOverrides:
-    """The methods that describe a variant, with their defaults.
+    """The methods that define a variant, with their default implementations.
 
     A variant overrides `_make_objective` if it minimizes more than the reconstruction
     error, and the others if its network, its linear path or the noise on its input
@@ -22,22 +22,23 @@ class AutoencoderOverrides:
     def _make_objective(self, criterion, corruption):
         """Return the `Objective` that the fit minimizes.
 
-        `criterion` and `corruption` come from `_make_criterion` and `_make_corruption`.
+        `criterion` and `corruption` are the results of `_make_criterion` and
+        `_make_corruption`.
         """
         return ReconstructionObjective(criterion, corruption)
 
-    # Default decay of the weights of a network without a linear path, as a share of
-    # that of a network whose linear path explains everything.
+    # Default weight decay of a network without a linear path, as a fraction of that of
+    # a network whose linear path explains all of the variance.
     _decay_without_path = 1.0
 
     # Whether the loss of a sample is a sum over the features, not a mean.
     _sums_over_features = False
 
-    # Whether `fit` takes X_target, the clean rows of a noisy X.
+    # Whether `fit` takes X_target, the clean version of a noisy X.
     _takes_pairs = False
 
     def _make_criterion(self, scaling):
-        """Return the `Criterion`, the loss of each element of the output."""
+        """Return the `Criterion`, which computes the loss of each output element."""
         return ScaledLoss(self.loss, scaling)
 
     def _link(self):
@@ -45,49 +46,50 @@ class AutoencoderOverrides:
         return resolve_link(self.loss, self.out_activation)
 
     def _loss_is_of_residuals(self):
-        """Whether zero is the least loss; that of a likelihood means nothing."""
+        """Whether the smallest possible loss is zero, unlike that of a likelihood."""
         return LOSSES[self.loss].from_residual is not None
 
     def _loss_has_unit(self):
-        """Whether the loss means something in X's own unit only, as for counts."""
+        """Whether the loss depends on the unit of X, as for counts."""
         return False
 
     def _default_n_components(self, n_features):
-        """Return what ``n_components=None`` means."""
+        """Return the number of components for ``n_components=None``."""
         return min(n_features, 32)
 
     def _code_form(self):
-        """Return the form of the codes, one of those of `code_statistics`."""
+        """Return the form of the codes, as in `code_statistics`."""
         return "white" if self.whiten else "principal"
 
     def _check_layout(self, X, name):
-        """Refuse an `X`, as yet unvalidated, whose rows are not flat."""
+        """Check that the rows of an unvalidated `X` are flat."""
         check_flat_rows(X, name, type(self).__name__)
 
     def _mark_missing(self, X, name):
-        """Replace padding by NaN, so that it is ignored, in validated rows."""
+        """Replace padding in validated rows by NaN, so that it is ignored."""
         return X
 
     def _condition(self, y, X, name, *, reset, classes=None, weight=None):
-        """Return what the rows of X are given beside their features, or None."""
+        """Encode the conditioning variable y; None for unconditional models."""
         return None
 
     def _standardize_conditions(self, samples):
-        """Return `samples` with what the network receives beside X scaled by them."""
+        """Return `samples` with the conditioning variable standardized on them."""
         return samples
 
     def _own_attributes(self, attributes, samples):
-        """Return further fitted attributes, or other values, as a dictionary.
+        """Return further fitted attributes, or replacements, as a dictionary.
 
-        `attributes` are those that all estimators have, and `code_mean`, the mean of
-        the network's codes on the training rows.
+        `attributes` contains the fitted attributes that all estimators have, and
+        `code_mean`, the mean of the network's codes on the training samples.
         """
         return {}
 
     def _build_network(self, shape, n_components, **correction):
-        """Return the network for data of `shape`, not yet initialized.
+        """Return an uninitialized network for data of `shape`.
 
-        With a linear path the keyword ``correction=False`` asks for that path alone.
+        With a linear path, ``correction=False`` builds a network that consists of the
+        linear path only.
         """
         return DenseAutoencoder(
             n_features=shape[1],
@@ -102,10 +104,10 @@ class AutoencoderOverrides:
         )
 
     def _make_corruption(self, rows):
-        """Return the noise on the input, a function of (rows, generator), or None.
+        """Return the function of (rows, generator) that adds noise, or None.
 
-        `rows` are the training rows, `ScaledRows`. Not asked for data that come in
-        pairs, whose inputs are noisy already.
+        `rows` are the training samples, `ScaledRows`. It is not called if `X_target`
+        was passed, as the input is noisy already.
         """
         return None
 
@@ -116,26 +118,26 @@ class AutoencoderOverrides:
         )
 
     def _finish_start(self, network, rows, linear_map):
-        """Set what else the network begins with.
+        """Initialize the remaining state of the network.
 
-        `rows` are the training rows, `ScaledRows`; `linear_map` may be None.
+        `rows` are the training samples, `ScaledRows`; `linear_map` may be None.
         """
         return None
 
     def _n_pretrained_layers(self, shape):
-        """Return the number of layers that are trained before the fit."""
+        """Return the number of layers that are pretrained."""
         return 0
 
     def _pretrain(self, config, initial, samples, progress):
-        """Train parts of a network before its fit; return the `Pretraining`.
+        """Pretrain parts of a network and return the `Pretraining`.
 
-        It is called where the estimator has a parameter `pretraining` that is not None.
-        `progress.pretraining(layer, max_iter)` gives the monitors of a `LayerSpec`.
+        It is called if the estimator has a parameter `pretraining` that is not None.
+        `progress.pretraining(layer, max_iter)` yields the monitors of a `LayerSpec`.
         """
         raise NotImplementedError
 
     def _linear_path_is_optimal(self):
-        """Whether no training can improve on the linear path."""
+        """Whether the linear path has the lowest possible loss."""
         sizes = self.hidden_layer_sizes
         return (
             self.loss == "squared_error"

@@ -1,4 +1,4 @@
-"""What the parameters and the data must agree on before a fit."""
+"""Validation of the parameters and the data of a fit."""
 
 import math
 import numbers
@@ -26,13 +26,14 @@ from skae._utils.validation import (
 )
 from skae._utils.warnings import warn_caller
 
-# Share of a range by which values may be outside of it because of rounding errors. A
-# scaler computes x * a + b, terms that may be many times their sum: the error is
+# Share of a range by which values may exceed it because of rounding errors. A scaler
+# computes x * a + b, where both terms may be much larger than their sum: the error is
 # eps * |offset| / range of the unscaled column.
 _RANGE_TOLERANCE = {np.float64: 1e-9, np.float32: 1e-4}
-# The same of the largest value: more would hide a -1 among large counts.
+# The same as a share of the largest value. A larger tolerance would accept a count of
+# -1 among large counts.
 _ZERO_TOLERANCE = {np.float64: 1e-12, np.float32: 1e-6}
-# What to do instead of passing clean rows as the y of `score`.
+# Advice for users who pass clean samples as y to `score`.
 IGNORED_BY_SCORE = (
     "score evaluates X alone. To compare y with the reconstruction of X, use "
     "sklearn.metrics.r2_score(y, model.reconstruct(X), multioutput='variance_weighted')"
@@ -53,7 +54,7 @@ def check_samples(
     sample_weight_val=None,
     reset,
 ):
-    """Return validated `Samples` of a fit and of its validation rows, or None."""
+    """Return the validated training samples, and validation samples or None."""
     X = check_rows(estimator, X, reset=reset)
     _warn_of_clean_y(estimator, X, y, X_target)
     weight = check_weights(sample_weight, X)
@@ -61,7 +62,7 @@ def check_samples(
     if X_target is not None:
         estimator._check_layout(X_target, "X_target")
         target = check_rows_like(estimator, X_target, X, "X_target", same_length=True)
-        # A view: pairs are two objects, even where they are one array.
+        # A view, as `Samples.paired` requires two objects even for the same array.
         target = _check_domain(estimator, target, "X_target").view()
     condition = estimator._condition(
         y, X, "y", reset=reset, classes=classes, weight=weight
@@ -85,16 +86,17 @@ def check_samples(
 
 
 def _without_zero_weights(samples):
-    """Return `samples` without those of weight zero, which do not count."""
+    """Return the samples whose weight is not zero."""
     if samples.weight is None or np.all(samples.weight):
         return samples
     return samples.take(np.flatnonzero(samples.weight))
 
 
 def check_rows(estimator, X, *, reset, encoder=None):
-    """Return validated rows of X, with NaN where no value is to be looked at.
+    """Return validated rows of X, with padding replaced by NaN.
 
-    `encoder` is the estimator that knows what rows there may be; None is `estimator`.
+    `encoder` is the estimator that defines the layout of the rows, by default
+    `estimator`.
     """
     encoder = estimator if encoder is None else encoder
     X = check_rows_as_given(estimator, X, reset=reset, encoder=encoder)
@@ -102,7 +104,7 @@ def check_rows(estimator, X, *, reset, encoder=None):
 
 
 def check_rows_as_given(estimator, X, *, reset, encoder):
-    """Return validated rows of X, in which padding is not marked."""
+    """Return validated rows of X, with padding unchanged."""
     check_dense(X, "X")
     encoder._check_layout(X, "X")
     return validate_data(
@@ -115,18 +117,19 @@ def check_rows_as_given(estimator, X, *, reset, encoder):
 
 
 def warn_of_ignored_rows(estimator, X, y, remedy):
-    """Warn where a `y` that is ignored looks like the clean rows of a noisy `X`.
+    """Warn if an ignored `y` looks like the clean version of a noisy `X`.
 
-    In Keras they are passed so. Where they are X itself, nothing is lost.
+    In Keras it is passed as y. There is no warning if y equals X.
 
     Parameters
     ----------
+    estimator : object
     X : ndarray of shape (n_samples, n_features)
         Validated rows, with NaN in place of padding.
     y : array-like or None
-        As it was given.
+        The unvalidated argument.
     remedy : str
-        A sentence for the message.
+        The last sentence of the message.
     """
     if y is None or y is X or issparse(y):
         return
@@ -138,40 +141,40 @@ def warn_of_ignored_rows(estimator, X, y, remedy):
 
 
 def _looks_like_clean_rows(y, X):
-    """Whether y has the shape of X and other values."""
+    """Whether y has the shape of X, but other values."""
     try:
         shape = y.shape if hasattr(y, "shape") else np.asarray(y, dtype=object).shape
         if len(shape) < 2 or shape[0] != len(X) or math.prod(shape) != X.size:
             return False
         values = np.asarray(y).reshape(X.shape)
     except Exception:
-        # What is ignored may be anything, and must never make a fit fail.
+        # As y is ignored, it may be any object and must not make a fit fail.
         return False
-    there = ~np.isnan(X)
     if values.dtype.kind not in "biuf":
         return False
-    return not np.array_equal(values[there].astype(X.dtype), X[there])
+    observed = ~np.isnan(X)
+    return not np.array_equal(values[observed].astype(X.dtype), X[observed])
 
 
 def _warn_of_clean_y(estimator, X, y, X_target):
-    """Warn where the clean rows of a fit to pairs seem to be passed as y."""
+    """Warn if the target of a fit seems to be passed as y."""
     if X_target is not None:
         return
-    remedy = "If it holds the clean rows of noisy ones, pass fit(X, X_target=y)."
+    remedy = "If it is the clean version of a noisy X, pass fit(X, X_target=y)."
     if not estimator._takes_pairs:
         remedy = (
-            f"{type(estimator).__name__} learns to reconstruct X. To learn the clean "
-            "rows of noisy ones, use DenoisingAutoencoder().fit(X, X_target=y)."
+            f"{type(estimator).__name__} learns to reconstruct X. To learn y from X, "
+            "use DenoisingAutoencoder().fit(X, X_target=y)."
         )
     warn_of_ignored_rows(estimator, X, y, remedy)
 
 
 def hidden_layer_sizes(estimator, shape):
-    """Return the widths for data of `shape`, and refuse what cannot be built."""
+    """Return the hidden layer sizes for data of `shape` after validation."""
     if getattr(estimator, "tied_weights", False) and estimator.activation == "maxout":
         raise ValueError(
-            "activation='maxout' has several weights a unit, which a mirrored layer "
-            "cannot share. Use tied_weights=False or another activation."
+            "activation='maxout' has several weight vectors per unit, which cannot be "
+            "tied. Use tied_weights=False or another activation."
         )
     if isinstance(estimator.hidden_layer_sizes, str):
         return default_hidden_layer_sizes(shape[1])
@@ -179,49 +182,47 @@ def hidden_layer_sizes(estimator, shape):
 
 
 def check_same_network(estimator, model):
-    """Refuse to go on with a network other than the one the parameters describe."""
-    asked = {"n_components": estimator.n_components_}
+    """Check that the parameters still describe the fitted network."""
+    n_components = estimator.n_components_
     if isinstance(estimator.n_components, numbers.Integral):
-        asked["n_components"] = estimator.n_components
+        n_components = estimator.n_components
     shape = (estimator.n_samples_, estimator.n_features_in_)
-    # Without what the fitted one lacks: of many features that is most of it.
+    # A correction, which is large for many features, is not built for a comparison with
+    # a linear path.
     correction = not is_linear_path(estimator.network_)
-    network = model.network(shape, asked["n_components"], correction=correction)
+    network = model.network(shape, n_components, correction=correction)
     kinds = [type(n).__name__ for n in (estimator.network_, network)]
     if kinds[0] != kinds[1]:
         raise ValueError(
-            f"The parameters ask for a {kinds[1]} in place of the {kinds[0]} of the "
-            "last fit, which warm_start and partial_fit go on with. Set them back, or "
-            "fit a clone."
+            f"The parameters describe a {kinds[1]} in place of the {kinds[0]} of the "
+            "last fit, which warm_start and partial_fit continue. Restore the "
+            "parameters, or fit a clone."
         )
     if model.link != estimator._scaling.link:
         raise ValueError(
-            f"The parameters ask for the link {model.link!r} from network to X "
-            f"in place of the {estimator._scaling.link!r} of the last fit, which "
-            "warm_start and partial_fit go on with. Set loss and out_activation, or "
-            "likelihood, back, or fit a clone."
+            f"The parameters describe the link {model.link!r} between the network and "
+            f"X in place of {estimator._scaling.link!r} in the last fit, which "
+            "warm_start and partial_fit continue. Restore loss and out_activation, or "
+            "likelihood, or fit a clone."
         )
     check_same_arguments(estimator.network_, network)
 
 
 def check_same_arguments(fitted, asked):
-    """Refuse to go on with a network whose parameters were changed."""
+    """Check that the network that the parameters describe equals the fitted one."""
     for name, value in asked.arguments.items():
         before = fitted.arguments[name]
-        # Not a parameter: a correction is made where there is to be one.
+        # The correction is not a parameter; it is added when training needs it.
         if name != "correction" and value != before:
             raise ValueError(
                 f"The '{name}' parameter was changed from {before!r} to "
                 f"{value!r} since the last fit, whose network warm_start and "
-                "partial_fit go on with. Set it back, or fit a clone."
+                "partial_fit continue to train. Restore it, or fit a clone."
             )
 
 
 def _check_domain(estimator, X, name):
-    """Return rows within the range of the link, by the parameter that chose it.
-
-    Values outside by more than rounding are refused.
-    """
+    """Apply `check_domain` with the parameter of the estimator that sets the link."""
     if hasattr(estimator, "likelihood"):
         parameter = "likelihood"
     else:
@@ -237,7 +238,7 @@ def _check_domain(estimator, X, name):
 
 
 def n_components_of_stream(estimator, n_features):
-    """Return the number of components of `partial_fit`, which needs no samples."""
+    """Return the number of components of `partial_fit`."""
     if hasattr(estimator, "n_components_"):
         return estimator.n_components_
     wanted = estimator.n_components
@@ -264,29 +265,43 @@ def resolve_n_components(estimator, samples, seed):
 def _warn_beyond_rank(estimator, wanted, name, largest):
     if wanted > largest and estimator._has_linear_path():
         warn_caller(
-            f"n_components={wanted} is more than {name}={largest}: the components "
-            "beyond the rank of the data carry nothing on the linear path. Use "
+            f"n_components={wanted} is more than {name}={largest}. On the linear path, "
+            "components beyond the rank of the data carry no information. Use "
             "linear_path=None for an overcomplete code.",
             UserWarning,
         )
 
 
 def check_domain(X, link, name, *, whom, parameter, value):
-    """Return `X` with values that rounding took out of the range of `link` clipped.
+    """Return `X`, clipped to the range of `link` where rounding errors exceed it.
 
-    `parameter` is the one that chooses the link, by `value`.
+    Parameters
+    ----------
+    X : ndarray
+    link : str
+        A key of `LINKS`.
+    name : str
+        Name of `X` in messages.
+    whom : str
+        Name of the estimator in messages.
+    parameter, value : str
+        The parameter that sets the link, and its value, for messages.
+
+    Returns
+    -------
+    X : ndarray
 
     Raises
     ------
     ValueError
-        If there are values outside the range by more than rounding.
+        If values exceed the range by more than rounding errors.
     """
     low, high = LINKS[link].domain
     least, largest = np.nanmin(X), np.nanmax(X)
     if low <= least and largest <= high:
         return X
-    # For an unbounded range the tolerance is relative to the largest value: an exact 0
-    # may be the rounded difference of such values.
+    # Without an upper bound the tolerance is relative to the largest value: a zero may
+    # be the rounded difference of such values.
     if np.isfinite(high):
         slack = _RANGE_TOLERANCE[X.dtype.type] * high
     else:
@@ -294,8 +309,8 @@ def check_domain(X, link, name, *, whom, parameter, value):
     if low - slack <= least and largest <= high + slack:
         return np.clip(X, low, high)
     if least < low == 0:
-        # The beginning is scikit-learn's, whose checks look for it.
-        fault = f"Negative values in data passed to {whom}: {name} must not have them"
+        # The message begins as in scikit-learn, whose checks look for it.
+        fault = f"Negative values in data passed to {whom}: {name} must be non-negative"
     else:
         fault = f"{name} must lie in [{low:g}, {high:g}] for {whom}"
     remedy = ""
@@ -309,5 +324,5 @@ def check_domain(X, link, name, *, whom, parameter, value):
 
 
 def _in_full(value):
-    """Return a number as text, with as many digits as tell it from its neighbors."""
+    """Return a number as text, in the shortest form that identifies it."""
     return str(value).removesuffix(".0")

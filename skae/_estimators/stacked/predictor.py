@@ -40,7 +40,7 @@ class BaseStackedDAE(BasePredictor, metaclass=ABCMeta):
             n_features, n_outputs, self._sizes(), self.activation, dropout=self.dropout
         )
 
-    def _asked_network(self, n_outputs):
+    def _network_from_parameters(self, n_outputs):
         return self._network(self.n_features_in_, n_outputs)
 
     def _n_stages_before(self):

@@ -1,4 +1,4 @@
-"""The base of all predictors: a network whose encoder is a transformer."""
+"""The base class of predictors, which are also transformers by their encoder."""
 
 import copy
 from abc import ABCMeta, abstractmethod
@@ -21,17 +21,17 @@ class BasePredictor(
     BaseEstimator,
     metaclass=ABCMeta,
 ):
-    """What classifiers and regressors on an encoder share, whatever the encoder.
+    """Base class of classifiers and regressors that consist of an encoder and a head.
 
-    A subclass gives the network to begin with by `_initialize`, and what is to be
-    predicted by one of the mixins of `outputs`.
+    A subclass defines the initial network by `_initialize`, and the kind of target by
+    one of the mixins in `outputs`.
     """
 
     # ----- methods to override ---------------------------------------------
 
     @abstractmethod
     def _initialize(self, pool, n_outputs, seed, progress):
-        """Return the `InitialModel` of a fit, and attributes of its making.
+        """Return the `InitialModel` and the fitted attributes of its initialization.
 
         Parameters
         ----------
@@ -48,22 +48,22 @@ class BasePredictor(
         """Return the number of stages that `_initialize` reports."""
 
     @abstractmethod
-    def _asked_network(self, n_outputs):
-        """Return a network as the parameters of a fitted estimator ask for it."""
+    def _network_from_parameters(self, n_outputs):
+        """Return the network that the parameters of a fitted estimator describe."""
 
     def _check_parameters(self):
-        """Refuse parameters that cannot be, before the data are looked at."""
+        """Check the parameters before the data."""
 
-    def _network_to_go_on_with(self):
-        """Return a copy of the fitted network, to be trained further."""
+    def _network_to_continue(self):
+        """Return a copy of the fitted network to continue training."""
         return copy.deepcopy(self.network_)
 
     def _check_layout(self, X, name):
-        """Refuse an `X`, as yet unvalidated, whose rows are not flat."""
+        """Check that the rows of an unvalidated `X` are flat."""
         check_flat_rows(X, name, type(self).__name__)
 
     def _mark_missing(self, X, name):
-        """Replace padding by NaN, so that it is ignored, in validated rows."""
+        """Replace padding in validated rows by NaN, so that it is ignored."""
         return X
 
     # ----- fitting ---------------------------------------------------------
@@ -87,20 +87,21 @@ class BasePredictor(
         X : array-like of shape (n_samples, n_features)
             Training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets: one label per sample, or one or several numbers. Samples with
-            `unlabeled_label` have none.
+            Targets: one class label per sample, or one or several numbers. The value
+            `unlabeled_label` marks unlabeled samples.
         X_unlabeled : array-like of shape (n_rows, n_features), default=None
-            Further samples without labels. If there are as many as in `X`,
-            cross-validation slices them along with `X`; mark them in `y` by
-            `unlabeled_label` to have them treated as independent samples.
+            Further unlabeled samples. If there are as many as in `X`,
+            cross-validation slices them along with `X`. To avoid that, append them to
+            `X` and mark them by `unlabeled_label` in `y`.
         X_val, y_val : array-like, default=None
             Validation samples and their targets for early stopping, instead of
-            samples held out from `X`. Cross-validation slices them, too, if there are
-            as many as in `X`. In a pipeline, ``Pipeline(transform_input=["X_val",
-            "X_unlabeled"])`` transforms them by the preceding steps.
+            samples held out from `X`. If there are as many as in `X`, cross-validation
+            slices them along with `X`. In a pipeline,
+            ``Pipeline(transform_input=["X_val", "X_unlabeled"])`` transforms them by
+            the preceding steps.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the samples. A weight of 2 counts as much as
-            repeating the sample; with a weight of 0 only the label counts, as one of
+            repeating the sample. The label of a sample with weight 0 is still one of
             the classes.
         sample_weight_val : array-like of shape (n_rows,), default=None
             Non-negative weights of the samples in `X_val` in the validation loss
@@ -127,7 +128,7 @@ class BasePredictor(
     # ----- use -------------------------------------------------------------
 
     def _outputs(self, X):
-        """Return the network's outputs (n_samples, n_outputs) in the dtype of X."""
+        """Return the outputs of the network, an array (n_samples, n_outputs)."""
         X = self._check_rows(X)
 
         def outputs(encoder, decoder, rows):

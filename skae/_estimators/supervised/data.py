@@ -24,18 +24,20 @@ from skae._utils.validation import (
 
 
 class LabeledData(NamedTuple):
-    """The rows of a fit.
+    """The data of a supervised fit.
 
     Attributes
     ----------
     samples : Samples
-        With labels, `y` as columns; `weight` without `class_weight`.
+        Labeled samples. Their `y` is encoded by `target`, and their `weight` does not
+        include `class_weight`.
     labels : ndarray of shape (n_labeled,) or (n_labeled, n_outputs)
-        As they were given.
+        Labels of `samples` before encoding.
     unlabeled : Samples or None
     validation : Samples or None
-        Given rows (`X_val`).
+        Validation samples that were passed as `X_val`.
     validation_labels : ndarray or None
+        Labels of `validation` before encoding.
     target : ClassTarget or QuantityTarget
     metadata : RoutedMetadata or None
         None without metadata routing.
@@ -61,9 +63,9 @@ class LabeledData(NamedTuple):
         return len(self.samples.X)
 
     def joined(self, further):
-        """Return this with further data, the target's scale found from all labels."""
+        """Return these data followed by others; all labels scale the target."""
         samples = self.samples.joined(further.samples)
-        # One quantity may come as a column or not.
+        # A single target may be a column or one-dimensional.
         shape = (len(further.labels), *self.labels.shape[1:])
         labels = np.concatenate([self.labels, further.labels.reshape(shape)])
         unlabeled = self.unlabeled
@@ -71,7 +73,8 @@ class LabeledData(NamedTuple):
             unlabeled = further.unlabeled
         elif further.unlabeled is not None:
             unlabeled = unlabeled.joined(further.unlabeled)
-        # `partial_fit` has no values here: only whether weights are routed.
+        # In `partial_fit` metadata have no values and only indicate whether weights are
+        # routed.
         metadata = self.metadata or further.metadata
         both = LabeledData(
             samples, labels, unlabeled, None, None, further.target, metadata
@@ -79,7 +82,7 @@ class LabeledData(NamedTuple):
         return both.with_scale_of_labels()
 
     def newest(self, n_samples):
-        """Return a copy of the last samples, with and without labels."""
+        """Return a copy of the last labeled and the last unlabeled samples."""
         unlabeled = self.unlabeled
         return self._replace(
             samples=self.samples.newest(n_samples),
@@ -88,15 +91,15 @@ class LabeledData(NamedTuple):
         )
 
     def distinct(self):
-        """Return the data: equal samples with labels of their own are no duplicates."""
+        """Return the data, as equal samples may differ in their labels."""
         return self
 
     def lacks_scale(self):
-        """Whether the labels leave a scale of the target unknown."""
+        """Whether the scale of a target cannot be estimated from the labels."""
         return self.target.lacks_scale(self.labels)
 
     def with_scale_of_labels(self):
-        """Return the same data, the target's scale found from their labels."""
+        """Return the data with the scale of the target estimated from their labels."""
         target = self.target.refit(self.labels, self.samples.weight)
         validation = self.validation
         if validation is not None:
@@ -110,7 +113,7 @@ class LabeledData(NamedTuple):
 
 
 class Pool(Samples):
-    """Training samples with and without labels, as they were given.
+    """Labeled training samples followed by unlabeled ones, without `class_weight`.
 
     Attributes
     ----------
@@ -136,32 +139,32 @@ def check_labeled(
     metadata=None,
     target=None,
 ):
-    """Return the validated rows of a fit as `LabeledData`.
+    """Return the validated data of a fit as `LabeledData`.
 
-    `metadata` are keyword arguments for the fit of an autoencoder, None without
-    metadata routing. `target` is that of the fit that goes on; None begins anew.
+    `metadata` are keyword arguments for the fit of an autoencoder, or None without
+    metadata routing. `target` is that of the fit that is continued, or None.
     """
     if y is None:
-        # scikit-learn's own error.
+        # This raises the error of scikit-learn.
         validate_data(estimator, X, y)
     X = check_rows_as_given(estimator, X, reset=target is None, encoder=estimator)
     check_consistent_length(X, y)
     weight = check_weights(sample_weight, X)
     with_label = has_label(estimator, y)
-    everything = _present(X, weight)
+    has_weight = np.ones(len(X), dtype=bool) if weight is None else weight > 0
     labeled = np.flatnonzero(with_label)
     # Samples of weight zero are dropped below, but their labels count as classes, as
     # in scikit-learn's classifiers.
-    present = everything[labeled]
+    present = has_weight[labeled]
     _check_any_present(present, estimator.unlabeled_label)
     labels = estimator._validate_y(take_labels(y, labeled))
     samples = Samples(X, X, weight)
     if target is None:
-        rows_weight = None if weight is None else weight[labeled]
-        target = estimator._fit_target(labels, rows_weight, classes)
+        label_weight = None if weight is None else weight[labeled]
+        target = estimator._fit_target(labels, label_weight, classes)
     target.check(labels)
     labels = labels[present]
-    labeled, marked = labeled[present], np.flatnonzero(~with_label & everything)
+    labeled, marked = labeled[present], np.flatnonzero(~with_label & has_weight)
     unlabeled = _unlabeled(estimator, samples.take(marked), X_unlabeled)
     if metadata is not None:
         metadata = check_metadata(estimator, metadata, X, labeled, marked, unlabeled)
@@ -171,19 +174,19 @@ def check_labeled(
 
 
 def split_labeled(estimator, data, seed, *, may_split=True):
-    """Return training and validation samples, and all to look at.
+    """Split the data into training samples, validation samples and a pool.
 
     Returns
     -------
     samples, validation : Samples
-        With `class_weight`, and NaN where no value is to be looked at. `validation` is
-        None where nothing is set apart.
+        Labeled samples, weighted by `class_weight`, with padding replaced by NaN.
+        `validation` is None without validation samples.
     pool : Pool
-        Training rows with and without labels, as they were given.
+        All training samples, labeled and unlabeled, for pretraining.
     """
     samples, labels, metadata = data.samples, data.labels, data.metadata
     validation, validation_labels = data.validation, data.validation_labels
-    if validation is None and may_split and _splits(estimator, len(labels)):
+    if validation is None and may_split and _holds_out(estimator, len(labels)):
         train, held_out = _split(estimator, labels, seed)
         validation, validation_labels = samples.take(held_out), labels[held_out]
         samples, labels = samples.take(train), labels[train]
@@ -205,18 +208,13 @@ def _marked(estimator, samples):
 def _check_any_present(present, mark):
     if not present.any():
         raise ValueError(
-            f"No sample of y has a label: all are unlabeled_label={mark!r}, or of "
-            "weight 0. Pass labeled samples."
+            f"No sample of y has a label: all have unlabeled_label={mark!r} or weight "
+            "0. Pass labeled samples."
         )
 
 
-def _present(X, weight):
-    """Whether a row counts: one of weight zero is a row that is not there."""
-    return np.ones(len(X), dtype=bool) if weight is None else weight > 0
-
-
 def _unlabeled(estimator, marked, X_unlabeled):
-    """Return the rows without labels, marked in y and given, or None."""
+    """Return the samples marked in y, followed by `X_unlabeled`, or None."""
     if X_unlabeled is None:
         return marked if len(marked.X) else None
     X = _more_rows(estimator, X_unlabeled, marked.X, "X_unlabeled")
@@ -235,7 +233,7 @@ def _validation(estimator, X, X_val, y_val, sample_weight_val, target):
     check_consistent_length(X_val, y_val)
     weight = check_validation_weights(sample_weight_val, X_val)
     X_val, y_val, weight = labeled_samples(estimator, X_val, y_val, weight, "y_val")
-    # Again: those of the labeled samples may all be zero.
+    # Checked again, as the weights of all labeled samples may be zero.
     weight = check_validation_weights(weight, X_val)
     labels = estimator._validate_y(y_val)
     if weight is not None:
@@ -250,7 +248,7 @@ def _more_rows(estimator, X, like, name):
 
 
 def _joined(samples, further):
-    """Return the rows of both; rows without weights weigh the mean of the others."""
+    """Return all samples; missing weights are replaced by the mean of the others."""
     if further is None or len(further.X) == 0:
         return samples
     if len(samples.X) == 0:
@@ -270,7 +268,8 @@ def _joined(samples, further):
     return Samples(X, X, weight)
 
 
-def _splits(estimator, n_labels):
+def _holds_out(estimator, n_labels):
+    """Whether early stopping holds out validation samples."""
     wanted = estimator.early_stopping
     if wanted == "holdout":
         return True
@@ -279,7 +278,7 @@ def _splits(estimator, n_labels):
 
 
 def _split(estimator, labels, seed):
-    """Return the index of the rows to train on and of those set apart."""
+    """Return the indices of the training samples and of the held-out samples."""
     n = len(labels)
     options = {
         "test_size": estimator.validation_fraction,
@@ -287,9 +286,9 @@ def _split(estimator, labels, seed):
     }
     if np.ceil(estimator.validation_fraction * n) >= n:
         raise ValueError(
-            f"early_stopping={estimator.early_stopping!r} sets "
-            f"validation_fraction={estimator.validation_fraction} of the labeled rows "
-            f"apart, which leaves none to train on with n_samples={n} of them. Use "
+            f"early_stopping={estimator.early_stopping!r} holds out "
+            f"validation_fraction={estimator.validation_fraction} of the labeled "
+            f"samples, which leaves none to train on with n_samples={n}. Use "
             "early_stopping=False or a smaller fraction."
         )
     return train_test_split(

@@ -119,14 +119,15 @@ class BaseFinetuned(BaseMetaPredictor, metaclass=ABCMeta):
             finetuning=finetuning,
         )
 
-    def _asked_network(self, n_outputs):
+    def _network_from_parameters(self, n_outputs):
         """Return a network as asked for, of an autoencoder like that of the fit."""
         given, fitted = self._given(), self.autoencoder_
         if type(given) is not type(fitted):
             raise ValueError(
                 f"The 'autoencoder' parameter was changed from {type(fitted).__name__} "
                 f"to {type(given).__name__} since the last fit, whose network "
-                "warm_start and partial_fit go on with. Set it back, or fit a clone."
+                "warm_start and partial_fit continue to train. Restore it, or fit a "
+                "clone."
             )
         if self._is_frozen():
             check_same_arguments(fitted.network_, given.network_)
@@ -140,7 +141,7 @@ class BaseFinetuned(BaseMetaPredictor, metaclass=ABCMeta):
             options["correction"] = ours.encoder.correction
         return self._network(fitted, n_outputs, ours.finetuning, options)
 
-    def _network_to_go_on_with(self):
+    def _network_to_continue(self):
         ours = self.network_
         arguments = {**ours.arguments, "finetuning": self.finetuning}
         encoder = None

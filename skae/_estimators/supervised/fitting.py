@@ -1,9 +1,9 @@
-"""The steps of a fit of a predictor."""
+"""The steps of the fit of a predictor."""
 
 import copy
 
 from skae._engine.config import resolve_config, training_dtype
-from skae._engine.early_samples import FEWEST_SAMPLES, EarlySamples, begins_anew
+from skae._engine.early_samples import FEWEST_SAMPLES, EarlySamples, should_start_anew
 from skae._engine.fit_result import Progress
 from skae._engine.fitted_attributes import (
     joined_curves,
@@ -23,10 +23,7 @@ from skae._utils.threads import limit_threads
 
 
 class PredictorFitting(FittingMixin):
-    """Fits a network that `_initialize` returns to labels or quantities."""
-
-    def _check_parameters(self):
-        """Refuse invalid parameters before the data are looked at."""
+    """Fits the network from `_initialize` to class labels or regression targets."""
 
     def _objective(self, scaling, corruption):
         return self._make_objective(None, corruption)
@@ -37,12 +34,12 @@ class PredictorFitting(FittingMixin):
         return check_labeled(self, X, y, **given, target=target), None
 
     def _continue_or_begin(self, data):
-        if not begins_anew(self._n_at_start, data.n_samples, FEWEST_SAMPLES):
+        if not should_start_anew(self._n_at_start, data.n_samples, FEWEST_SAMPLES):
             return True, data
         return False, data.with_scale_of_labels()
 
     def _resolve(self, data, validation, seed, *, warm):
-        """Return training and validation samples, and the pool to pretrain on."""
+        """Return training samples, validation samples and the pool for pretraining."""
         return split_labeled(self, data, seed)
 
     def _n_stages(self, resolved, data, *, warm):
@@ -75,11 +72,13 @@ class PredictorFitting(FittingMixin):
         result.validation_scores = scores.scores
         return result, own
 
-    def _train_one_epoch(self, data, seed, previous, *, begins):
+    def _train_one_epoch(self, data, seed, previous, *, new_model):
         samples, _, pool = split_labeled(self, data, seed, may_split=False)
         progress = ProgressReporter(type(self).__name__, self.verbose)
-        initial, own = self._initial_model(pool, data, seed, progress, warm=not begins)
-        if not begins:
+        initial, own = self._initial_model(
+            pool, data, seed, progress, warm=not new_model
+        )
+        if not new_model:
             previous = self._progress(initial.network)
         config = self._config(initial, samples, seed, "none")
         with limit_threads(config.n_threads):
@@ -90,12 +89,12 @@ class PredictorFitting(FittingMixin):
         return trainer.result(), own
 
     def _initial_model(self, pool, data, seed, progress, *, warm):
-        """Return the `InitialModel`, and fitted attributes of its making."""
+        """Return the `InitialModel` and the fitted attributes of its initialization."""
         n_outputs = data.target.n_outputs
         if not warm:
             return self._initialize(pool, n_outputs, seed, progress)
-        check_same_arguments(self.network_, self._asked_network(n_outputs))
-        network = self._network_to_go_on_with().to(training_dtype(self.precision))
+        check_same_arguments(self.network_, self._network_from_parameters(n_outputs))
+        network = self._network_to_continue().to(training_dtype(self.precision))
         return InitialModel(self._scaling, network), {}
 
     def _config(self, initial, samples, seed, strategy):

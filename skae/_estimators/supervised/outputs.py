@@ -1,4 +1,4 @@
-"""What classifiers and regressors on an encoder do with the network's outputs."""
+"""Mixins of classifiers and regressors: predictions from the network's outputs."""
 
 import numpy as np
 from scipy.special import log_softmax, softmax
@@ -23,18 +23,19 @@ from skae._utils.warnings import warn_caller
 
 @fill_methods
 class ClassifierOutputs(ClassifierMixin):
-    """Outputs as logits of classes."""
+    """Mixin for classifiers, whose network outputs are logits of classes."""
 
-    # A tenth of fewer labels cannot tell epochs apart, and is missed in training:
-    # digits .987 without and .984 with a split, isolet .959 and .951 (measured).
+    # A tenth of fewer labels is too small a validation set, and training lacks them:
+    # the accuracy without and with a split is .987 and .984 on digits, .959 and .951
+    # on isolet.
     _fewest_labels_to_split = 2000
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, *, classes=None, sample_weight=None):
-        """Take one epoch over X and y at the initial learning rate.
+        """Train for one epoch on X and y at the initial learning rate.
 
-        The first call fixes the classes.
+        The first call defines the classes.
         {predictor_partial_fit}
 
         Parameters
@@ -42,9 +43,9 @@ class ClassifierOutputs(ClassifierMixin):
         X : array-like of shape (n_samples, n_features)
             A batch of training data.
         y : array-like of shape (n_samples,)
-            Labels.
+            Class labels.
         classes : array-like of shape (n_classes,), default=None
-            All labels of this and later calls; required in the first call.
+            All classes that occur in any call; required in the first call.
         {batch_weight}
 
         Returns
@@ -56,12 +57,12 @@ class ClassifierOutputs(ClassifierMixin):
             check_classes_have_no_mark(classes, self.unlabeled_label)
         if first and classes is None:
             raise ValueError(
-                "classes must be passed on the first call to partial_fit: all labels "
-                "that this and later calls may have."
+                "classes must be passed on the first call to partial_fit. Pass all "
+                "classes that occur in this and later calls."
             )
         if self.class_weight == "balanced":
             raise ValueError(
-                "class_weight='balanced' needs the labels of all rows, which "
+                "class_weight='balanced' requires the labels of all samples, which "
                 "partial_fit does not have. Pass a dictionary, or sample_weight."
             )
         if not first and classes is not None:
@@ -69,7 +70,7 @@ class ClassifierOutputs(ClassifierMixin):
         return self._fit_one_epoch(X, y, classes=classes, sample_weight=sample_weight)
 
     def predict(self, X):
-        """Return the most probable class of each row.
+        """Return the most probable class of each sample.
 
         Parameters
         ----------
@@ -79,13 +80,13 @@ class ClassifierOutputs(ClassifierMixin):
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Of `classes_`.
+            Predicted classes, which are elements of `classes_`.
         """
         best = self._outputs(X).argmax(axis=1)
         return self.classes_[best]
 
     def predict_proba(self, X):
-        """Return the probability of each class.
+        """Return the probability of each class for each sample.
 
         Parameters
         ----------
@@ -95,15 +96,15 @@ class ClassifierOutputs(ClassifierMixin):
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`, more than 0.
+            Positive probabilities in the order of `classes_`.
         """
         probabilities = softmax(self._outputs(X), axis=1)
-        # So that their logarithms, and a log loss, are finite as they are in exact
+        # Positive, so that their logarithms and a log loss are finite, as in exact
         # arithmetic.
         return probabilities.clip(min=np.finfo(probabilities.dtype).tiny)
 
     def predict_log_proba(self, X):
-        """Return the logarithm of the probability of each class.
+        """Return the log probability of each class for each sample.
 
         Parameters
         ----------
@@ -113,27 +114,27 @@ class ClassifierOutputs(ClassifierMixin):
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
+            Log probabilities in the order of `classes_`.
         """
         logarithms = log_softmax(self._outputs(X), axis=1)
-        # Those of `predict_proba`, but for its rounding.
+        # The lower bound is that of `predict_proba`.
         return logarithms.clip(min=np.log(np.finfo(logarithms.dtype).tiny))
 
     def score(self, X, y, sample_weight=None):
-        """Return the accuracy on the rows of X that have a label.
+        """Return the accuracy on the labeled samples.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Data.
         y : array-like of shape (n_samples,)
-            Labels; rows that hold `unlabeled_label` do not count.
+            Class labels. Samples marked by `unlabeled_label` are ignored.
         {batch_weight}
 
         Returns
         -------
         score : float
-            Share of the rows whose label is predicted.
+            Accuracy of ``predict(X)``.
         """
         return super().score(*labeled_samples(self, X, y, sample_weight))
 
@@ -142,7 +143,7 @@ class ClassifierOutputs(ClassifierMixin):
         if not np.array_equal(given, self.classes_):
             raise ValueError(
                 f"classes={given.tolist()} are not those of the first call, "
-                f"{self.classes_.tolist()}. Leave classes out."
+                f"{self.classes_.tolist()}. Omit classes."
             )
 
     def _make_objective(self, criterion, corruption):
@@ -161,7 +162,7 @@ class ClassifierOutputs(ClassifierMixin):
         return {"classes_": target.classes}
 
     def _strata(self, labels, fraction):
-        """Return what a split is to keep the shares of, None where it cannot."""
+        """Return the labels for a stratified split, or None if it is not possible."""
         _, counts = np.unique(labels, return_counts=True)
         n_held_out = int(np.ceil(fraction * len(labels)))
         n_kept = len(labels) - n_held_out
@@ -171,26 +172,26 @@ class ClassifierOutputs(ClassifierMixin):
 
 @fill_methods
 class RegressorOutputs(RegressorMixin):
-    """Outputs as standardized quantities."""
+    """Mixin for regressors, whose network outputs are standardized targets."""
 
-    # Noise in quantities is fitted soon: diabetes, R squared .26 without and .42 with a
-    # split of 309 rows (measured).
+    # Networks overfit noisy targets early: with 309 samples of diabetes, R squared is
+    # .26 without and .42 with a split.
     _fewest_labels_to_split = 100
 
     @available_if(solver_is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, *, sample_weight=None):
-        """Take one epoch over X and y at the initial learning rate.
+        """Train for one epoch on X and y at the initial learning rate.
 
         {predictor_partial_fit}
-        This holds for the units of y as well.
+        The same applies to the mean and scale of y.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             A batch of training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Quantities.
+            Targets.
         {batch_weight}
 
         Returns
@@ -200,7 +201,7 @@ class RegressorOutputs(RegressorMixin):
         return self._fit_one_epoch(X, y, sample_weight=sample_weight)
 
     def predict(self, X):
-        """Return the predicted quantities of each row.
+        """Return the predicted targets of each sample.
 
         Parameters
         ----------
@@ -210,26 +211,27 @@ class RegressorOutputs(RegressorMixin):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the units, and with the dimensions, of the y of the fit; float64.
+            Predicted targets in float64, with the units and dimensions of the y in
+            fit.
         """
         outputs = self._outputs(X)
         return self._target.decode(outputs)
 
     def score(self, X, y, sample_weight=None):
-        """Return R squared on the rows of X that have a target.
+        """Return R squared on the labeled samples.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Quantities; rows that hold `unlabeled_label` do not count.
+            Targets. Samples marked by `unlabeled_label` are ignored.
         {batch_weight}
 
         Returns
         -------
         score : float
-            Mean of the targets' shares of variance that are explained.
+            R squared of ``predict(X)``, averaged over the targets.
         """
         return super().score(*labeled_samples(self, X, y, sample_weight))
 
@@ -255,17 +257,17 @@ class RegressorOutputs(RegressorMixin):
 
 
 def _warn_of_minus_one(classes):
-    """Warn of -1 among labels that are otherwise not negative.
+    """Warn about the label -1 if all other labels are non-negative.
 
-    scikit-learn's semi-supervised estimators take it for no label. Labels -1 and 1
-    alone are a common pair of classes.
+    In scikit-learn's semi-supervised estimators, -1 marks unlabeled samples. There is
+    no warning for the common classes -1 and 1.
     """
     if classes.dtype.kind not in "if" or len(classes) < 3:
         return
     if classes[0] == -1 and classes[1] >= 0:
         warn_caller(
-            f"y has the label -1 beside {len(classes) - 1} that are not negative, and "
-            "-1 is learned as a class of its own. If it marks samples without a label, "
-            "as in scikit-learn's semi-supervised estimators, pass unlabeled_label=-1.",
+            f"y contains the label -1 and {len(classes) - 1} non-negative labels, and "
+            "-1 is learned as a class. If it marks unlabeled samples, as in "
+            "scikit-learn's semi-supervised estimators, pass unlabeled_label=-1.",
             UserWarning,
         )

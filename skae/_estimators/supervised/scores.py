@@ -1,4 +1,4 @@
-"""The score of the validation samples after each epoch."""
+"""Validation scores of a predictor."""
 
 import torch
 
@@ -9,19 +9,19 @@ _CHUNK = 4096
 
 
 class ScoreMonitor:
-    """A monitor that keeps the score of the validation samples after each epoch.
+    """A monitor that records the score of the validation samples after each epoch.
 
     Parameters
     ----------
     evaluator : HoldoutEvaluator or None
     target : ClassTarget or QuantityTarget
     network : nn.Module
-        Before the first epoch.
+        The network before the first epoch.
 
     Attributes
     ----------
     scores : list of float or None
-        Entry 0 is that of `network`. None without validation samples.
+        Entry 0 is the score of `network`. None without validation samples.
     """
 
     def __init__(self, evaluator, target, network):
@@ -31,7 +31,7 @@ class ScoreMonitor:
         self.scores = [self._score(network)] if has_rows else None
 
     def __call__(self, state):
-        """Score the network as it is; never stop."""
+        """Record the score of the current network; never stop."""
         if self.rows is not None:
             self.scores.append(self._score(state.result))
         return False

@@ -1,4 +1,4 @@
-"""What a predictor is to predict: y as columns of numbers, and their loss."""
+"""Targets of predictors, encoded as columns of numbers, and their losses."""
 
 from dataclasses import dataclass
 
@@ -20,12 +20,12 @@ from skae._utils.validation import distinct_labels
 
 
 class ClassTarget:
-    """Labels as one column of zeros and ones for each class.
+    """Class labels, encoded as one indicator column per class.
 
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
-        Sorted labels, of any type.
+        Sorted class labels of any type.
     """
 
     def __init__(self, classes):
@@ -34,17 +34,17 @@ class ClassTarget:
 
     @classmethod
     def fit(cls, y, classes=None):
-        """Return the target of labels, and of those named in `classes`."""
+        """Return the target with `classes`, by default those in y."""
         target = cls(distinct_labels(y if classes is None else np.asarray(classes)))
         target.check(y)
         return target
 
     def refit(self, y, weight=None):
-        """Return the target of further labels, which is the same."""
+        """Return the target itself, as classes do not change."""
         return self
 
     def lacks_scale(self, y):
-        """Whether the labels leave a scale unknown."""
+        """Return False, as labels have no scale."""
         return False
 
     @staticmethod
@@ -52,22 +52,22 @@ class ClassTarget:
         """Return labels of shape (n_samples,)."""
         y = check_y(estimator, y, multi_output=False, y_numeric=False)
         if y.dtype == object:
-            distinct_labels(y)  # whose error says more than scikit-learn's
+            distinct_labels(y)  # its error is clearer than that of scikit-learn
         check_classification_targets(y)
         return y
 
     def check(self, y, name="y"):
-        """Raise a ValueError if there are other labels than those of the classes."""
+        """Raise a ValueError if y contains labels that are not in `classes`."""
         unknown = np.setdiff1d(y, self.classes)
         if len(unknown):
             raise ValueError(
-                f"{name} has labels that are none of the {self.n_outputs} classes: "
-                f"{unknown[:5].tolist()}. The classes are those of the first fit, or "
-                "of `classes` in the first partial_fit."
+                f"{name} contains labels that are not among the {self.n_outputs} "
+                f"classes: {unknown[:5].tolist()}. The classes are those of the first "
+                "fit, or of `classes` in the first call to partial_fit."
             )
 
     def encode(self, y, name="y"):
-        """Return labels as columns (n_rows, n_classes)."""
+        """Return indicator columns of shape (n_samples, n_classes)."""
         self.check(y, name)
         columns = np.zeros((len(y), self.n_outputs))
         columns[np.arange(len(y)), np.searchsorted(self.classes, y)] = 1.0
@@ -75,19 +75,19 @@ class ClassTarget:
 
     @staticmethod
     def score(outputs, columns, weight):
-        """Return the accuracy of outputs for encoded labels."""
+        """Return the accuracy of network outputs, given encoded labels."""
         found, expected = outputs.argmax(axis=1), columns.argmax(axis=1)
         return float(accuracy_score(expected, found, sample_weight=weight))
 
 
 class QuantityTarget:
-    """One or several quantities, each standardized on the training rows.
+    """Regression targets, each standardized on the training samples.
 
     Parameters
     ----------
     mean, scale : ndarray of shape (n_outputs,)
-    n_dimensions : int
-        Of y, 1 or 2.
+    n_dimensions : {1, 2}
+        Number of dimensions of y.
     """
 
     def __init__(self, mean, scale, n_dimensions):
@@ -96,72 +96,74 @@ class QuantityTarget:
 
     @classmethod
     def fit(cls, y, weight=None):
-        """Return the target of quantities of shape (n_rows,) or (n_rows, n_outputs).
+        """Return the target with the mean and scale of y.
 
-        Rows of weight zero do not count.
+        The shape of y is (n_samples,) or (n_samples, n_outputs). Samples of weight zero
+        are ignored.
         """
         columns = _columns(y)
         if weight is not None:
             columns, weight = columns[weight > 0], weight[weight > 0]
-        # Divided by the largest magnitude first: squares of 1e200 would overflow.
+        # Divided by the largest magnitude first, as squares of 1e200 would overflow.
         largest = np.abs(columns).max(axis=0)
         largest = np.where(largest > 0, largest, 1.0)
         mean = np.average(columns / largest, axis=0, weights=weight)
         deviation = np.square(columns / largest - mean)
         scale = np.sqrt(np.average(deviation, axis=0, weights=weight))
-        # What a constant column deviates from its mean is rounding.
+        # Deviations of a constant column from its mean are rounding errors.
         varies = np.any(columns != columns[0], axis=0)
         varies &= scale > 10 * np.finfo(np.float64).eps
         scale = np.where(varies, scale, 1.0)
         return cls(mean * largest, scale * largest, y.ndim)
 
     def refit(self, y, weight=None):
-        """Return the target of all quantities so far."""
+        """Return the target with the mean and scale of y."""
         return self.fit(y, weight)
 
     def lacks_scale(self, y):
-        """Whether a quantity has been constant so far."""
+        """Whether a target is constant in y."""
         return bool(np.any(np.ptp(_columns(y), axis=0) == 0))
 
     @staticmethod
     def validate(estimator, y):
-        """Return quantities of shape (n_samples,) or (n_samples, n_outputs)."""
+        """Return targets of shape (n_samples,) or (n_samples, n_outputs)."""
         y = check_y(estimator, y, multi_output=True, y_numeric=True)
         return check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
 
     def check(self, y, name="y"):
-        """Raise a ValueError if there are not as many columns as in the first fit."""
+        """Raise a ValueError if the number of columns differs from the first fit."""
         n_outputs = _columns(y).shape[1]
         if n_outputs != self.n_outputs:
             raise ValueError(
-                f"{name} has {n_outputs} columns, but the y of the fit has "
-                f"{self.n_outputs}. Pass as many."
+                f"{name} has {n_outputs} columns, but y had {self.n_outputs} in the "
+                "first fit. Pass as many."
             )
 
     def encode(self, y, name="y"):
-        """Return standardized columns (n_rows, n_outputs)."""
+        """Return standardized columns of shape (n_samples, n_outputs)."""
         self.check(y, name)
         return (_columns(y) - self.mean) / self.scale
 
     def decode(self, outputs):
-        """Return outputs in y's units and with as many dimensions, in float64.
+        """Return network outputs in the units and with the dimensions of y, in float64.
 
-        In float32 the units of y could be too large, or its mean for its deviations.
+        Values of y may exceed the range of float32, or its mean may be so large that
+        deviations from it are below the precision of float32.
         """
         y = outputs.astype(np.float64) * self.scale + self.mean
         return y if self.n_dimensions > 1 else y[:, 0]
 
     @staticmethod
     def score(outputs, columns, weight):
-        """Return R squared, the mean over the columns."""
+        """Return R squared, averaged over the columns."""
         if len(columns) < 2:
-            return float("nan")  # as scikit-learn's, which warns at it
+            return float("nan")  # as in scikit-learn, without its warning
         return float(r2_score(columns, outputs, sample_weight=weight))
 
 
 @dataclass(frozen=True)
 class ClassificationObjective(Objective):
-    r"""Minus the log probability of each row's class, in nats.
+    r"""The negative log probability of the class of each row, in nats.
 
     .. math:: -\sum_c y_c \log \frac{e^{o_c}}{\sum_k e^{o_k}}, \qquad o = f(x).
     """
@@ -182,14 +184,14 @@ class ClassificationObjective(Objective):
 
 @dataclass(frozen=True)
 class RegressionObjective(Objective):
-    r"""The loss of each row, a mean over the q standardized targets.
+    r"""The mean loss of each row over the q standardized targets.
 
     .. math:: \frac{1}{q} \sum_j \ell\big(f(x)_j, y_j\big)
 
     Parameters
     ----------
     loss : str
-        A key of `LOSSES`, of residuals.
+        A key of `LOSSES` whose loss is a function of the residual.
     """
 
     loss: str
