@@ -652,3 +652,30 @@ def test_validation_rows_through_a_pipeline(digits):
         stackeddaeclassifier__y_val=y[:50],
     )
     assert len(pipeline[-1].validation_scores_) == pipeline[-1].n_iter_ + 1
+
+
+def test_streams_keep_unlabeled_samples_and_constant_targets():
+    rng = np.random.RandomState(0)
+    X = rng.randn(240, 5)
+    regressor = StackedDAERegressor((4,), pretraining=None, unlabeled_label=np.nan)
+    regressor.set_params(random_state=0)
+    for start in range(0, 120, 30):
+        y = np.full(30, 7.0)
+        y[::3] = np.nan
+        regressor.partial_fit(X[start : start + 30], y)
+    # The scale of y is unknown as yet, so that the samples are kept.
+    early = regressor._early_samples.data
+    assert len(early.unlabeled.X) == 40 and len(early.samples.X) == 80
+    regressor.partial_fit(X[120:], X[120:, 0])
+    assert regressor._early_samples is None
+    assert np.isfinite(regressor.predict(X)).all()
+
+
+def test_a_warm_start_begins_anew_with_validation_data():
+    X = np.random.RandomState(0).randn(300, 5)
+    y = 10 * X[:, 0]
+    regressor = StackedDAERegressor((8,), pretraining=None, warm_start=True)
+    regressor.set_params(random_state=0, max_iter=5).fit(X[:10], 1e-3 * y[:10])
+    regressor.fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+    new = clone(regressor).fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+    assert regressor.validation_loss_curve_[-1] == new.validation_loss_curve_[-1]

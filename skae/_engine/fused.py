@@ -134,7 +134,7 @@ class FoldedDecoder(_Folded):
     def __init__(self, scaling, network, head):
         super().__init__(network.g)
         turn = head.rotate(torch.eye(len(head.mean)).to(head.mean)).T
-        turn = turn * head.inverse_scale.unsqueeze(1)
+        turn = turn / head.divisor.unsqueeze(1)
         center = scaling.center + scaling.center_rest
         if network.linear_path:
             self._radius = float(network.code_radius)

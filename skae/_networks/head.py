@@ -46,13 +46,13 @@ class Head(ArrayStateModule):
         return z if self.rotation is None else z @ self.rotation.T
 
     @property
-    def inverse_scale(self):
-        """1 / scale, and zero for a scale of zero: the mean of the network's code."""
-        return 1 / self.scale.masked_fill(self.scale == 0, torch.inf)
+    def divisor(self):
+        """The scale, infinite if it is zero: such codes are at their means."""
+        return self.scale.masked_fill(self.scale == 0, torch.inf)
 
     def inverse(self, c: Tensor) -> Tensor:
         """Map the user's codes to the network's."""
-        z = c * self.inverse_scale
+        z = c / self.divisor
         return (z if self.rotation is None else z @ self.rotation) + self.mean
 
 

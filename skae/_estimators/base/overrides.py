@@ -125,16 +125,12 @@ class AutoencoderOverrides:
         return None
 
     def _n_pretrained_layers(self, shape):
-        """Return the number of layers that are pretrained."""
-        return 0
+        """Return the number of layers that are trained before the fit.
 
-    def _pretrain(self, config, initial, samples, progress):
-        """Pretrain parts of a network and return the `Pretraining`.
-
-        It is called if the estimator has a parameter `pretraining` that is not None.
-        `progress.pretraining(layer, max_iter)` yields the monitors of a `LayerSpec`.
+        An estimator with a parameter `pretraining` trains them by a method
+        ``_pretrain(config, initial, samples, progress)``, as in `Model`.
         """
-        raise NotImplementedError
+        return 0
 
     def _linear_path_is_optimal(self):
         """Whether the linear path has the lowest possible loss."""

@@ -30,7 +30,7 @@ def resolve_image_shape(image_shape, n_features):
     if image_shape is None:
         side = math.isqrt(n_features)
         return (side, side, 1) if side * side == n_features else (1, n_features, 1)
-    shape = tuple(np.ravel(np.asarray(image_shape, dtype=object)))
+    shape = _flat(image_shape)
     if len(shape) not in (2, 3) or not all(map(is_count, shape)):
         raise ValueError(
             "The 'image_shape' parameter must be (height, width) or (height, width, "
@@ -100,7 +100,7 @@ def resolve_channels(channels):
     ValueError
         If there is no stage, or a value is not a positive integer.
     """
-    counts = (channels,) if is_count(channels) else tuple(np.ravel(channels).tolist())
+    counts = (channels,) if is_count(channels) else _flat(channels)
     if not counts or not all(map(is_count, counts)):
         raise ValueError(
             "The 'channels' parameter must contain the number of channels of each "
@@ -119,13 +119,18 @@ def resolve_kernel_size(kernel_size):
     """
     if is_count(kernel_size):
         return int(kernel_size), int(kernel_size)
-    sides = tuple(np.ravel(kernel_size).tolist())
+    sides = _flat(kernel_size)
     if len(sides) != 2 or not all(map(is_count, sides)):
         raise ValueError(
             "The 'kernel_size' parameter must be a number of pixels, or two for height "
             f"and width, at least 1. Got {kernel_size!r} instead."
         )
     return sides
+
+
+def _flat(values):
+    """Return values as a tuple, in which a bool does not become an integer."""
+    return tuple(np.ravel(np.asarray(values, dtype=object)).tolist())
 
 
 def channel_range(rows, n_channels):

@@ -186,8 +186,6 @@ class StackedAutoencoder(BaseAutoencoder):
         return {name: attributes.get(name, kept)}
 
     def _n_pretrained_layers(self, shape):
-        if self.pretraining is None:
-            return 0
         return len(hidden_layer_sizes(self, shape)) + 1
 
     def _pretrain(self, config, initial, samples, progress):

@@ -112,7 +112,8 @@ class QuantityTarget:
         scale = np.sqrt(np.average(deviation, axis=0, weights=weight))
         # Deviations of a constant column from its mean are rounding errors.
         varies = np.any(columns != columns[0], axis=0)
-        varies &= scale > 10 * np.finfo(np.float64).eps
+        # The scale of subnormal numbers may be too small for float64.
+        varies &= (scale > 10 * np.finfo(np.float64).eps) & (scale * largest > 0)
         scale = np.where(varies, scale, 1.0)
         return cls(mean * largest, scale * largest, y.ndim)
 
