@@ -31,7 +31,7 @@ def test_a_label_that_is_no_class():
     target = ClassTarget.fit(np.array(["a", "b"]))
     with pytest.raises(ValueError, match=r"y_val contains labels .* \['c'\]"):
         target.encode(np.array(["a", "c"]), "y_val")
-    with pytest.raises(ValueError, match="none of the 2 classes"):
+    with pytest.raises(ValueError, match="not among the 2 classes"):
         ClassTarget.fit(np.array([1, 2, 3]), classes=[1, 2])
 
 
