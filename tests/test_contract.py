@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn
-from instances import CLASSES, given, validation
+from instances import CLASSES, given, quick, validation
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.base import clone
@@ -28,8 +28,11 @@ pytestmark = pytest.mark.parametrize("cls", CLASSES)
 
 # Small and really trained.
 QUICK = {"n_components": 4, "max_iter": 3, "early_stopping": False, "random_state": 0}
-# Long enough for a network without a linear path to explain something.
-LONGER = {**QUICK, "max_iter": 10}
+
+
+def small(cls, **parameters):
+    """Return an instance that is fitted in little time."""
+    return quick(cls, **QUICK | parameters)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,7 @@ def test_pipeline_with_a_classifier(cls, digits):
 
 def test_pipeline_with_memory(cls, digits, tmp_path):
     X, y = digits
-    steps = [StandardScaler(), cls(**QUICK), LogisticRegression(max_iter=1000)]
+    steps = [StandardScaler(), small(cls), LogisticRegression(max_iter=1000)]
     first = make_pipeline(*steps, memory=str(tmp_path)).fit(X, y)
     again = make_pipeline(*steps, memory=str(tmp_path)).fit(X, y)
     assert_array_equal(first.predict_proba(X), again.predict_proba(X))
@@ -60,14 +63,16 @@ def test_pipeline_with_memory(cls, digits, tmp_path):
 @pytest.mark.parametrize("search", [GridSearchCV, HalvingGridSearchCV])
 def test_grid_search_in_two_processes(cls, search, digits):
     X, y = digits
-    pipeline = Pipeline([("ae", cls(**QUICK)), ("clf", LogisticRegression())])
+    pipeline = Pipeline([("ae", small(cls)), ("clf", LogisticRegression())])
     grid = {"ae__n_components": [2, 8]}
     found = search(pipeline, grid, n_jobs=2, cv=3).fit(X, y)
     assert found.best_params_ == {"ae__n_components": 8}
 
 
 def test_grid_search_by_its_own_score(cls, digits):
-    found = GridSearchCV(cls(**LONGER), {"n_components": [2, 8]}, cv=3).fit(*digits)
+    found = GridSearchCV(small(cls, max_iter=10), {"n_components": [2, 8]}, cv=3).fit(
+        *digits
+    )
     if not given(cls(), digits[1]):  # which saves codes
         assert found.best_params_ == {"n_components": 8}
     assert _is_a_score(cls, found.best_score_, digits[0])
@@ -75,8 +80,8 @@ def test_grid_search_by_its_own_score(cls, digits):
 
 def test_a_worker_gives_equal_bits(cls, digits):
     X, y = digits
-    here = cls(**QUICK).fit(X, y)
-    (there,) = joblib.Parallel(n_jobs=2)([joblib.delayed(cls(**QUICK).fit)(X, y)])
+    here = small(cls).fit(X, y)
+    (there,) = joblib.Parallel(n_jobs=2)([joblib.delayed(small(cls).fit)(X, y)])
     assert_array_equal(here.transform(X), there.transform(X))
     assert here.loss_curve_ == there.loss_curve_
 
@@ -96,7 +101,7 @@ def test_transformed_target_regressor(cls, digits):
     X, y = digits
     if given(cls(), y):
         pytest.skip("to a target there is no further target")
-    regressor = TransformedTargetRegressor(Ridge(), transformer=cls(**QUICK))
+    regressor = TransformedTargetRegressor(Ridge(), transformer=small(cls))
     predicted = regressor.fit(X, X[:, :10]).predict(X)
     assert predicted.shape == (300, 10)
 
@@ -110,12 +115,12 @@ def _is_a_score(cls, score, X):
 
 
 def test_cross_validation_with_the_default_scoring(cls, digits):
-    scores = cross_val_score(cls(**LONGER), *digits, cv=3)
+    scores = cross_val_score(small(cls, max_iter=10), *digits, cv=3)
     assert np.all(_is_a_score(cls, scores, digits[0]))
 
 
 def test_clone_of_a_fitted_estimator_is_not_fitted(cls, digits):
-    fitted = cls(**QUICK).fit(*digits)
+    fitted = small(cls).fit(*digits)
     assert vars(clone(fitted)).keys() <= fitted.get_params().keys() | {
         "_sklearn_output_config",
         "_metadata_request",
@@ -125,7 +130,7 @@ def test_clone_of_a_fitted_estimator_is_not_fitted(cls, digits):
 
 def test_dump_and_memory_map(cls, digits, tmp_path):
     X, y = digits
-    fitted = cls(**QUICK).fit(X, y)
+    fitted = small(cls).fit(X, y)
     joblib.dump(fitted, tmp_path / "model.joblib")
     mapped = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
     assert_array_equal(mapped.transform(X), fitted.transform(X))
@@ -135,7 +140,7 @@ def test_dump_and_memory_map(cls, digits, tmp_path):
 
 
 def test_a_pickle_holds_arrays_and_one_copy_of_the_weights(cls, digits, tmp_path):
-    fitted = cls(**QUICK).fit(*digits)
+    fitted = small(cls).fit(*digits)
     joblib.dump(fitted, tmp_path / "model.joblib")
     state = fitted.network_.state_dict()
     size = sum(value.numel() * value.element_size() for value in state.values())
@@ -146,7 +151,7 @@ def test_frames_in_and_out(cls, digits):
     X, y = digits
     names = [f"pixel{i}" for i in range(64)]
     frame = pd.DataFrame(X, columns=names, index=np.arange(300) * 2)
-    estimator = cls(**QUICK).set_output(transform="pandas")
+    estimator = small(cls).set_output(transform="pandas")
     codes = estimator.fit_transform(frame, y)
     assert list(codes.columns) == list(estimator.get_feature_names_out())
     assert_array_equal(codes.index, frame.index)
@@ -162,7 +167,7 @@ def test_frames_in_and_out(cls, digits):
 def test_columns_in_another_order_are_refused(cls, digits):
     X, y = digits
     frame = pd.DataFrame(X).add_prefix("pixel")
-    fitted = cls(**QUICK).fit(frame, y)
+    fitted = small(cls).fit(frame, y)
     with pytest.raises(ValueError, match="feature names should match"):
         fitted.transform(frame[frame.columns[::-1]])
     with pytest.warns(UserWarning, match="does not have valid feature names"):
@@ -174,7 +179,7 @@ def test_validation_columns_in_another_order_are_refused(cls, digits):
     frame = pd.DataFrame(X).add_prefix("pixel")
     others = frame[frame.columns[::-1]].iloc[:50]
     with pytest.raises(ValueError, match="feature names should match"):
-        cls(**QUICK).fit(frame, y, **validation(cls(), others, y[:50]))
+        small(cls).fit(frame, y, **validation(cls(), others, y[:50]))
 
 
 @pytest.fixture
@@ -187,11 +192,11 @@ def test_sample_weight_is_routed(cls, digits, routing):
     X, y = digits
     weight = np.random.RandomState(0).uniform(0.5, 2, size=300)
     classifier = LogisticRegression(max_iter=1000).set_fit_request(sample_weight=False)
-    estimator = cls(**QUICK).set_fit_request(sample_weight=True)
+    estimator = small(cls).set_fit_request(sample_weight=True)
     pipeline = make_pipeline(estimator, classifier).fit(X, y, sample_weight=weight)
-    alone = cls(**QUICK).fit(X, y, sample_weight=weight)
+    alone = small(cls).fit(X, y, sample_weight=weight)
     assert_array_equal(pipeline[0].transform(X), alone.transform(X))
-    assert not np.array_equal(alone.transform(X), cls(**QUICK).fit(X, y).transform(X))
+    assert not np.array_equal(alone.transform(X), small(cls).fit(X, y).transform(X))
 
 
 def test_validation_rows_pass_through_the_steps_before(cls, digits, routing):
@@ -234,5 +239,5 @@ def test_validation_rows_of_the_length_of_X_are_sliced_by_cross_validation(cls, 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, int, bool])
 def test_output_is_in_the_precision_of_the_input(cls, dtype, digits):
     X = (digits[0] > 8).astype(dtype)
-    codes = cls(**QUICK).fit_transform(X, digits[1])
+    codes = small(cls).fit_transform(X, digits[1])
     assert codes.dtype == (np.float32 if dtype == np.float32 else np.float64)
