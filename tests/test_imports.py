@@ -22,10 +22,11 @@ import sys
 import numpy as np
 import skae
 X = np.random.RandomState(0).normal(size=(120, 5))
-small = skae.DenoisingAutoencoder(2, max_iter=2)
+small = skae.DenoisingAutoencoder(2, max_iter=2, early_stopping=False)
 for name in skae.__all__:
     first = small if name in ("AutoencoderClassifier", "AutoencoderRegressor") else 2
-    getattr(skae, name)(first, max_iter=2).fit(X, X[:, 0] > 0).transform(X)
+    model = getattr(skae, name)(first, max_iter=2, early_stopping=False)
+    model.fit(X, X[:, 0] > 0).transform(X)
 print(*[name for name in sys.modules if name.startswith({prefixes})])
 """
 
